@@ -1,15 +1,79 @@
 # The vocabulary of the project: the same words by hand, in hooks and in CI.
+#   ARGS          passed on:  make test ARGS="tests/serving -k history"
+#   ONTIME_ENV    which file of conf/ is used besides base.yaml (dev)
+#   ONTIME_PYTHON the Python 3.11 to build the environment with, if not found by itself
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
-export ONTIME_PYTHON
+MAKEFLAGS += --no-print-directory
+ARGS ?=
+ONTIME_ENV ?= dev
+export ONTIME_ENV ONTIME_PYTHON
+# A mirror configured for pip serves uv as well; every file is checked against its hash anyway.
+ifdef PIP_INDEX_URL
+export UV_DEFAULT_INDEX ?= $(PIP_INDEX_URL)
+endif
+PYTHON := .venv/bin/python
 
-.PHONY: help setup setup-dev
+.PHONY: help setup run serve setup-dev test test-full check format lock clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
 
-setup: ## Build the environment (.venv) that running needs
+setup: ## Build the environment (.venv) from the hash-checked lock
 	@bash requirements/install.sh run
+
+run: setup ## Run the whole pipeline: raw flights to a released model
+	@mkdir -p .ontime
+	@PATH="$$PWD/.venv/bin:$$PATH" mlflow run . --env-manager=local $(ARGS)
+
+serve: setup ## Answer requests from the released model on 127.0.0.1:8000
+	@$(PYTHON) -m pipelines.serve $(ARGS)
 
 setup-dev: ## Build the environment with the development tools added
 	@bash requirements/install.sh dev
+
+# The coverage gate is for the whole suite, not for a part picked with ARGS.
+test: setup-dev ## Run the tests, all but the slow ones
+	@$(PYTHON) -m pytest -m "not slow" $(if $(ARGS),$(ARGS),--cov)
+
+test-full: setup-dev ## Run the tests that `make test` leaves out
+	@$(PYTHON) -m pytest -m slow $(ARGS) || { status=$$?; \
+	  if [ $$status -ne 5 ]; then exit $$status; fi; \
+	  echo "test-full: no test is marked slow: \`make test\` left nothing out"; }
+
+check: check-format check-lint check-types check-imports check-lock check-secrets ## Format, lint, types, import rules, locks, secrets
+	@echo "check: all well"
+
+format: setup-dev ## Format the code and fix what the linter can
+	@$(PYTHON) -m ruff check --fix-only --quiet .
+	@$(PYTHON) -m ruff format .
+
+lock: setup-dev ## Write the locks and conda.yaml again (UPGRADE=1: newest versions)
+	@$(PYTHON) requirements/lock.py write $(if $(UPGRADE),--upgrade)
+
+clean: ## Remove .ontime: tables, models, prediction history (asks first; YES=1 does not)
+	@if [ ! -e .ontime ]; then echo "clean: there is no .ontime"; exit 0; fi; \
+	echo "clean: .ontime holds all tables, runs, model versions and prediction history:" \
+	  "$$(du -sh .ontime | cut -f1). There is no way back."; \
+	if [ -z "$(YES)" ]; then \
+	  read -r -p "Remove it? [y/N] " answer || true; \
+	  if [ "$$answer" != y ]; then echo "clean: kept"; exit 1; fi; \
+	fi; \
+	rm -rf .ontime && echo "clean: removed"
+
+# The parts of check, one for each pre-commit hook.
+.PHONY: check-format check-lint check-types check-imports check-lock check-secrets
+check-format: setup-dev
+	@$(PYTHON) -m ruff format --check .
+check-lint: setup-dev
+	@$(PYTHON) -m ruff check .
+check-types: setup-dev
+	@$(PYTHON) -m mypy
+check-imports: setup-dev
+	@.venv/bin/lint-imports
+check-lock: setup-dev
+	@$(PYTHON) requirements/lock.py check
+check-secrets: setup-dev
+	@git ls-files -z --cached --others --exclude-standard \
+	  | xargs -0 .venv/bin/detect-secrets-hook --no-verify --baseline .secrets.baseline
+	@echo "secrets: none found"
