@@ -38,7 +38,7 @@ check_java() {
     fail "Spark needs Java 17 or newer, and \"$java\" does not run. $help"
     return
   fi
-  major=$(printf '%s\n' "$version" | sed -nE 's/.* version "([0-9]+).*/\1/p' | head -n 1)
+  major=$(printf '%s\n' "$version" | sed -nE 's/.* version "(1\.)?([0-9]+).*/\2/p' | head -n 1)
   if [ "${major:-0}" -lt 17 ]; then
     fail "Spark needs Java 17 or newer, and \"$java\" is version ${major:-unknown}. $help"
   elif ! "$java" --list-modules | grep '^jdk.incubator.vector' >/dev/null; then

@@ -1,0 +1,95 @@
+"""The same words do the same thing by hand, in hooks and in CI."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
+PACKAGES = ["features", "training", "serving", "operations", "pipelines"]
+
+
+def targets() -> set[str]:
+    return set(re.findall(r"^([a-z][a-z-]*):(?!=)", MAKEFILE, re.MULTILINE))
+
+
+def workflow_targets() -> set[str]:
+    text = (ROOT / ".github/workflows/ci.yml").read_text(encoding="utf-8")
+    matrix: dict[str, Any] = yaml.safe_load(text)["jobs"]["ci"]["strategy"]["matrix"]
+    assert "make ${{ matrix.target }}" in text
+    return set(matrix["target"])
+
+
+def ci_targets() -> set[str]:
+    text = (ROOT / ".ci/run").read_text(encoding="utf-8")
+    return set(re.findall(r"^target ([a-z-]+)$", text, re.MULTILINE))
+
+
+def hook_targets() -> set[str]:
+    text = (ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8")
+    hooks = yaml.safe_load(text)["repos"][0]["hooks"]
+    return {hook["entry"].removeprefix("make ") for hook in hooks}
+
+
+def test_help_shows_every_word_with_what_it_does() -> None:
+    # Given the help, made by the real make without a target
+    shown = subprocess.run(
+        ["make", "--silent"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    # Then each line is a target and a description
+    words = dict(re.findall(r"^  make ([a-z-]+) +(\S.*)$", shown, re.MULTILINE))
+    assert len(words) == len(shown.splitlines())
+    # And every target is there, but for the parts of check
+    assert set(words) == {name for name in targets() if not name.startswith("check-")}
+
+
+def test_no_target_is_taken_for_a_file() -> None:
+    # Given the names declared phony, Then they are exactly the targets
+    phony = re.findall(r"^\.PHONY: (.+)$", MAKEFILE, re.MULTILINE)
+    assert {name for line in phony for name in line.split()} == targets()
+
+
+def test_ci_runs_the_same_words_everywhere() -> None:
+    # Given the script and the workflow, Then both run what a person runs
+    assert ci_targets() == workflow_targets() == {"check", "test", "test-full"}
+    assert ci_targets() <= targets()
+
+
+def test_the_hooks_are_the_parts_of_check() -> None:
+    # Given the prerequisites of `make check`
+    found = re.search(r"^check: ([a-z -]+) ##", MAKEFILE, re.MULTILINE)
+    assert found is not None
+    # Then they are the hooks, no more and no fewer
+    assert set(found[1].split()) == hook_targets()
+
+
+def test_test_and_test_full_leave_nothing_out() -> None:
+    # Given their recipes, Then each test is in exactly one of the two
+    assert '-m pytest -m "not slow"' in MAKEFILE
+    assert "-m pytest -m slow" in MAKEFILE
+
+
+def test_coverage_types_import_rules_and_the_wheel_see_the_same_packages() -> None:
+    # Given the settings of the tools
+    tool: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]
+    # Then none of them forgets a package
+    assert tool["coverage"]["run"]["source"] == PACKAGES
+    assert tool["importlinter"]["root_packages"] == PACKAGES
+    assert set(PACKAGES) <= set(tool["mypy"]["files"])
+    # And the wheel has every folder that holds modules, listed by name
+    folders = {path.parent for name in PACKAGES for path in (ROOT / name).rglob("*.py")}
+    found = {".".join(folder.relative_to(ROOT).parts) for folder in folders}
+    assert found <= set(tool["setuptools"]["packages"])
+
+
+def test_the_licence_is_apache_2_and_says_whose() -> None:
+    text = (ROOT / "LICENSE").read_text(encoding="utf-8")
+    assert "Apache License" in text
+    assert "Version 2.0" in text
+    assert "The Ontime authors" in text
