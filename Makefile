@@ -8,6 +8,9 @@ MAKEFLAGS += --no-print-directory
 ARGS ?=
 ONTIME_ENV ?= dev
 export ONTIME_ENV ONTIME_PYTHON
+# Nothing is reported to anyone by the libraries.
+export GX_ANALYTICS_ENABLED := false
+export MLFLOW_DISABLE_TELEMETRY := true
 # A mirror configured for pip serves uv as well; every file is checked against its hash anyway.
 ifdef PIP_INDEX_URL
 export UV_DEFAULT_INDEX ?= $(PIP_INDEX_URL)
@@ -24,7 +27,9 @@ setup: ## Build the environment (.venv) from the hash-checked lock
 
 run: setup ## Run the whole pipeline: raw flights to a released model
 	@mkdir -p .ontime
-	@PATH="$$PWD/.venv/bin:$$PATH" mlflow run . --env-manager=local $(ARGS)
+	@export PATH="$$PWD/.venv/bin:$$PATH" MLFLOW_LOGGING_LEVEL="$${MLFLOW_LOGGING_LEVEL:-WARNING}" \
+	  MLFLOW_TRACKING_URI="$${MLFLOW_TRACKING_URI:-sqlite:///$$PWD/.ontime/mlflow.db}"; \
+	mlflow run . --env-manager=local $(ARGS)
 
 serve: setup ## Answer requests from the released model on 127.0.0.1:8000
 	@$(PYTHON) -m pipelines.serve $(ARGS)
@@ -70,7 +75,7 @@ check-lint: setup-dev
 check-types: setup-dev
 	@$(PYTHON) -m mypy
 check-imports: setup-dev
-	@.venv/bin/lint-imports
+	@.venv/bin/lint-imports --no-logo
 check-lock: setup-dev
 	@$(PYTHON) requirements/lock.py check
 check-secrets: setup-dev
