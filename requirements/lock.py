@@ -169,16 +169,21 @@ def write(*, upgrade: bool) -> None:
 
 def check() -> None:
     """Raise a LockError unless the locks and conda.yaml are what `make lock` would write."""
-    wrong = out_of_range()
-    if not CONDA.is_file() or CONDA.read_text(encoding="utf-8") != conda_text():
-        wrong.append("conda.yaml does not have the versions of requirements/run.txt")
-    try:
-        wrong += _differences()
-    except NetworkError:
-        print("lock: no package registry was reached; checked the ranges only, not the resolution")
+    wrong = out_of_range() or _stale_conda()
+    if not wrong:
+        try:
+            wrong = _differences()
+        except NetworkError:
+            print("lock: no package registry was reached; checked the ranges, not the resolution")
     if wrong:
         raise LockError("\n".join([*wrong, "Run `make lock` and commit what it writes."]))
     print(f"lock: {' '.join(LOCKS)} and conda.yaml agree with pyproject.toml")
+
+
+def _stale_conda() -> list[str]:
+    if CONDA.is_file() and CONDA.read_text(encoding="utf-8") == conda_text():
+        return []
+    return ["conda.yaml does not have the versions of requirements/run.txt"]
 
 
 def _differences() -> list[str]:
