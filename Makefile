@@ -26,9 +26,9 @@ setup: ## Build the environment (.venv) from the hash-checked lock
 	@bash requirements/install.sh run
 
 run: setup ## Run the whole pipeline: raw flights to a released model
-	@mkdir -p .ontime
-	@export PATH="$$PWD/.venv/bin:$$PATH" MLFLOW_LOGGING_LEVEL="$${MLFLOW_LOGGING_LEVEL:-WARNING}" \
-	  MLFLOW_TRACKING_URI="$${MLFLOW_TRACKING_URI:-sqlite:///$$PWD/.ontime/mlflow.db}"; \
+	@home="$${ONTIME_HOME:-$$PWD/.ontime}"; mkdir -p "$$home"; \
+	export PATH="$$PWD/.venv/bin:$$PATH" MLFLOW_LOGGING_LEVEL="$${MLFLOW_LOGGING_LEVEL:-WARNING}" \
+	  MLFLOW_TRACKING_URI="$${MLFLOW_TRACKING_URI:-sqlite:///$$home/mlflow.db}"; \
 	mlflow run . --env-manager=local $(ARGS)
 
 serve: setup ## Answer requests from the released model on 127.0.0.1:8000

@@ -85,7 +85,8 @@ def test_coverage_types_import_rules_and_the_wheel_see_the_same_packages() -> No
     # And the wheel has every folder that holds modules, listed by name
     folders = {path.parent for name in PACKAGES for path in (ROOT / name).rglob("*.py")}
     found = {".".join(folder.relative_to(ROOT).parts) for folder in folders}
-    assert found <= set(tool["setuptools"]["packages"])
+    listed = set(tool["setuptools"]["packages"])
+    assert found <= listed, "add them to [tool.setuptools] packages in pyproject.toml"
 
 
 def test_the_licence_is_apache_2_and_says_whose() -> None:
