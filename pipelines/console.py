@@ -1,0 +1,44 @@
+"""Progress for a person at a terminal and for the log of a CI run: plain lines, flushed at once."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+INDENT = "      "
+
+
+class Console:
+    """Prints progress; sub-steps stand below the line of their stage.
+
+    Args:
+        stream: Where the lines go; standard output unless given.
+    """
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = stream or sys.stdout
+
+    def say(self, text: str = "") -> None:
+        """Print one line as it is."""
+        print(text, file=self._stream, flush=True)
+
+    def step(self, text: str) -> None:
+        """Print one sub-step of the running stage, such as `flights: 336,776 rows read`."""
+        self.say(f"{INDENT}{text}")
+
+    def stage_started(self, name: str, title: str, why: str) -> None:
+        """Print that a stage starts, and why it has to."""
+        self.say(f"{name}: {title} ({why})")
+
+    def stage_ended(self, name: str, seconds: float, notes: Sequence[str] = ()) -> None:
+        """Print what a stage found and how long it took."""
+        for note in notes:
+            self.step(note)
+        self.say(f"{name}: done in {seconds:.1f} s")
+
+    def stage_skipped(self, name: str, why: str) -> None:
+        """Print that a stage had nothing to do, and why."""
+        self.say(f"{name}: skipped, {why}")
