@@ -9,10 +9,12 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from features.errors import OntimeError
+
 ENVIRONMENTS = ("dev", "staging", "prod")
 
 
-class ConfError(ValueError):
+class ConfError(OntimeError):
     """A configuration file is missing, unreadable, or holds a key or value that is not allowed."""
 
 
@@ -31,12 +33,10 @@ class FeatureSettings(Settings):
     Attributes:
         horizon_min: Minutes from the prediction time to the scheduled departure.
         block_days: Days of flights that one task computes at a time.
-        late_from_min: Arrival delay, in minutes, from which a flight counts as late (the label).
     """
 
     horizon_min: int = Field(default=120, ge=1, le=1440)
     block_days: int = Field(default=92, ge=1, le=366)
-    late_from_min: int = Field(default=15, ge=1)
 
 
 def conf_folder() -> Path:
@@ -57,10 +57,12 @@ def load_conf(environment: str | None = None, folder: Path | None = None) -> dic
     """
     name = environment or os.environ.get("ONTIME_ENV") or "dev"
     if name not in ENVIRONMENTS:
-        message = f"Unknown environment '{name}': set ONTIME_ENV (or --env) to one of {', '.join(ENVIRONMENTS)}."
-        raise ConfError(message)
+        known = ", ".join(ENVIRONMENTS)
+        raise ConfError(f"Unknown environment '{name}': set ONTIME_ENV (or --env) to {known}.")
     where = folder or conf_folder()
-    return _merged(_read(where / "base.yaml"), _read(where / f"{name}.yaml")) | {"environment": name}
+    return _merged(_read(where / "base.yaml"), _read(where / f"{name}.yaml")) | {
+        "environment": name
+    }
 
 
 def section(model: type[SettingsT], data: dict[str, Any], name: str) -> SettingsT:
@@ -81,23 +83,24 @@ def _explained(error: ValidationError, name: str, model: type[Settings]) -> str:
     if first["type"] == "extra_forbidden":
         known = ", ".join(sorted(model.model_fields))
         return f"Unknown configuration key '{key}' in conf/: remove it or use one of: {known}."
-    return f"Configuration key '{key}' = {first['input']!r} is not valid: {first['msg']}. Correct it in conf/."
+    wrong = f"Configuration key '{key}' = {first['input']!r} is not valid: {first['msg']}."
+    return f"{wrong} Correct it in conf/."
 
 
 def _read(path: Path) -> dict[str, Any]:
     try:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        message = f"Configuration file {path} does not exist: restore it, or set ONTIME_CONF to the folder that has it."
-        raise ConfError(message) from error
+        raise ConfError(
+            f"Configuration file {path} does not exist: restore it or point ONTIME_CONF at its folder"
+        ) from error
     except yaml.YAMLError as error:
-        message = f"Configuration file {path} is not valid YAML: {error}."
-        raise ConfError(message) from error
+        raise ConfError(f"Configuration file {path} is not valid YAML: {error}.") from error
     if data is None:
         return {}
     if not isinstance(data, dict):
-        message = f"Configuration file {path} must hold sections (a mapping), not {type(data).__name__}."
-        raise ConfError(message)
+        kind = type(data).__name__
+        raise ConfError(f"Configuration file {path} must hold sections (a mapping), not a {kind}.")
     return data
 
 

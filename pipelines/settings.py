@@ -16,15 +16,60 @@ if TYPE_CHECKING:
 
 
 class SparkSettings(Settings):
-    """Settings of the local Spark session (on Databricks the session is taken, not built)."""
+    """Settings of the local Spark session (an active one, as on Databricks, is taken as it is).
+
+    Attributes:
+        remote: A Spark Connect address (`sc://...`), or `local[2]` for a Connect server in this process;
+            null: a classic session. `ONTIME_SPARK_REMOTE` overrides it.
+        master: Where a classic session runs.
+        driver_memory: Memory of the driver, which is also the only worker of a local session.
+        shuffle_partitions: Partitions after a shuffle.
+        jars_folder: Where the Delta jars are kept.
+        ivy_settings: An Ivy settings file that names another repository than Maven Central.
+        java: The Java command; null: the one of `JAVA_HOME`, else the one on PATH.
+        config: Further Spark settings, by their own names.
+    """
+
+    remote: str | None = None
+    master: str = "local[*]"
+    driver_memory: str = Field(default="4g", pattern=r"^[0-9]+[mg]$")
+    shuffle_partitions: int = Field(default=4, ge=1)
+    jars_folder: Path = Path("~/.cache/ontime/jars")
+    ivy_settings: Path | None = None
+    java: str | None = None
+    config: dict[str, str | int | float | bool] = Field(default_factory=dict)
 
 
 class SourceSettings(Settings):
-    """Where the source files are."""
+    """Where the source files are: for each table a file, folder, glob or URI.
+
+    `package:<distribution>/<path>` is a file inside an installed Python package.
+
+    Attributes:
+        flights: Flights, as the New York flights data has them.
+        weather: Hourly weather observations at the origins.
+        planes: Aircraft by tail number.
+        airports: Airports with their time zones.
+        airlines: Names of the carriers.
+        airports_supplement: A CSV file with airports that the airports files lack.
+    """
+
+    flights: str
+    weather: str
+    planes: str
+    airports: str
+    airlines: str
+    airports_supplement: str
 
 
 class TableSettings(Settings):
-    """Where the Delta tables are."""
+    """Where the Delta tables are.
+
+    Attributes:
+        uri: Folder or URI below which each table has its folder; null: `tables` in the home folder.
+    """
+
+    uri: str | None = None
 
 
 class PipelineSettings(Settings):
@@ -67,8 +112,10 @@ def load_settings(environment: str | None = None, folder: Path | None = None) ->
     known = {*_SECTIONS, "home", "environment"}
     for key in data:
         if key not in known:
-            message = f"Unknown configuration section '{key}' in conf/: use one of {', '.join(sorted(known))}."
-            raise ConfError(message)
+            names = ", ".join(sorted(known))
+            raise ConfError(f"Unknown configuration section '{key}' in conf/: use one of {names}.")
     parts = {name: section(model, data, name) for name, model in _SECTIONS.items()}
     home = Path(os.environ.get("ONTIME_HOME") or data.get("home") or ".ontime").resolve()
-    return PipelineSettings.model_validate({"environment": data["environment"], "home": home, **parts})
+    return PipelineSettings.model_validate(
+        {"environment": data["environment"], "home": home, **parts}
+    )

@@ -1,0 +1,91 @@
+"""Silver rows as Arrow tables, to and from the kernel's arrays."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from features import columns as c
+from features.events import NULL, Events, Floats, Ints
+from features.streams import WEATHER
+
+MICROSECONDS_PER_MINUTE: Final = 60_000_000
+
+FLIGHT_INSTANTS: Final = (
+    c.SCHEDULED_DEPARTURE,
+    c.SCHEDULED_ARRIVAL,
+    c.DEPARTURE_KNOWN,
+    c.ARRIVAL_KNOWN,
+    c.CANCELLATION_KNOWN,
+)
+FLIGHT_INTEGERS: Final = (
+    c.FLIGHT_NUMBER,
+    c.ORIGIN_OFFSET,
+    c.DESTINATION_OFFSET,
+    c.DEPARTURE_DELAY,
+    c.ARRIVAL_DELAY,
+    c.AIR_TIME,
+    c.DISTANCE,
+)
+FLIGHT_TEXTS: Final = (c.CARRIER, c.ORIGIN, c.DESTINATION, c.TAIL_NUMBER)
+FLIGHT_COLUMNS: Final = (c.FLIGHT_ID, *FLIGHT_INSTANTS, *FLIGHT_INTEGERS, *FLIGHT_TEXTS)
+"""Columns of silver_flights that the kernel reads."""
+
+WEATHER_FLOATS: Final = tuple(measure.column for measure in WEATHER.measures)
+WEATHER_COLUMNS: Final = (c.AIRPORT, c.KNOWN, *WEATHER_FLOATS)
+"""Columns of silver_weather that the kernel reads."""
+
+
+def to_events(flights: pa.Table, weather: pa.Table) -> tuple[Events, Events]:
+    """Return both tables of a block as the kernel's arrays, with shared codes for airports."""
+    airports = _vocabulary(flights[c.ORIGIN], weather[c.AIRPORT])
+    codes = {
+        name: _codes(flights[name], airports if name == c.ORIGIN else _vocabulary(flights[name]))
+        for name in FLIGHT_TEXTS
+    }
+    integers = {name: _minutes(flights[name]) for name in FLIGHT_INSTANTS}
+    integers |= {name: _integers(flights[name]) for name in FLIGHT_INTEGERS}
+    codes[c.FLIGHT_NUMBER] = integers[c.FLIGHT_NUMBER]
+    observed = Events(
+        integers={c.KNOWN: _minutes(weather[c.KNOWN])},
+        codes={c.AIRPORT: _codes(weather[c.AIRPORT], airports)},
+        floats={name: _floats(weather[name]) for name in WEATHER_FLOATS},
+    )
+    return Events(integers, codes, {}), observed
+
+
+def with_nulls(values: Floats) -> pa.Array:
+    """Return floats as an Arrow array with null, not NaN, where missing."""
+    return pa.array(values, mask=np.isnan(values))
+
+
+def _vocabulary(*texts: pa.ChunkedArray) -> pa.Array:
+    """Return the distinct texts, sorted, so that codes sort as texts do in every block."""
+    distinct = [text.unique().drop_null() for text in texts]
+    unique = pa.concat_arrays(distinct).unique()
+    return unique.take(pc.sort_indices(unique))
+
+
+def _codes(texts: pa.ChunkedArray, vocabulary: pa.Array) -> Ints:
+    codes = pc.index_in(texts, value_set=vocabulary)
+    found: Ints = pc.fill_null(codes, -1).to_numpy().astype(np.int64)
+    return found
+
+
+def _minutes(instants: pa.ChunkedArray) -> Ints:
+    microseconds = instants.cast(pa.timestamp("us", tz="UTC")).cast(pa.int64())
+    values = _integers(microseconds)
+    return np.where(values == NULL, NULL, values // MICROSECONDS_PER_MINUTE)
+
+
+def _integers(numbers: pa.ChunkedArray) -> Ints:
+    values: Ints = pc.fill_null(numbers.cast(pa.int64()), NULL).to_numpy()
+    return values
+
+
+def _floats(numbers: pa.ChunkedArray) -> Floats:
+    values: Floats = pc.fill_null(numbers.cast(pa.float64()), np.nan).to_numpy()
+    return values

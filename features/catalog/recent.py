@@ -1,0 +1,140 @@
+"""Features of the last hours: how late flights leave and arrive now, which ones are overdue."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from features import columns as c
+from features.arithmetic import ratio, same, waited
+from features.declarations import (
+    CARRIER,
+    CARRIER_AT_ORIGIN,
+    DESTINATION,
+    EVERYWHERE,
+    ORIGIN,
+    ROUTE,
+    Entity,
+    Feature,
+    Minutes,
+    Own,
+    Standing,
+    Sum,
+)
+from features.streams import ARRIVALS, CANCELLATIONS, COUNT, DEPARTURES, OVERDUE, Stream
+
+_WHERE: Final[dict[str, tuple[Entity, str]]] = {
+    "all": (EVERYWHERE, "at the three New York airports"),
+    "origin": (ORIGIN, "at the origin"),
+    "carrier": (CARRIER, "of the carrier"),
+    "carrier_origin": (CARRIER_AT_ORIGIN, "of the carrier at the origin"),
+    "destination": (DESTINATION, "to the destination"),
+    "route": (ROUTE, "on the route"),
+}
+_STREAMS: Final = {"departure": DEPARTURES, "arrival": ARRIVALS}
+_HOURS: Final = {
+    "all": (1, 3, 8),
+    "origin": (1, 3, 8),
+    "carrier": (1, 3, 8),
+    "carrier_origin": (3, 12),
+    "destination": (3, 12),
+    "route": (3, 12),
+}
+
+
+def _mean_delay(event: str, stream: Stream, where: str, hours: int) -> Feature:
+    entity, words = _WHERE[where]
+    window = Minutes(before=60 * hours)
+    return Feature(
+        name=f"{event}_delay_{where}_{hours}h",
+        family="recent",
+        unit="min",
+        definition=f"Mean {event} delay of the {event}s {words} in the last {hours} h.",
+        null=f"no {event} in the window",
+        inputs=(
+            Sum(stream.name, "delay_min", entity, window),
+            Sum(stream.name, COUNT, entity, window),
+        ),
+        compute=ratio,
+        minimum=-1440,
+        maximum=2880,
+    )
+
+
+def _late_share(event: str, stream: Stream, where: str, hours: int) -> Feature:
+    entity, words = _WHERE[where]
+    window = Minutes(before=60 * hours)
+    return Feature(
+        name=f"{event}_late_{where}_{hours}h",
+        family="recent",
+        unit="share",
+        definition=f"Share of {event}s 15 min late or more {words} in the last {hours} h.",
+        null=f"no {event} in the window",
+        inputs=(Sum(stream.name, "late", entity, window), Sum(stream.name, COUNT, entity, window)),
+        compute=ratio,
+        minimum=0,
+        maximum=1,
+    )
+
+
+def _overdue_count(where: str) -> Feature:
+    entity, words = _WHERE[where]
+    return Feature(
+        name=f"overdue_count_{where}",
+        family="recent",
+        unit="flights",
+        definition=f"Flights {words} that should have left by now and have not (12 h at most).",
+        null="never missing",
+        inputs=(Standing(OVERDUE.name, COUNT, entity),),
+        compute=same,
+        minimum=0,
+    )
+
+
+def _overdue_minutes(where: str) -> Feature:
+    entity, words = _WHERE[where]
+    return Feature(
+        name=f"overdue_minutes_{where}",
+        family="recent",
+        unit="min",
+        definition=f"How long the overdue flights {words} are overdue by now, in all.",
+        null="never missing",
+        inputs=(
+            Standing(OVERDUE.name, COUNT, entity),
+            Standing(OVERDUE.name, "scheduled_at", entity),
+            Own(c.PREDICTION_TIME),
+        ),
+        compute=waited,
+        minimum=0,
+    )
+
+
+def _cancelled(where: str) -> Feature:
+    entity, words = _WHERE[where]
+    return Feature(
+        name=f"cancelled_{where}_12h",
+        family="recent",
+        unit="flights",
+        definition=f"Flights {words} whose cancellation became known in the last 12 h.",
+        null="never missing",
+        inputs=(Sum(CANCELLATIONS.name, COUNT, entity, Minutes(before=720)),),
+        compute=same,
+        minimum=0,
+    )
+
+
+FEATURES: Final = (
+    *(
+        _mean_delay(event, stream, where, hours)
+        for where, windows in _HOURS.items()
+        for event, stream in _STREAMS.items()
+        for hours in windows
+    ),
+    *(
+        _late_share(event, stream, where, 3)
+        for where in ("all", "origin", "carrier")
+        for event, stream in _STREAMS.items()
+    ),
+    *(_overdue_count(where) for where in _WHERE if where != "route"),
+    *(_overdue_minutes(where) for where in _WHERE if where != "route"),
+    *(_cancelled(where) for where in ("all", "origin", "carrier")),
+)

@@ -1,0 +1,138 @@
+"""The contract between the feature table, a model and the service: names, types, order, meaning."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Final, Literal
+
+import msgspec
+
+from features.catalog import FEATURES
+from features.errors import OntimeError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from features.declarations import Feature
+
+SCHEMA: Final = 1
+LABEL_MEANING: Final = "arrival delay >= 15 min"
+
+
+class ContractError(OntimeError):
+    """A contract cannot be read, or does not fit the declared features."""
+
+
+class FeatureSpec(msgspec.Struct, frozen=True):
+    """One column of a model's input.
+
+    Attributes:
+        name: Name of the feature.
+        dtype: `float64` (missing is NaN) or `string` (missing is the empty string).
+        unit: Unit of the value.
+        null: What a missing value means.
+    """
+
+    name: str
+    dtype: Literal["float64", "string"]
+    unit: str
+    null: str
+
+
+class Contract(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a model expects and promises.
+
+    Attributes:
+        schema: Version of this format.
+        horizon_min: Minutes from the prediction time to the scheduled departure.
+        features: The model's inputs, in order.
+        feature_hash: SHA-256 of the declarations of those features.
+        operating_threshold: Probability from which a flight is called late.
+        label: What is predicted.
+    """
+
+    schema: int
+    horizon_min: int
+    features: tuple[FeatureSpec, ...]
+    feature_hash: str
+    operating_threshold: float
+    label: str = LABEL_MEANING
+
+    @property
+    def numeric(self) -> tuple[str, ...]:
+        """Names of the numeric features, in order."""
+        return tuple(spec.name for spec in self.features if spec.dtype == "float64")
+
+    @property
+    def categorical(self) -> tuple[str, ...]:
+        """Names of the text features, in order."""
+        return tuple(spec.name for spec in self.features if spec.dtype == "string")
+
+
+def contract_of(horizon_min: int, threshold: float, names: Iterable[str] | None = None) -> Contract:
+    """Return the contract for a model over declared features.
+
+    Args:
+        horizon_min: Minutes from the prediction time to the scheduled departure.
+        threshold: The operating threshold.
+        names: The model's features, in order; by default all declared ones.
+
+    Raises:
+        ContractError: A name is not declared.
+    """
+    features = selected(names)
+    specs = tuple(FeatureSpec(f.name, f.dtype, f.unit, f.null) for f in features)
+    return Contract(SCHEMA, horizon_min, specs, feature_hash(features), threshold)
+
+
+def selected(names: Iterable[str] | None = None) -> tuple[Feature, ...]:
+    """Return declared features by name, all of them without names.
+
+    Raises:
+        ContractError: A name is not declared.
+    """
+    if names is None:
+        return FEATURES
+    declared = {feature.name: feature for feature in FEATURES}
+    wanted = tuple(names)
+    unknown = [name for name in wanted if name not in declared]
+    if unknown:
+        raise ContractError(
+            f"No feature is declared as {', '.join(unknown)}: see docs/features.md for those that "
+            "are, or rebuild the model with the current code."
+        )
+    return tuple(declared[name] for name in wanted)
+
+
+def feature_hash(features: Iterable[Feature]) -> str:
+    """Return the SHA-256 of the declarations: name, type, inputs and function of each feature."""
+    text = "\n".join(
+        f"{f.name}|{f.dtype}|{f.inputs!r}|{f.compute.__module__}.{f.compute.__qualname__}"
+        for f in features
+    )
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def to_json(contract: Contract) -> bytes:
+    """Return the contract as canonical JSON: equal contracts give equal bytes."""
+    return msgspec.json.format(msgspec.json.encode(contract, order="deterministic"), indent=2)
+
+
+def from_json(data: bytes) -> Contract:
+    """Return a contract read from JSON.
+
+    Raises:
+        ContractError: The bytes are not a contract of a schema that this code knows.
+    """
+    try:
+        contract = msgspec.json.decode(data, type=Contract)
+    except msgspec.DecodeError as error:
+        raise ContractError(
+            f"The contract is not valid: {error}. Publish the model anew."
+        ) from error
+    if contract.schema != SCHEMA:
+        raise ContractError(
+            f"The contract has schema {contract.schema}, this code reads {SCHEMA}: "
+            "deploy the code that wrote it, or publish the model anew."
+        )
+    return contract

@@ -1,0 +1,71 @@
+"""The feature table's columns, and its rows for one block, without Spark."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from features import columns as c
+from features.arrow import MICROSECONDS_PER_MINUTE, to_events, with_nulls
+from features.catalog import FEATURES
+from features.kernel import Kernel
+from features.streams import LATE_FROM_MIN
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+_ARROW_TYPES: Final = {
+    "string": pa.string(),
+    "date": pa.date32(),
+    "instant": pa.timestamp("us", tz="UTC"),
+    "float64": pa.float64(),
+    "int32": pa.int32(),
+}
+
+
+def gold_columns() -> tuple[tuple[str, str], ...]:
+    """Return the feature table's columns, each with its kind: identity, times, features, label."""
+    return (
+        (c.FLIGHT_ID, "string"),
+        (c.FLIGHT_DATE, "date"),
+        (c.SCHEDULED_DEPARTURE, "instant"),
+        (c.PREDICTION_TIME, "instant"),
+        *((feature.name, feature.dtype) for feature in FEATURES),
+        (c.LABEL, "int32"),
+    )
+
+
+def gold_arrow_schema() -> pa.Schema:
+    """Return the feature table's schema in Arrow."""
+    return pa.schema([(name, _ARROW_TYPES[kind]) for name, kind in gold_columns()])
+
+
+def features_table(
+    flights: pa.Table, weather: pa.Table, wanted: NDArray[np.bool_], *, horizon_min: int
+) -> pa.Table:
+    """Return the feature table's rows for the wanted flights of a block.
+
+    Args:
+        flights: Rows of silver_flights: `features.arrow.FLIGHT_COLUMNS` and the flight date.
+        weather: Rows of silver_weather: `features.arrow.WEATHER_COLUMNS`.
+        wanted: Which flights to return, one flag per row of `flights`.
+        horizon_min: Minutes from the prediction time to the scheduled departure.
+
+    Returns:
+        A table of `gold_arrow_schema()`, in the order of scheduled departure.
+    """
+    schema = gold_arrow_schema()
+    if not wanted.any():
+        return schema.empty_table()
+    kernel = Kernel(*to_events(flights, weather), wanted, horizon_min=horizon_min)
+    values = kernel.compute(feature for feature in FEATURES if feature.dtype == "float64")
+    rows = flights.take(pa.array(kernel.source_rows))
+    found = {name: rows[name] for name in rows.column_names}
+    found |= {name: with_nulls(array) for name, array in values.items()}
+    horizon = pa.scalar(horizon_min * MICROSECONDS_PER_MINUTE, pa.duration("us"))
+    found[c.PREDICTION_TIME] = pc.subtract(rows[c.SCHEDULED_DEPARTURE], horizon)
+    found[c.LABEL] = pc.greater_equal(rows[c.ARRIVAL_DELAY], LATE_FROM_MIN).cast(pa.int32())
+    return pa.table({name: found[name] for name in schema.names}).cast(schema)
