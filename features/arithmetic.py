@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import numpy as np
 
 from features.declarations import MINUTES_PER_DAY
+from features.streams import OVERDUE_FOR_MIN
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -121,10 +122,10 @@ def turnaround_slack(at: Values, leg_departure: Values, leg_arrival: Values) -> 
 def delay_so_far(prediction_at: Values, scheduled: Values, departed: Values) -> Values:
     """Return the departure delay of a leg as far as it is known at the prediction time.
 
-    The delay itself when the leg has left; else how long it is overdue, 0 when it is not due yet;
-    missing without a leg.
+    The delay itself when the leg has left; else how long it is overdue, 0 when it is not due yet
+    and 12 h at most; missing without a leg.
     """
-    overdue = np.maximum(prediction_at - scheduled, 0.0)
+    overdue = np.minimum(np.maximum(prediction_at - scheduled, 0.0), OVERDUE_FOR_MIN)
     return np.where(np.isnan(departed), overdue, departed - scheduled) + 0.0 * scheduled
 
 

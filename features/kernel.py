@@ -7,8 +7,7 @@ order of the rows nor on how the days were cut into blocks, as long as a block b
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -29,6 +28,8 @@ from features.declarations import (
 from features.events import (
     NULL,
     Events,
+    Floats,
+    Ints,
     closing_minutes,
     entity_codes,
     event_minutes,
@@ -38,40 +39,13 @@ from features.events import (
     to_floats,
     with_local_hour,
 )
+from features.search import Bools, EventIndex, Positions, Queries
 from features.streams import COUNT, STREAMS, Stream, measure_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from numpy.typing import NDArray
-
     from features.declarations import Feature
-
-    Ints = NDArray[np.int64]
-    Floats = NDArray[np.float64]
-    Bools = NDArray[np.bool_]
-
-_TIME_BITS: Final = 28  # minutes since the epoch fit until the year 2480
-
-
-@dataclass
-class _Index:
-    """The events of one stream under one entity, sorted by key and time."""
-
-    keys: Ints
-    order: NDArray[np.intp]
-    totals: dict[str, Ints] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, codes: Ints, minutes: Ints) -> _Index:
-        rows = np.flatnonzero((codes >= 0) & (minutes != NULL))
-        keys = (codes[rows] << _TIME_BITS) | minutes[rows]
-        order = np.argsort(keys, kind="stable")
-        return cls(keys[order], rows[order])
-
-    def before(self, codes: Ints, minutes: Ints) -> NDArray[np.intp]:
-        """Return how many events sort before (code, minute)."""
-        return np.searchsorted(self.keys, (np.maximum(codes, 0) << _TIME_BITS) | minutes)
 
 
 class Kernel:
@@ -82,31 +56,25 @@ class Kernel:
         weather: Weather observations of the block and its halo.
         wanted: Which flights to compute features for.
         horizon_min: Minutes from the prediction time to the scheduled departure.
+
+    Attributes:
+        source_rows: Rows of the given flights that the results are for, in the results' order.
     """
 
     def __init__(
         self, flights: Events, weather: Events, wanted: Bools, *, horizon_min: int
     ) -> None:
-        rows = np.lexsort(
-            (
-                flights.codes[c.CARRIER],
-                flights.integers[c.FLIGHT_NUMBER],
-                flights.integers[c.SCHEDULED_DEPARTURE],
-            )
-        )
-        self._flights = taken(with_local_hour(flights), rows)
+        order = _schedule_order(flights)
+        self._flights = taken(with_local_hour(flights), order)
         self._weather = taken(weather, np.argsort(weather.integers[c.KNOWN], kind="stable"))
-        self._rows = np.flatnonzero(wanted[rows])
-        self.source_rows = rows[self._rows]
-        """Rows of the given flights that the results are for, in the order of the results."""
+        self._rows = np.flatnonzero(wanted[order])
+        self.source_rows = order[self._rows]
         departure = self._flights.integers[c.SCHEDULED_DEPARTURE][self._rows]
         self._anchors = {"departure": departure, "prediction": departure - horizon_min}
         self._codes: dict[tuple[str, Entity], Ints] = {}
-        self._indexes: dict[tuple[str, Entity], _Index] = {}
-        self._closings: dict[tuple[str, Entity], _Index] = {}
-        self._bounds: dict[
-            tuple[str, Entity, Window], tuple[NDArray[np.intp], NDArray[np.intp]]
-        ] = {}
+        self._queries: dict[Entity, Queries] = {}
+        self._indexes: dict[tuple[str, Entity, str], EventIndex] = {}
+        self._bounds: dict[tuple[str, Entity, Window], tuple[Positions, Positions]] = {}
 
     def compute(self, features: Iterable[Feature]) -> dict[str, Floats]:
         """Return one array per numeric feature, NaN where missing, aligned with `source_rows`."""
@@ -138,47 +106,46 @@ class Kernel:
 
     def _sum(self, item: Sum) -> Floats:
         stream = STREAMS[item.stream]
-        index = self._index(stream, item.entity)
-        cache_key = (item.stream, item.entity, item.window)
-        if cache_key not in self._bounds:
-            codes = self._wanted_codes(item.entity)
+        queries = self._queries_of(item.entity)
+        index = self._index(stream, item.entity, "at")
+        where = (item.stream, item.entity, item.window)
+        if where not in self._bounds:
             start, end = self._edges(item.window)
-            self._bounds[cache_key] = (index.before(codes, start), index.before(codes, end))
-        first, last = self._bounds[cache_key]
+            self._bounds[where] = (index.before(queries, start), index.before(queries, end))
+        first, last = self._bounds[where]
         totals = self._totals(index, stream, item.measure)
-        found = totals[last] - totals[first]
-        found[self._wanted_codes(item.entity) < 0] = 0
-        return found.astype(np.float64)
+        return np.where(queries.missing, 0, totals[last] - totals[first]).astype(np.float64)
 
     def _standing(self, item: Standing) -> Floats:
         stream = STREAMS[item.stream]
-        codes, at = self._wanted_codes(item.entity), self._anchors["prediction"]
-        found = np.zeros(len(at), dtype=np.int64)
-        sides = ((self._index(stream, item.entity), 1), (self._closing(stream, item.entity), -1))
-        for index, sign in sides:
-            totals = self._totals(index, stream, item.measure)
-            until = totals[index.before(codes, at)]
-            found += sign * (until - totals[index.before(codes, np.zeros_like(at))])
-        found[codes < 0] = 0
-        return found.astype(np.float64)
+        queries, at = self._queries_of(item.entity), self._anchors["prediction"]
+        opened = self._total_before(self._index(stream, item.entity, "at"), item, at)
+        closed = self._total_before(self._index(stream, item.entity, "until"), item, at)
+        return np.where(queries.missing, 0, opened - closed).astype(np.float64)
+
+    def _total_before(self, index: EventIndex, item: Standing, at: Ints) -> Ints:
+        queries = self._queries_of(item.entity)
+        totals = self._totals(index, STREAMS[item.stream], item.measure)
+        earliest = index.before(queries, np.zeros_like(at))
+        total: Ints = totals[index.before(queries, at)] - totals[earliest]
+        return total
 
     def _latest(self, item: Latest) -> Floats:
         stream = STREAMS[item.stream]
-        index = self._index(stream, item.entity)
-        codes = self._wanted_codes(item.entity)
+        index = self._index(stream, item.entity, "at")
+        queries = self._queries_of(item.entity)
         anchor = self._anchors[item.anchor] - item.ago_min
-        position = index.before(codes, anchor) - 1
-        oldest = index.before(codes, anchor - item.within_min)
-        found = (position >= oldest) & (codes >= 0)
         if not len(index.keys):
             return np.full(len(anchor), np.nan)
-        rows = index.order[np.maximum(position, 0)]
-        measure = measure_of(stream, item.measure)
-        values = measured_floats(measure, self._table(stream))[rows]
+        position = index.before(queries, anchor) - 1
+        oldest = index.before(queries, anchor - item.within_min)
+        found = (position >= oldest) & ~queries.missing
+        rows = index.rows[np.maximum(position, 0)]
+        measure, table = measure_of(stream, item.measure), self._table(stream)
         if measure.known_at is not None:
-            known = self._table(stream).integers[measure.known_at][rows]
+            known = table.integers[measure.known_at][rows]
             found &= (known != NULL) & (known < self._anchors["prediction"])
-        return np.where(found, values, np.nan)
+        return np.where(found, measured_floats(measure, table)[rows], np.nan)
 
     def _edges(self, window: Window) -> tuple[Ints, Ints]:
         match window:
@@ -191,44 +158,44 @@ class Kernel:
                 midnight = self._anchors["prediction"] // MINUTES_PER_DAY * MINUTES_PER_DAY
                 return midnight - window.count * MINUTES_PER_DAY, midnight
 
-    def _index(self, stream: Stream, entity: Entity) -> _Index:
-        key = (stream.name, entity)
-        if key not in self._indexes:
-            minutes = event_minutes(stream, self._table(stream))
-            self._indexes[key] = _Index.of(self._entity_codes(stream.table, entity), minutes)
-        return self._indexes[key]
+    def _index(self, stream: Stream, entity: Entity, side: Literal["at", "until"]) -> EventIndex:
+        where = (stream.name, entity, side)
+        if where not in self._indexes:
+            minutes_of = event_minutes if side == "at" else closing_minutes
+            minutes = minutes_of(stream, self._table(stream))
+            self._indexes[where] = EventIndex.of(self._codes_of(stream.table, entity), minutes)
+        return self._indexes[where]
 
-    def _closing(self, stream: Stream, entity: Entity) -> _Index:
-        key = (stream.name, entity)
-        if key not in self._closings:
-            minutes = closing_minutes(stream, self._table(stream))
-            self._closings[key] = _Index.of(self._entity_codes(stream.table, entity), minutes)
-        return self._closings[key]
-
-    def _totals(self, index: _Index, stream: Stream, name: str) -> Ints:
-        if name not in index.totals:
-            if name == COUNT:
-                values = np.ones(len(index.order), dtype=np.int64)
-            else:
-                values = measured(measure_of(stream, name), self._table(stream))[index.order]
-                values = np.where(values == NULL, 0, values)
-            index.totals[name] = np.concatenate(([0], np.cumsum(values, dtype=np.int64)))
-        return index.totals[name]
+    def _totals(self, index: EventIndex, stream: Stream, name: str) -> Ints:
+        if name in index.totals:
+            return index.totals[name]
+        table = self._table(stream)
+        if name == COUNT:
+            return index.add_totals(name, np.ones(len(table), dtype=np.int64))
+        return index.add_totals(name, measured(measure_of(stream, name), table))
 
     def _table(self, stream: Stream) -> Events:
         return self._flights if stream.table == "flights" else self._weather
 
-    def _wanted_codes(self, entity: Entity) -> Ints:
-        key = ("wanted", entity)
-        if key not in self._codes:
-            self._codes[key] = self._entity_codes("flights", entity)[self._rows]
-        return self._codes[key]
+    def _queries_of(self, entity: Entity) -> Queries:
+        if entity not in self._queries:
+            codes = self._codes_of("flights", entity)[self._rows]
+            self._queries[entity] = Queries.of(codes, self._anchors["departure"])
+        return self._queries[entity]
 
-    def _entity_codes(self, table: str, entity: Entity) -> Ints:
-        key = (table, entity)
-        if key not in self._codes:
-            if table == "weather":
-                self._codes[key] = self._weather.codes[c.AIRPORT]
-            else:
-                self._codes[key] = entity_codes(self._flights, entity)
-        return self._codes[key]
+    def _codes_of(self, table: str, entity: Entity) -> Ints:
+        where = (table, entity)
+        if where not in self._codes:
+            in_weather = table == "weather"
+            self._codes[where] = (
+                self._weather.codes[c.AIRPORT]
+                if in_weather
+                else entity_codes(self._flights, entity)
+            )
+        return self._codes[where]
+
+
+def _schedule_order(flights: Events) -> Positions:
+    """Return the rows by scheduled departure, flight number and carrier: the order of ties."""
+    carrier, number = flights.codes[c.CARRIER], flights.integers[c.FLIGHT_NUMBER]
+    return np.lexsort((carrier, number, flights.integers[c.SCHEDULED_DEPARTURE]))

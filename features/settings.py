@@ -92,7 +92,7 @@ def _read(path: Path) -> dict[str, Any]:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise ConfError(
-            f"Configuration file {path} does not exist: restore it or point ONTIME_CONF at its folder"
+            f"Configuration file {path} does not exist: restore it, or set ONTIME_CONF to a folder"
         ) from error
     except yaml.YAMLError as error:
         raise ConfError(f"Configuration file {path} is not valid YAML: {error}.") from error
