@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+from typing import Any
+
+from operations.ledger import Kind, Ledger, LedgerEntry, Release
+from operations.promotion import decide_promotion
+from serving.release import ReleasedVersion
+
+ONE = ReleasedVersion("1", "a" * 64)
+TWO = ReleasedVersion("2", "b" * 64)
+PASSED: dict[str, Any] = {"passed": True, "reasons": []}
+
+
+def ledger_of(*decisions: tuple[Kind, str, dict[str, Any], Release | None]) -> Ledger:
+    entries = tuple(
+        LedgerEntry(
+            kind=kind,
+            by="pipeline",
+            reason="because",
+            model="ontime",
+            version=version,
+            evidence=evidence,
+            release=release,
+            sequence=sequence,
+            at=f"2026-03-01T10:00:0{sequence}.000Z",
+            previous_sha256="0" * 64,
+        )
+        for sequence, (kind, version, evidence, release) in enumerate(decisions, start=1)
+    )
+    return Ledger(entries, tuple("c" * 64 for _ in entries))
+
+
+def test_a_published_challenger_whose_gates_passed_is_promoted_directly() -> None:
+    ledger = ledger_of(
+        ("gated", "2", PASSED, None),
+        ("published", "2", {}, Release(ONE, TWO)),
+    )
+    decision = decide_promotion(TWO, ledger, "direct")
+    assert decision.outcome == "promote"
+    assert decision.reasons == ("its gates passed and the rollout is direct",)
+
+
+def test_the_champion_stays_champion() -> None:
+    ledger = ledger_of(
+        ("gated", "2", PASSED, None),
+        ("published", "2", {}, Release(ONE, TWO)),
+        ("promoted", "2", {}, Release(TWO)),
+    )
+    assert decide_promotion(TWO, ledger, "direct").outcome == "unchanged"
+
+
+def test_a_refused_version_is_refused_with_the_reasons_of_its_gates() -> None:
+    reasons = ["auc 0.61 is below 0.73", "the leak suspicion gate"]
+    ledger = ledger_of(("gated", "2", {"passed": False, "reasons": reasons}, None))
+    decision = decide_promotion(TWO, ledger, "direct")
+    assert decision.outcome == "refuse"
+    assert decision.reasons == (*reasons, "it is not the published challenger")
+
+
+def test_stricter_gates_refuse_a_version_that_was_published_before() -> None:
+    ledger = ledger_of(
+        ("gated", "2", PASSED, None),
+        ("published", "2", {}, Release(ONE, TWO)),
+        ("gated", "2", {"passed": False, "reasons": ["too slow"]}, None),
+    )
+    decision = decide_promotion(TWO, ledger, "direct")
+    assert (decision.outcome, decision.reasons) == ("refuse", ("too slow",))
+
+
+def test_a_version_that_was_never_gated_is_refused() -> None:
+    ledger = ledger_of(("published", "2", {}, Release(None, TWO)))
+    decision = decide_promotion(TWO, ledger, "direct")
+    assert decision.outcome == "refuse"
+    assert decision.reasons == ("the ledger has no result of its gates",)
+
+
+def test_a_version_published_with_other_bytes_is_refused() -> None:
+    other = ReleasedVersion("2", "f" * 64)
+    ledger = ledger_of(
+        ("gated", "2", PASSED, None),
+        ("published", "2", {}, Release(ONE, other)),
+    )
+    decision = decide_promotion(TWO, ledger, "direct")
+    assert decision.reasons == ("it is not the published challenger",)
+
+
+def test_a_gradual_rollout_waits_until_the_challenger_answers_every_flight() -> None:
+    halfway = ledger_of(
+        ("gated", "2", PASSED, None),
+        ("published", "2", {}, Release(ONE, TWO, 0.5)),
+    )
+    whole = ledger_of(
+        ("gated", "2", PASSED, None),
+        ("published", "2", {}, Release(ONE, TWO, 1.0)),
+    )
+    refused = decide_promotion(TWO, halfway, "gradual")
+    assert refused.outcome == "refuse"
+    assert refused.reasons == ("the rollout is gradual and it answers only 50% of the flights",)
+    assert decide_promotion(TWO, whole, "gradual").outcome == "promote"

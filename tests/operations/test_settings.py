@@ -1,0 +1,19 @@
+from __future__ import annotations
+
+import pytest
+
+from features.settings import ConfError, load_conf, section
+from operations.settings import OperationsSettings
+
+
+def test_only_dev_makes_a_version_champion_at_once() -> None:
+    found = {
+        environment: section(OperationsSettings, load_conf(environment), "operations").rollout
+        for environment in ("dev", "staging", "prod")
+    }
+    assert found == {"dev": "direct", "staging": "gradual", "prod": "gradual"}
+
+
+def test_an_unknown_rollout_is_refused_by_name() -> None:
+    with pytest.raises(ConfError, match=r"operations\.rollout"):
+        section(OperationsSettings, {"operations": {"rollout": "sudden"}}, "operations")
