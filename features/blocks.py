@@ -52,6 +52,11 @@ class DayRange:
             inside &= day <= F.lit(self.last)
         return inside
 
+    def sql(self, column: str) -> str:
+        """Return the same condition over a named column as SQL."""
+        ends = ((">=", self.first), ("<=", self.last))
+        return " AND ".join(f"{column} {sign} DATE'{day}'" for sign, day in ends if day) or "true"
+
     def widened(self, before: int, after: int) -> DayRange:
         """Return the range with days added at both ends."""
         return DayRange(

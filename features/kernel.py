@@ -64,7 +64,7 @@ class Kernel:
     def __init__(
         self, flights: Events, weather: Events, wanted: Bools, *, horizon_min: int
     ) -> None:
-        order = _schedule_order(flights)
+        order = schedule_order(flights)
         self._flights = taken(with_local_hour(flights), order)
         self._weather = taken(weather, np.argsort(weather.integers[c.KNOWN], kind="stable"))
         self._rows = np.flatnonzero(wanted[order])
@@ -195,7 +195,7 @@ class Kernel:
         return self._codes[where]
 
 
-def _schedule_order(flights: Events) -> Positions:
+def schedule_order(flights: Events) -> Positions:
     """Return the rows by scheduled departure, flight number and carrier: the order of ties."""
     carrier, number = flights.codes[c.CARRIER], flights.integers[c.FLIGHT_NUMBER]
     return np.lexsort((carrier, number, flights.integers[c.SCHEDULED_DEPARTURE]))
