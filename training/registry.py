@@ -1,0 +1,220 @@
+"""The registry of model versions: aliases, and one version for one training fingerprint."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
+
+from features.errors import OntimeError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mlflow import MlflowClient
+    from mlflow.entities.model_registry import ModelVersion
+
+CHALLENGER: Final = "challenger"
+CHAMPION: Final = "champion"
+# People's other words for the aliases: the stages that MLflow had before.
+_WORDS: Final = {
+    "staging": CHALLENGER,
+    "challenger": CHALLENGER,
+    "production": CHAMPION,
+    "champion": CHAMPION,
+}
+# Tags of a training run: what it was trained from, and where the model that it logged is.
+FINGERPRINT_TAG: Final = "ontime.training_fingerprint"
+MODEL_TAG: Final = "ontime.model_uri"
+
+
+class RegistryError(OntimeError):
+    """The registry has no such version, alias or run."""
+
+
+@dataclass(frozen=True, slots=True)
+class RegisteredVersion:
+    """A version of the registered model.
+
+    Attributes:
+        version: Its number, as text.
+        run_id: The training run that made it.
+        fingerprint: What it was trained from; empty if it was registered by other means.
+        created_at: When it was registered, in milliseconds since the epoch.
+        aliases: The aliases that point to it.
+    """
+
+    version: str
+    run_id: str
+    fingerprint: str
+    created_at: int
+    aliases: tuple[str, ...]
+
+
+def alias_named(word: str) -> str:
+    """Return the alias that a word means: `Staging` is challenger, `Production` champion.
+
+    Raises:
+        RegistryError: It means none.
+    """
+    try:
+        return _WORDS[word.lower()]
+    except KeyError as error:
+        raise RegistryError(
+            f"'{word}' is no alias: use challenger (Staging) or champion (Production)."
+        ) from error
+
+
+class Registry:
+    """The versions of one registered model.
+
+    Args:
+        store: Address of the MLflow tracking store, which is also the registry.
+        name: The registered model.
+    """
+
+    def __init__(self, store: str, name: str) -> None:
+        self._store = store
+        self._name = name
+
+    @cached_property
+    def _client(self) -> MlflowClient:
+        from mlflow import MlflowClient  # noqa: PLC0415 - takes seconds
+
+        return MlflowClient(tracking_uri=self._store, registry_uri=self._store)
+
+    def register(self, run_id: str) -> RegisteredVersion:
+        """Return the version of a training run, registered now unless its fingerprint has one.
+
+        Args:
+            run_id: A finished training run.
+
+        Raises:
+            RegistryError: There is no such run, or it holds no model.
+        """
+        fingerprint, source = self._trained(run_id)
+        found = self.with_fingerprint(fingerprint)
+        if found is not None:
+            return found
+        self._make_model()
+        made = self._client.create_model_version(
+            self._name,
+            source=source,
+            run_id=run_id,
+            tags={FINGERPRINT_TAG: fingerprint},
+        )
+        return self.get(str(made.version))
+
+    def with_fingerprint(self, fingerprint: str) -> RegisteredVersion | None:
+        """Return the first version trained from that fingerprint; None if there is none."""
+        same = [found for found in self.versions() if found.fingerprint == fingerprint]
+        return same[0] if same else None
+
+    def versions(self) -> tuple[RegisteredVersion, ...]:
+        """Return all versions, oldest first; none if the model was never registered."""
+        aliases = self._aliases()
+        found: list[ModelVersion] = []
+        token: str | None = None
+        while token is None or token:
+            page = self._client.search_model_versions(f"name='{self._name}'", page_token=token)
+            found.extend(page)
+            token = page.token or ""
+        described = [_described(version, aliases) for version in found]
+        return tuple(sorted(described, key=lambda version: int(version.version)))
+
+    def get(self, version: str) -> RegisteredVersion:
+        """Return a version by its number.
+
+        Raises:
+            RegistryError: There is no such version.
+        """
+        for found in self.versions():
+            if found.version == version:
+                return found
+        raise RegistryError(
+            f"Model {self._name} has no version {version} in the registry: "
+            f"it has {', '.join(each.version for each in self.versions()) or 'none'}."
+        )
+
+    def resolve(self, word: str) -> RegisteredVersion:
+        """Return the version that a number, an alias, or `Staging` or `Production` names.
+
+        Raises:
+            RegistryError: It names none.
+        """
+        if word.isdigit():
+            return self.get(word)
+        alias = alias_named(word)
+        version = self.version_of(alias)
+        if version is None:
+            raise RegistryError(
+                f"No version of model {self._name} is {alias} yet: run `make run` first, "
+                "or give a number."
+            )
+        return self.get(version)
+
+    def version_of(self, alias: str) -> str | None:
+        """Return the number of the version with an alias; None if no version has it."""
+        return self._aliases().get(alias)
+
+    def point(self, alias: str, version: str | None) -> None:
+        """Give an alias to a version; None takes it away.
+
+        Raises:
+            RegistryError: There is no such version.
+        """
+        if version is not None:
+            self.get(version)
+            self._client.set_registered_model_alias(self._name, alias, version)
+        elif self.version_of(alias) is not None:
+            self._client.delete_registered_model_alias(self._name, alias)
+
+    def _aliases(self) -> Mapping[str, str]:
+        from mlflow.exceptions import MlflowException  # noqa: PLC0415 - takes seconds
+
+        try:
+            aliases = self._client.get_registered_model(self._name).aliases
+        except MlflowException as error:
+            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+                return {}
+            raise
+        return {alias: str(version) for alias, version in aliases.items()}
+
+    def _make_model(self) -> None:
+        from mlflow.exceptions import MlflowException  # noqa: PLC0415 - takes seconds
+
+        try:
+            self._client.create_registered_model(self._name)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+
+    def _trained(self, run_id: str) -> tuple[str, str]:
+        """Return the training fingerprint of a run and the address of its model."""
+        from mlflow.exceptions import MlflowException  # noqa: PLC0415 - takes seconds
+
+        try:
+            run = self._client.get_run(run_id)
+        except MlflowException as error:
+            raise RegistryError(
+                f"The tracking store has no run {run_id}: train again with `python -m "
+                "pipelines.train --force`."
+            ) from error
+        fingerprint, model = (run.data.tags.get(tag) for tag in (FINGERPRINT_TAG, MODEL_TAG))
+        if run.info.status != "FINISHED" or not fingerprint or not model:
+            raise RegistryError(
+                f"Run {run_id} is no finished training run (status {run.info.status}): train again "
+                "with `python -m pipelines.train --force`."
+            )
+        return fingerprint, model
+
+
+def _described(version: ModelVersion, aliases: Mapping[str, str]) -> RegisteredVersion:
+    number = str(version.version)
+    return RegisteredVersion(
+        version=number,
+        run_id=version.run_id or "",
+        fingerprint=version.tags.get(FINGERPRINT_TAG, ""),
+        created_at=version.creation_timestamp,
+        aliases=tuple(sorted(alias for alias, at in aliases.items() if at == number)),
+    )

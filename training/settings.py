@@ -1,0 +1,170 @@
+"""The `training` section of the configuration, and what `mlflow run` says in the environment."""
+
+from __future__ import annotations
+
+import os
+from itertools import pairwise
+from typing import TYPE_CHECKING, Annotated, Literal, Self
+
+from pydantic import AwareDatetime, Field, model_validator
+
+from features.settings import Settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+Share = Annotated[float, Field(gt=0, lt=1)]
+
+
+class SplitSettings(Settings):
+    """Instants of scheduled departure between which the parts lie, the first one included.
+
+    Attributes:
+        train_from: The model learns from here,
+        validate_from: its threshold is chosen from here,
+        test_from: its quality is measured from here,
+        test_until: to here.
+    """
+
+    train_from: AwareDatetime
+    validate_from: AwareDatetime
+    test_from: AwareDatetime
+    test_until: AwareDatetime
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        instants = (self.train_from, self.validate_from, self.test_from, self.test_until)
+        if not all(before < after for before, after in pairwise(instants)):
+            raise ValueError("train_from, validate_from, test_from, test_until must be in order")
+        return self
+
+
+class BoosterSettings(Settings):
+    """Parameters of the gradient-boosted trees, as a sweep left them.
+
+    Attributes:
+        iterations: Trees; with `patience`, the most there can be.
+        learning_rate: What each tree adds, as a share.
+        leaves: Most leaves of a tree.
+        leaf_rows: Fewest training rows in a leaf.
+        l2: Regularization of the leaves' values.
+        feature_share: Share of the features looked at for each split.
+        patience: Stop after so many trees without a lower log loss on the validation part; null:
+            grow all of them.
+        seed: Seed of everything random.
+    """
+
+    iterations: int = Field(ge=1)
+    learning_rate: float = Field(gt=0, le=1)
+    leaves: int = Field(ge=2)
+    leaf_rows: int = Field(ge=1)
+    l2: float = Field(default=0.0, ge=0)
+    feature_share: float = Field(default=1.0, gt=0, le=1)
+    patience: int | None = Field(default=None, ge=1)
+    seed: int = Field(default=0, ge=0)
+
+
+class ThresholdSettings(Settings):
+    """How the operating threshold is chosen on the validation part.
+
+    Attributes:
+        criterion: `cost`: least cost of errors; `f1`: highest F1 score; `alert_rate`: a fixed
+            share of the flights is called late.
+        missed_delay_cost: For `cost`: what a missed delay costs, in false alarms.
+        alert_rate: For `alert_rate`: that share.
+    """
+
+    criterion: Literal["cost", "f1", "alert_rate"] = "cost"
+    missed_delay_cost: float = Field(default=2.0, gt=0)
+    alert_rate: Share = 0.2
+
+
+class EvaluationSettings(Settings):
+    """How quality is measured.
+
+    Attributes:
+        replicates: Bootstrap samples; each draws whole days, whose flights share their weather.
+        confidence: Probability that the intervals cover.
+        seed: Seed of the samples.
+        calibration_bins: Equal-width bins of the expected calibration error.
+        alert_rates: Shares of flights called late at which recall is given.
+        slice_flights: Slices with fewer flights are not shown.
+    """
+
+    replicates: int = Field(default=400, ge=10)
+    confidence: Share = 0.95
+    seed: int = Field(default=0, ge=0)
+    calibration_bins: int = Field(default=15, ge=2)
+    alert_rates: tuple[Share, ...] = Field(default=(0.05, 0.1, 0.2), min_length=1)
+    slice_flights: int = Field(default=500, ge=1)
+
+
+class GatePolicy(Settings):
+    """What a candidate has to show before it may be registered.
+
+    Attributes:
+        minimum_auc: Least AUC on the test part.
+        margin_over_naive: Least AUC above that of the naive model.
+        maximum_calibration_error: Largest expected calibration error.
+        suspicious_auc: An AUC from here on is taken for a leak.
+        tolerated_champion_loss: Largest AUC below the champion's that is accepted even if
+            significant.
+        slices_below_naive: How many slices may have an AUC below the naive model's.
+        maximum_export_difference: Largest difference of a probability, exported model to
+            scikit-learn.
+        maximum_row_microseconds: Longest median time to score one row with the exported model.
+        maximum_export_megabytes: Largest exported model.
+    """
+
+    minimum_auc: Share
+    margin_over_naive: float = Field(ge=0, lt=0.5)
+    maximum_calibration_error: Share
+    suspicious_auc: Share = 0.95
+    tolerated_champion_loss: float = Field(default=0.0, ge=0)
+    slices_below_naive: int = Field(default=0, ge=0)
+    maximum_export_difference: float = Field(default=1e-6, gt=0)
+    maximum_row_microseconds: float = Field(gt=0)
+    maximum_export_megabytes: float = Field(gt=0)
+
+
+class TrainingSettings(Settings):
+    """How a model is made and judged.
+
+    Attributes:
+        experiment: Name of the MLflow experiment.
+        tracking_uri: The MLflow tracking store; null: SQLite in the home folder.
+        split: The parts of the labelled flights.
+        without_families: Families of features that the model does without, such as `tail`.
+        naive_families: Families that the naive model is confined to.
+        model: Parameters of the model.
+        naive: Parameters of the naive model.
+        threshold: How the operating threshold is chosen.
+        evaluation: How quality is measured.
+        gates: What a candidate has to show.
+    """
+
+    experiment: str = Field(default="ontime", min_length=1)
+    tracking_uri: str | None = None
+    split: SplitSettings
+    without_families: tuple[str, ...] = ()
+    naive_families: tuple[str, ...] = Field(default=("schedule", "calendar"), min_length=1)
+    model: BoosterSettings
+    naive: BoosterSettings
+    threshold: ThresholdSettings = ThresholdSettings()
+    evaluation: EvaluationSettings = EvaluationSettings()
+    gates: GatePolicy
+
+
+def tracking_uri(settings: TrainingSettings, home: Path) -> str:
+    """Return the address of the tracking store: the configured one, else SQLite in the home."""
+    return settings.tracking_uri or f"sqlite:///{home / 'mlflow.db'}"
+
+
+def surrounding_run(store: str) -> str | None:
+    """Return the id of the run that `mlflow run` opened around this process in the same store.
+
+    Args:
+        store: Address of the tracking store that this project uses.
+    """
+    run_id = os.environ.get("MLFLOW_RUN_ID")
+    return run_id if run_id and os.environ.get("MLFLOW_TRACKING_URI") == store else None
