@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import BeforeValidator, Field
 
 from features.settings import ConfError, FeatureSettings, Settings, load_conf, section
 from operations.settings import OperationsSettings
@@ -15,18 +17,25 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+def _listed(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+# One place or several, always handed on as a tuple.
+Places = Annotated[tuple[str, ...], BeforeValidator(_listed), Field(min_length=1)]
+
+
 class SparkSettings(Settings):
     """Settings of the local Spark session (an active one, as on Databricks, is taken as it is).
 
     Attributes:
-        remote: A Spark Connect address (`sc://...`), or `local[2]` for a Connect server in this process;
-            null: a classic session. `ONTIME_SPARK_REMOTE` overrides it.
+        remote: A Spark Connect address (`sc://...`), or `local[2]` for a Connect server in this
+            process; null: a classic session. `ONTIME_SPARK_REMOTE` overrides it.
         master: Where a classic session runs.
         driver_memory: Memory of the driver, which is also the only worker of a local session.
         shuffle_partitions: Partitions after a shuffle.
         jars_folder: Where the Delta jars are kept.
         ivy_settings: An Ivy settings file that names another repository than Maven Central.
-        java: The Java command; null: the one of `JAVA_HOME`, else the one on PATH.
         config: Further Spark settings, by their own names.
     """
 
@@ -36,14 +45,14 @@ class SparkSettings(Settings):
     shuffle_partitions: int = Field(default=4, ge=1)
     jars_folder: Path = Path("~/.cache/ontime/jars")
     ivy_settings: Path | None = None
-    java: str | None = None
     config: dict[str, str | int | float | bool] = Field(default_factory=dict)
 
 
 class SourceSettings(Settings):
-    """Where the source files are: for each table a file, folder, glob or URI.
+    """Where the source files are: for each table files, folders, globs or URIs.
 
-    `package:<distribution>/<path>` is a file inside an installed Python package.
+    `package:<distribution>/<path>` is a file inside an installed Python package, `conf:<path>` one
+    in the configuration folder.
 
     Attributes:
         flights: Flights, as the New York flights data has them.
@@ -51,15 +60,13 @@ class SourceSettings(Settings):
         planes: Aircraft by tail number.
         airports: Airports with their time zones.
         airlines: Names of the carriers.
-        airports_supplement: A CSV file with airports that the airports files lack.
     """
 
-    flights: str
-    weather: str
-    planes: str
-    airports: str
-    airlines: str
-    airports_supplement: str
+    flights: Places
+    weather: Places
+    planes: Places
+    airports: Places
+    airlines: Places
 
 
 class TableSettings(Settings):
@@ -114,8 +121,16 @@ def load_settings(environment: str | None = None, folder: Path | None = None) ->
         if key not in known:
             names = ", ".join(sorted(known))
             raise ConfError(f"Unknown configuration section '{key}' in conf/: use one of {names}.")
+    if remote := os.environ.get("ONTIME_SPARK_REMOTE"):
+        data["spark"] = {**(data.get("spark") or {}), "remote": remote}
     parts = {name: section(model, data, name) for name, model in _SECTIONS.items()}
     home = Path(os.environ.get("ONTIME_HOME") or data.get("home") or ".ontime").resolve()
     return PipelineSettings.model_validate(
         {"environment": data["environment"], "home": home, **parts}
     )
+
+
+def java_command() -> str:
+    """Return the Java that Spark starts: the one of `JAVA_HOME`, else the one on PATH."""
+    home = os.environ.get("JAVA_HOME")
+    return str(Path(home, "bin", "java")) if home else "java"

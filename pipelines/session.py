@@ -1,0 +1,152 @@
+"""The Spark session: an active one is taken, else a quiet local one is built, for Delta and UTC."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from pyspark.errors import PySparkException
+from pyspark.sql import SparkSession
+
+from features.errors import OntimeError
+from pipelines.jars import delta_jars
+from pipelines.java import validate_java
+from pipelines.settings import java_command
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+    from pipelines.settings import SparkSettings
+
+# A full run of the real data needs about half of it.
+LEAST_FREE_BYTES = 1_000_000_000
+
+
+class SparkStartError(OntimeError):
+    """The Spark session could not be started."""
+
+
+class DiskSpaceError(OntimeError):
+    """There is too little room on the disk to start."""
+
+
+def open_session(
+    settings: SparkSettings, *, home: Path, say: Callable[[str], None] = lambda _: None
+) -> SparkSession:
+    """Return the active Spark session, or a new one that reads and writes Delta tables.
+
+    A new one is classic, or of Spark Connect where `settings.remote` is set. What Java and Spark
+    have to say goes to `logs/spark.log` below the home folder, not to the terminal.
+
+    Args:
+        settings: How a new session is built.
+        home: The folder of everything that Ontime makes.
+        say: Told in a line what takes long: the first fetch of the Delta jars.
+
+    Raises:
+        JavaError: Java is missing, too old or trimmed.
+        JarsError: The Delta jars are not here and cannot be fetched.
+        DiskSpaceError: The disk of the home folder is nearly full.
+        SparkStartError: Spark did not start for another reason; tells the last line of its log.
+    """
+    active = SparkSession.getActiveSession()
+    if active is not None:
+        return active
+    builder = SparkSession.builder.appName("ontime")
+    if settings.remote is not None and not settings.remote.startswith("local"):
+        return builder.remote(settings.remote).getOrCreate()
+    validate_free_space(home)
+    java = java_command()
+    validate_java(java)
+    jars = delta_jars(
+        settings.jars_folder.expanduser(), java=java, ivy_settings=settings.ivy_settings, say=say
+    )
+    for key, value in _config(settings, home, jars).items():
+        builder = builder.config(key, value)
+    builder = (
+        builder.remote(settings.remote) if settings.remote else builder.master(settings.master)
+    )
+    log = home / "logs" / "spark.log"
+    try:
+        with _errors_into(log):
+            return builder.getOrCreate()
+    except (PySparkException, OSError) as error:
+        raise SparkStartError(_explained(log, settings)) from error
+
+
+def validate_free_space(home: Path, least: int = LEAST_FREE_BYTES) -> None:
+    """Return if the disk of the home folder has at least `least` bytes free.
+
+    Raises:
+        DiskSpaceError: It has fewer, or the folder cannot be made.
+    """
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(home).free
+    except OSError as error:
+        raise DiskSpaceError(
+            f"The home folder {home} cannot be used: {error.strerror}. Set ONTIME_HOME to a folder "
+            "that you may write to."
+        ) from error
+    if free < least:
+        raise DiskSpaceError(
+            f"Only {free / 1e6:,.0f} MB are free on the disk of {home}, and {least / 1e6:,.0f} MB "
+            "are needed: free some, or set ONTIME_HOME to a folder on another disk."
+        )
+
+
+def _config(settings: SparkSettings, home: Path, jars: list[Path]) -> Mapping[str, str]:
+    fixed = {
+        "spark.jars": ",".join(str(jar) for jar in jars),
+        "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+        "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+        "spark.sql.session.timeZone": "UTC",
+        "spark.sql.shuffle.partitions": str(settings.shuffle_partitions),
+        "spark.sql.warehouse.dir": str(home / "warehouse"),
+        "spark.sql.sources.parallelPartitionDiscovery.parallelism": "4",
+        "spark.databricks.delta.snapshotPartitions": "2",
+        "spark.driver.memory": settings.driver_memory,
+        "spark.pyspark.python": sys.executable,
+        "spark.driver.host": "127.0.0.1",
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+    }
+    return fixed | {key: _text(value) for key, value in settings.config.items()}
+
+
+def _text(value: str | float | bool) -> str:  # noqa: FBT001 - any value that YAML can hold
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+@contextmanager
+def _errors_into(log: Path) -> Iterator[None]:
+    """Make a process started meanwhile write its standard error into a file, all its life long."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    terminal = os.dup(2)
+    file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o644)
+    try:
+        os.dup2(file, 2)
+        yield
+    finally:
+        os.dup2(terminal, 2)
+        os.close(file)
+        os.close(terminal)
+
+
+def _explained(log: Path, settings: SparkSettings) -> str:
+    lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    text = "\n".join(lines)
+    if "reserve enough space" in text or "Cannot allocate memory" in text:
+        return (
+            f"Spark did not start: this machine cannot give it {settings.driver_memory} of memory. "
+            "Close something, or set spark.driver_memory in conf/ lower."
+        )
+    if "No space left on device" in text:
+        return "Spark did not start: the disk of its temporary folder is full. Free some space."
+    last = next((line for line in lines if "Exception" in line), lines[-1] if lines else "no log")
+    return f"Spark did not start: {last}. The whole log is in {log}."

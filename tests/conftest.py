@@ -1,0 +1,56 @@
+"""What tests share: one Spark session for the run, and a home folder of its own for each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pipelines.session import open_session
+from pipelines.settings import SparkSettings
+from pipelines.tables import Tables
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from pyspark.sql import SparkSession
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--spark-remote",
+        default=None,
+        help="run the Spark tests against this Spark Connect address, such as local[2]",
+    )
+
+
+@pytest.fixture(scope="session")
+def spark(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[SparkSession]:
+    """The one Spark session of the test run, built the way the pipelines build theirs."""
+    settings = SparkSettings(
+        remote=request.config.getoption("--spark-remote"),
+        master="local[2]",
+        driver_memory="2g",
+        shuffle_partitions=2,
+    )
+    session = open_session(settings, home=tmp_path_factory.mktemp("spark-home"))
+    yield session
+    session.stop()
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty home folder, which `ONTIME_HOME` names."""
+    folder = tmp_path / "home"
+    folder.mkdir()
+    monkeypatch.setenv("ONTIME_HOME", str(folder))
+    return folder
+
+
+@pytest.fixture
+def tables(spark: SparkSession, home: Path) -> Tables:
+    """Delta tables below the test's own home folder."""
+    return Tables(spark, str(home / "tables"))

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from pyspark.sql import functions as F
+
+from pipelines.tables import TableMissingError, TableWriteError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pyspark.sql import DataFrame, SparkSession
+
+    from pipelines.tables import Tables
+
+pytestmark = pytest.mark.spark
+
+
+def _rows(spark: SparkSession, *rows: tuple[int, str | None]) -> DataFrame:
+    frame = spark.createDataFrame(list(rows), "id int, name string")
+    return frame.withColumn("ingested_at", F.current_timestamp())
+
+
+def test_a_batch_is_appended_once_however_often_it_is_sent(
+    spark: SparkSession, tables: Tables
+) -> None:
+    batch = _rows(spark, (1, "a"), (2, "b"))
+
+    tables.append_once("t", batch, key="batch-1", description="first")
+    tables.append_once("t", batch, key="batch-1", description="again")
+    tables.append_once("t", _rows(spark, (3, "c")), key="batch-2", description="second")
+
+    assert sorted(row.id for row in tables.read("t").collect()) == [1, 2, 3]
+    assert tables.version("t") == 1
+    assert tables.description("t") == "second"
+    assert tables.count("t") == 3
+
+
+def test_the_content_hash_sees_values_and_nothing_else(spark: SparkSession, tables: Tables) -> None:
+    tables.replace("t", _rows(spark, (1, "a"), (2, None)), description="one order")
+    tables.replace(
+        "u", _rows(spark, (2, None), (1, "a")).select("name", "ingested_at", "id"), description=""
+    )
+    tables.replace("v", _rows(spark, (1, None), (2, "a")), description="other values")
+
+    assert tables.content_hash("t") == tables.content_hash("u")
+    assert tables.content_hash("t") != tables.content_hash("v")
+
+
+def test_a_past_version_is_read_as_it_was(spark: SparkSession, tables: Tables) -> None:
+    tables.replace("t", _rows(spark, (1, "a"), (2, "b")), description="first")
+    before = tables.content_hash("t")
+
+    tables.replace_where("t", _rows(spark, (2, "c")), predicate="id = 2", description="repair")
+
+    assert {(row.id, row.name) for row in tables.read("t").collect()} == {(1, "a"), (2, "c")}
+    assert tables.content_hash("t", version=0) == before
+    with pytest.raises(TableMissingError, match=r"no version 9 .* last is 1"):
+        tables.read("t", version=9)
+
+
+def test_a_missing_table_is_named_with_the_way_out(tables: Tables) -> None:
+    assert not tables.exists("gold")
+    for ask in (tables.read, tables.version, tables.count, tables.content_hash):
+        with pytest.raises(TableMissingError, match="Table gold does not exist .*make run"):
+            ask("gold")
+
+
+def test_a_folder_that_cannot_be_written_is_named(
+    spark: SparkSession, tables: Tables, home: Path
+) -> None:
+    (home / "tables").write_text("a file where the folder should be")
+
+    with pytest.raises(TableWriteError, match="Table t cannot be written to"):
+        tables.replace("t", _rows(spark, (1, "a")), description="")
