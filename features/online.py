@@ -30,6 +30,7 @@ from features.declarations import (
     Sum,
     UntilDeparture,
 )
+from features.items import Item, Track, decode
 from features.streams import STREAMS, measure_of
 
 if TYPE_CHECKING:
@@ -73,39 +74,6 @@ class Flight(msgspec.Struct, frozen=True, kw_only=True):
         """Local hour of the scheduled departure."""
         local = self.scheduled_departure_at + self.origin_utc_offset_min
         return local % MINUTES_PER_DAY // 60
-
-
-class Track(msgspec.Struct, frozen=True, array_like=True):
-    """The recent events of one stream under one key, in time order.
-
-    Attributes:
-        minutes: Minute of each event (int64).
-        totals: By measure, the total of the events before each position (int64, one longer).
-        values: By measure, the value of each event (float64, NaN where it has none).
-        known: By measure that is known later than its event, the minute it is (float64).
-    """
-
-    minutes: memoryview
-    totals: dict[str, memoryview]
-    values: dict[str, memoryview]
-    known: dict[str, memoryview]
-
-
-class Item(msgspec.Struct, frozen=True, array_like=True):
-    """The state of one entity key.
-
-    Attributes:
-        tracks: Recent events, by stream.
-        closings: Ends of intervals, by stream of intervals.
-        days: By stream and measure, the totals of whole UTC days, by day since the epoch.
-    """
-
-    tracks: dict[str, Track]
-    closings: dict[str, Track]
-    days: dict[str, dict[str, dict[int, int]]]
-
-
-_DECODER: Final = msgspec.msgpack.Decoder(Item)
 
 
 def key_of(entity: Entity, parts: Mapping[str, str | int | None]) -> str | None:
@@ -247,7 +215,7 @@ class _State:
         if entity not in self._decoded:
             key = key_of(entity, self.parts)
             body = None if key is None else self._items.get(key)
-            self._decoded[entity] = None if body is None else _DECODER.decode(body)
+            self._decoded[entity] = None if body is None else decode(body)
         return self._decoded[entity]
 
 

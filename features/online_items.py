@@ -6,7 +6,6 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-import msgspec
 import numpy as np
 
 from features import columns as c
@@ -36,8 +35,9 @@ from features.events import (
     to_floats,
     with_local_hour,
 )
+from features.items import Item, Track, encode
 from features.kernel import schedule_order
-from features.online import Item, Track, entities, key_of
+from features.online import entities, key_of
 from features.search import EventIndex, Positions
 from features.streams import COUNT, STREAMS, Stream, measure_of
 
@@ -107,7 +107,7 @@ def _items_of(
     for code, row in zip(known.tolist(), first_rows.tolist(), strict=True):
         key = key_of(entity, {part: parts[part][row] for part in entity})
         if key is not None and code in items:
-            yield key, msgspec.msgpack.encode(items[code])
+            yield key, encode(items[code])
 
 
 def _needs(entity: Entity) -> dict[str, _Needs]:
