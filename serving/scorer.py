@@ -1,0 +1,126 @@
+"""The scorer: feature values in, probabilities out, by the exported model alone."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+import numpy as np
+import onnxruntime
+
+from features.errors import OntimeError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from features.contract import Contract
+    from serving.model_package import SelfTest
+
+FeatureValue: TypeAlias = float | str | None
+
+NUMERIC_INPUT: Final = "numeric"
+CATEGORICAL_INPUT: Final = "categorical"
+PROBABILITY_OUTPUT: Final = "probability"
+TOLERANCE: Final = 1e-6
+_ERRORS_ONLY: Final = 3
+
+
+class ScorerError(OntimeError):
+    """A model cannot be loaded, or does not answer as it did when it was made."""
+
+
+class Scorer:
+    """Scores rows of feature values with one exported model, on the calling thread alone.
+
+    Args:
+        model: Bytes of the ONNX model: inputs `numeric` (double, NaN is missing) and `categorical`
+            (string, empty is missing), output `probability`.
+        contract: Names, types and order of the features.
+
+    Raises:
+        ScorerError: The bytes are no model, or its inputs and output are not those above.
+    """
+
+    def __init__(self, model: bytes, contract: Contract) -> None:
+        features = list(enumerate(contract.features))
+        self._strings = [i for i, feature in features if feature.dtype == "string"]
+        self._numbers = [i for i, feature in features if feature.dtype != "string"]
+        self._session = _session(model)
+        expected = {NUMERIC_INPUT: len(self._numbers), CATEGORICAL_INPUT: len(self._strings)}
+        expected = {name: width for name, width in expected.items() if width}
+        _require_signature(self._session, expected)
+
+    def score(self, rows: Sequence[Sequence[FeatureValue]]) -> list[float]:
+        """Return the probability of a late arrival, 0 to 1, of each row, in one vectorized call.
+
+        Args:
+            rows: Feature values in the order of the contract; None or NaN is missing.
+
+        Raises:
+            ScorerError: The model gave something that is no probability.
+        """
+        if not rows:
+            return []
+        inputs: dict[str, object] = {}
+        if self._numbers:
+            numbers = [[_number(row[i]) for i in self._numbers] for row in rows]
+            inputs[NUMERIC_INPUT] = np.array(numbers, dtype=np.float64)
+        if self._strings:
+            strings = [[row[i] or "" for i in self._strings] for row in rows]
+            inputs[CATEGORICAL_INPUT] = np.array(strings, dtype=np.object_)
+        (output,) = self._session.run([PROBABILITY_OUTPUT], inputs)
+        probabilities: list[float] = output.reshape(-1).tolist()
+        if len(probabilities) != len(rows) or not all(0 <= p <= 1 for p in probabilities):
+            raise ScorerError(
+                f"The model gave {probabilities[:3]} for {len(rows)} rows, which are not "
+                "probabilities: load another version, or roll the release back."
+            )
+        return probabilities
+
+
+def require_self_test(scorer: Scorer, test: SelfTest) -> None:
+    """Score the rows of the self-test again.
+
+    Raises:
+        ScorerError: A probability differs by more than 1e-6 from the one kept.
+    """
+    if not test.rows or len(test.rows) != len(test.probabilities):
+        raise ScorerError(
+            "The self-test of the model holds no rows, or not one probability for each: export the "
+            "version again."
+        )
+    for row, (found, kept) in enumerate(
+        zip(scorer.score(test.rows), test.probabilities, strict=True)
+    ):
+        if not math.isclose(found, kept, rel_tol=0, abs_tol=TOLERANCE):
+            raise ScorerError(
+                f"The model gives {found!r} for row {row} of its self-test, where it gave {kept!r} "
+                "when it was made: export the version again with this runtime."
+            )
+
+
+def _number(value: FeatureValue) -> FeatureValue:
+    return math.nan if value is None else value
+
+
+def _session(model: bytes) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.log_severity_level = _ERRORS_ONLY
+    try:
+        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        raise ScorerError(
+            f"The model cannot be loaded: {error}. Export the version again."
+        ) from error
+
+
+def _require_signature(session: onnxruntime.InferenceSession, expected: dict[str, int]) -> None:
+    found = {node.name: node.shape[-1] for node in session.get_inputs()}
+    outputs = [node.name for node in session.get_outputs()]
+    if found != expected or PROBABILITY_OUTPUT not in outputs:
+        raise ScorerError(
+            f"The model takes {found} and gives {outputs}, where its contract asks for {expected} "
+            f"and {PROBABILITY_OUTPUT}: export the version again."
+        )

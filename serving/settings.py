@@ -1,0 +1,31 @@
+"""The `serving` section of the configuration."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from features.settings import Settings
+
+
+class ServingSettings(Settings):
+    """How requests are answered.
+
+    Attributes:
+        model_name: Registered model whose versions are served.
+        host: Address to listen on.
+        port: Port to listen on.
+        follow_seconds: How often the release document is looked at.
+        allow_as_of: Whether a request may say as of when features are taken (dev only: 2013 again).
+        max_body_bytes: A larger request body is refused with 413.
+        history_page: Predictions on a page of the history when the caller names no limit.
+        history_page_max: The most predictions on a page.
+    """
+
+    model_name: str = Field(default="ontime", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=1, le=65535)
+    follow_seconds: float = Field(default=1.0, gt=0, le=60)
+    allow_as_of: bool = False
+    max_body_bytes: int = Field(default=64 * 1024, ge=1024)
+    history_page: int = Field(default=20, ge=1)
+    history_page_max: int = Field(default=100, ge=1)

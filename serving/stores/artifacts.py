@@ -1,0 +1,206 @@
+"""The artifact store: named, immutable or conditionally replaced objects.
+
+Keys are plain relative names, and no key may be the folder of another. A write is atomic and
+durable: after a crash an object is there whole, or not there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import re
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+from urllib.parse import unquote, urlsplit
+
+from serving.stores.errors import (
+    ConflictError,
+    InvalidKeyError,
+    ObjectExistsError,
+    ObjectNotFoundError,
+    StoreError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_KEY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._=-]*(/[A-Za-z0-9_][A-Za-z0-9._=-]*)*")
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """An object as read: its bytes, and the tag that a conditional replace names.
+
+    Attributes:
+        body: The bytes.
+        etag: Changes whenever the bytes change; means nothing else.
+    """
+
+    body: bytes
+    etag: str
+
+
+class ArtifactStore(Protocol):
+    """Objects by key: created once, or replaced only by who has seen the latest."""
+
+    def get(self, key: str) -> StoredObject:
+        """Return the object.
+
+        Raises:
+            ObjectNotFoundError: There is none.
+        """
+
+    def create(self, key: str, body: bytes) -> str:
+        """Store a new object and return its etag.
+
+        Raises:
+            ObjectExistsError: The key is taken; the object there is untouched.
+        """
+
+    def replace(self, key: str, body: bytes, etag: str) -> str:
+        """Replace the object that has this etag and return the new etag.
+
+        Raises:
+            ConflictError: The object has another etag by now, or is gone; it is untouched.
+        """
+
+    def list(self, prefix: str) -> list[str]:
+        """Return the keys that start with the prefix, sorted; empty when there are none."""
+
+
+class FolderArtifactStore:
+    """An artifact store in a local folder.
+
+    Writers of any process take one lock file in turn; readers take none, for a file appears
+    by a rename once it is complete and on disk.
+
+    Args:
+        root: The folder; made when first written to.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def get(self, key: str) -> StoredObject:
+        """Return the object; see `ArtifactStore.get`."""
+        try:
+            body = self._path(key).read_bytes()
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
+            raise ObjectNotFoundError(
+                f"The artifact store {self._root} has no object '{key}': publish it first."
+            ) from error
+        except OSError as error:
+            raise self._unusable(key, error) from error
+        return StoredObject(body=body, etag=_etag(body))
+
+    def create(self, key: str, body: bytes) -> str:
+        """Store a new object; see `ArtifactStore.create`."""
+        path = self._path(key)
+        with self._one_writer(key):
+            if path.exists():
+                raise ObjectExistsError(
+                    f"The artifact store already has an object '{key}', and it is never "
+                    "overwritten: use a new name or version."
+                )
+            _write(path, body)
+        return _etag(body)
+
+    def replace(self, key: str, body: bytes, etag: str) -> str:
+        """Replace an object; see `ArtifactStore.replace`."""
+        path = self._path(key)
+        with self._one_writer(key):
+            if not path.is_file() or _etag(path.read_bytes()) != etag:
+                raise ConflictError(
+                    f"The object '{key}' changed since it was read: read it again and decide anew."
+                )
+            _write(path, body)
+        return _etag(body)
+
+    def list(self, prefix: str) -> list[str]:
+        """Return the keys with this prefix; see `ArtifactStore.list`."""
+        found: list[str] = []
+        for folder, _, names in os.walk(self._root):
+            base = Path(folder).relative_to(self._root)
+            found += [(base / name).as_posix() for name in names if not name.startswith(".")]
+        return sorted(key for key in found if key.startswith(prefix))
+
+    def _path(self, key: str) -> Path:
+        if not _KEY.fullmatch(key):
+            raise InvalidKeyError(
+                f"'{key}' is not a key of an artifact store: use names of letters, digits and "
+                "._=- joined by '/', none of them starting with a dot."
+            )
+        return self._root / key
+
+    @contextlib.contextmanager
+    def _one_writer(self, key: str) -> Iterator[None]:
+        try:
+            self._root.mkdir(parents=True, exist_ok=True)
+            with (self._root / ".lock").open("wb") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                yield
+        except OSError as error:
+            raise self._unusable(key, error) from error
+
+    def _unusable(self, key: str, error: OSError) -> StoreError:
+        return StoreError(
+            f"The artifact store {self._root} could not handle '{key}': {error.strerror}. "
+            "Check the free space and the permissions of this folder."
+        )
+
+
+def open_artifact_store(uri: str) -> ArtifactStore:
+    """Return the artifact store at a path or `file:` URI.
+
+    Raises:
+        StoreError: The URI has a scheme that no store is known for.
+    """
+    parts = urlsplit(uri)
+    if parts.scheme == "":
+        return FolderArtifactStore(Path(uri))
+    if parts.scheme == "file" and parts.netloc in {"", "localhost"}:
+        return FolderArtifactStore(Path(unquote(parts.path)))
+    raise StoreError(
+        f"No artifact store is known for '{uri}': give a folder, or a URI such as "
+        "file:///srv/ontime/store."
+    )
+
+
+def _etag(body: bytes) -> str:
+    return hashlib.sha256(body).hexdigest()
+
+
+def _write(path: Path, body: bytes) -> None:
+    """Put the bytes at the path at once, and on disk before it returns."""
+    _make_folder(path.parent)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    try:
+        with temporary.open("xb") as file:
+            file.write(body)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    _sync_folder(path.parent)
+
+
+def _make_folder(folder: Path) -> None:
+    """Make the folder and its parents, each one's entry on disk."""
+    if folder.is_dir():
+        return
+    _make_folder(folder.parent)
+    folder.mkdir(exist_ok=True)
+    _sync_folder(folder.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

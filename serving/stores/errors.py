@@ -1,0 +1,29 @@
+"""What can go wrong in a store."""
+
+from __future__ import annotations
+
+from features.errors import OntimeError
+
+
+class StoreError(OntimeError):
+    """A store cannot be used: it is not there, is full, or is damaged."""
+
+
+class InvalidKeyError(StoreError):
+    """A key is not a plain relative name such as `models/ontime/3/model.onnx`."""
+
+
+class ObjectNotFoundError(StoreError):
+    """The artifact store holds nothing under this key."""
+
+
+class ObjectExistsError(StoreError):
+    """The key is taken, and objects that are only created are never overwritten."""
+
+
+class ConflictError(StoreError):
+    """Somebody else replaced the object since it was read."""
+
+
+class InvalidCursorError(StoreError):
+    """A cursor was not handed out by the prediction history."""

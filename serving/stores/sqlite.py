@@ -1,0 +1,63 @@
+"""How the SQLite stores open the one file they share (`serving.db`)."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from typing import TYPE_CHECKING
+
+from serving.stores.errors import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_BUSY_MS = 10_000
+
+
+def connect(path: Path, schema: str) -> sqlite3.Connection:
+    """Return a connection whose commits are on disk when they return (WAL, synchronous FULL).
+
+    Args:
+        path: The file; it and its folder are made when missing.
+        schema: Statements, each safe to repeat, that make what the store needs.
+
+    Raises:
+        StoreError: The file cannot be opened, or is not a database.
+    """
+    with explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        try:
+            connection.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.executescript(schema)
+        except sqlite3.Error:
+            connection.close()
+            raise
+        return connection
+
+
+@contextlib.contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """Commit what is done inside, all of it or, after any error, nothing."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+
+
+@contextlib.contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Turn an error of SQLite or of the file system into a `StoreError` that says what to do."""
+    try:
+        yield
+    except (sqlite3.Error, OSError) as error:
+        raise StoreError(
+            f"The store {path} cannot be used: {error}. Check that the disk has space, that the "
+            "file may be written, and that it is the database that Ontime made."
+        ) from error
