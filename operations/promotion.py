@@ -17,11 +17,12 @@ class PromotionDecision:
     """What is to be done about a candidate.
 
     Attributes:
-        outcome: `promote` it, leave things `unchanged` (it is champion already), or `refuse` it.
+        outcome: `promote` it; leave things `unchanged`, as it is champion already; `wait`, as its
+            rollout is not at its end; or `refuse` it.
         reasons: Why, each a clause of a sentence; at least one.
     """
 
-    outcome: Literal["promote", "unchanged", "refuse"]
+    outcome: Literal["promote", "unchanged", "wait", "refuse"]
     reasons: tuple[str, ...]
 
 
@@ -42,11 +43,12 @@ def decide_promotion(
     refusals = [*_gate_refusals(candidate.version, ledger)]
     if state.release.challenger != candidate:
         refusals.append("it is not the published challenger")
-    elif rollout == "gradual" and state.release.challenger_weight < 1:
-        share = state.release.challenger_weight
-        refusals.append(f"the rollout is gradual and it answers only {share:.0%} of the flights")
     if refusals:
         return PromotionDecision("refuse", tuple(refusals))
+    share = state.release.challenger_weight
+    if rollout == "gradual" and share < 1:
+        waits = f"the rollout is gradual and it answers {share:.0%} of the flights"
+        return PromotionDecision("wait", (waits,))
     return PromotionDecision("promote", (f"its gates passed and the rollout is {rollout}",))
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import Field
+
 from features.settings import Settings
 
 
@@ -13,6 +15,8 @@ class OperationsSettings(Settings):
     Attributes:
         rollout: `direct`: the challenger becomes champion at once when its gates passed;
             `gradual`: only when it already answers every flight.
+        online_days: For how many days before the end of the data a flight can be predicted online.
     """
 
     rollout: Literal["direct", "gradual"] = "gradual"
+    online_days: int = Field(default=2, ge=1)

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from pipelines.console import Console
 from pipelines.records import StageRecords
+from serving.stores.artifacts import open_artifact_store
+from training.registry import Registry
+from training.settings import tracking_uri
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from pyspark.sql import SparkSession
 
     from pipelines.settings import PipelineSettings
     from pipelines.tables import Tables
+    from serving.stores.artifacts import ArtifactStore
 
-Json: TypeAlias = "None | bool | int | float | str | Sequence[Json] | Mapping[str, Json]"
+Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
 
 
 @dataclass(frozen=True)
@@ -42,7 +47,6 @@ class RunContext:
     Attributes:
         settings: The configuration of the environment.
         console: Where progress is printed.
-        records: What each stage did when it last succeeded.
     """
 
     settings: PipelineSettings
@@ -54,20 +58,31 @@ class RunContext:
         return StageRecords(self.settings.home / "stages")
 
     @cached_property
+    def artifacts(self) -> ArtifactStore:
+        """The artifact store: model packages, release document, ledger."""
+        return open_artifact_store(str(self.settings.home / "store"))
+
+    @cached_property
+    def registry(self) -> Registry:
+        """The versions of the registered model."""
+        store = tracking_uri(self.settings.training, self.settings.home)
+        return Registry(store, self.settings.serving.model_name)
+
+    @cached_property
     def spark(self) -> SparkSession:
         """The Spark session of this run, built on first use."""
         from pipelines.session import open_session  # noqa: PLC0415 - a skipped run needs no Spark
 
-        return open_session(self.settings.spark)
+        return open_session(self.settings.spark, home=self.settings.home, say=self.console.step)
 
     @cached_property
     def tables(self) -> Tables:
         """The Delta tables of this environment."""
         from pipelines.tables import Tables  # noqa: PLC0415 - a skipped run needs no Spark
 
-        return Tables(self.spark, str(self.settings.home / "tables"))
+        return Tables(self.spark, self.settings.tables.uri or str(self.settings.home / "tables"))
 
-    def outputs(self, stage: str) -> Mapping[str, Json]:
+    def outputs(self, stage: str) -> Mapping[str, Any]:
         """Return what a stage handed back when it last succeeded.
 
         Raises:
@@ -79,3 +94,9 @@ class RunContext:
         """Stop the Spark session if one was built."""
         if "spark" in self.__dict__:
             self.spark.stop()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

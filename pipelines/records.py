@@ -67,7 +67,8 @@ class StageRecords:
             return None
         except msgspec.MsgspecError as error:
             raise UnreadableRecordError(
-                f"The stage record {path} is not readable ({error}): remove it, and {stage} runs again."
+                f"The stage record {path} is not readable ({error}): "
+                f"run `python -m pipelines.{stage}`, which makes it anew."
             ) from error
 
     def require(self, stage: str) -> StageRecord:

@@ -6,7 +6,7 @@ Data only, so that a job definition or a test reads it at no cost. The work of s
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TypeAlias
 
 Value: TypeAlias = "str | int | float"
@@ -26,7 +26,7 @@ class Parameter:
     """
 
     name: str
-    kind: type[str] | type[int] | type[float]
+    kind: type[str | int | float]
     help: str
     setting: str | None = None
     default: Value | None = None
@@ -37,11 +37,12 @@ class Stage:
     """A stage of the pipeline.
 
     Attributes:
-        name: The module of `pipelines` that does it, the entry point in MLproject, the record's file.
+        name: Its module in `pipelines`, entry point in MLproject and record.
         title: What it does, in a line.
         reads: Upstream outputs that decide the result, as `stage.output`.
-        settings: Sections of the configuration that decide the result.
+        settings: Sections or keys of the configuration that decide the result.
         libraries: Distributions whose version decides the result.
+        outputs: What it hands back at the least, for the stages after it and the summary.
         parameters: What a person may set when running it alone.
     """
 
@@ -50,7 +51,8 @@ class Stage:
     reads: tuple[str, ...] = ()
     settings: tuple[str, ...] = ()
     libraries: tuple[str, ...] = ()
-    parameters: tuple[Parameter, ...] = field(default=())
+    outputs: tuple[str, ...] = ()
+    parameters: tuple[Parameter, ...] = ()
 
     @property
     def upstream(self) -> tuple[str, ...]:
@@ -65,15 +67,19 @@ STAGES: tuple[Stage, ...] = (
     Stage(
         name="ingest",
         title="source files to bronze, silver and quarantine tables",
-        settings=("sources", "tables"),
+        settings=("tables",),
         libraries=_TABLES,
+        # By source (flights, weather, ...): rows received in all, of them new in this run, kept in
+        # silver, in quarantine; by silver table its content hash; the commonest reasons with rows.
+        outputs=("received", "new", "kept", "quarantine", "silver", "reasons", "data_docs"),
     ),
     Stage(
         name="build_features",
         title="silver tables to the gold feature table",
         reads=("ingest.silver",),
         settings=("features", "tables"),
-        libraries=(*_TABLES, "polars", "pyarrow"),
+        libraries=(*_TABLES, "numpy", "pyarrow"),
+        outputs=("table", "version", "gold_hash", "rows", "data_docs"),
         parameters=(
             Parameter(
                 name="horizon_min",
@@ -81,44 +87,72 @@ STAGES: tuple[Stage, ...] = (
                 help="minutes from the prediction time to the scheduled departure",
                 setting="features.horizon_min",
             ),
+            Parameter(
+                name="first_day",
+                kind=str,
+                help="first flight date to compute, YYYY-MM-DD; empty: from the beginning",
+                default="",
+            ),
+            Parameter(
+                name="last_day",
+                kind=str,
+                help="last flight date to compute, YYYY-MM-DD; empty: to the end",
+                default="",
+            ),
         ),
     ),
     Stage(
         name="train",
         title="gold to a fitted model with its MLflow run",
         reads=("build_features.gold_hash",),
-        settings=("features", "training"),
+        settings=(
+            "features.horizon_min",
+            "serving.model_name",
+            "training.experiment",
+            "training.split",
+            "training.without_families",
+            "training.naive_families",
+            "training.model",
+            "training.naive",
+            "training.threshold",
+            "training.evaluation",
+        ),
         libraries=_MODEL,
+        outputs=("run_id",),
     ),
     Stage(
         name="evaluate",
         title="the fitted model against the gates",
         reads=("build_features.gold_hash", "train.run_id"),
-        settings=("features", "training"),
+        settings=("training.split", "training.evaluation", "training.gates"),
         libraries=_MODEL,
+        # figures: auc, auc_low, auc_high, auc_naive and what else the gates looked at; report: the
+        # path of the model card.
+        outputs=("passed", "reasons", "figures", "report"),
     ),
     Stage(
         name="register",
         title="the evaluated model to a registered version, the challenger",
-        reads=("train.run_id", "evaluate.passed"),
-        settings=("training", "operations"),
+        reads=("train.run_id", "evaluate.passed", "evaluate.reasons"),
+        settings=("serving.model_name",),
+        outputs=("version", "passed"),
     ),
     Stage(
         name="publish",
         title="the challenger's artifact and online features to the serving stores",
-        reads=("ingest.silver", "register.version"),
-        settings=("features", "serving", "operations"),
+        reads=("ingest.silver", "register.version", "register.passed"),
+        settings=("features", "serving.model_name"),
+        outputs=("version", "manifest_sha256", "items"),
     ),
     Stage(
         name="promote",
         title="the challenger to champion, if the rollout policy lets it",
-        reads=("register.version", "publish.manifest_sha256"),
-        settings=("operations",),
+        reads=("register.version", "register.passed", "publish.manifest_sha256"),
+        settings=("serving.model_name", "operations.rollout"),
+        outputs=("version", "outcome"),
         parameters=(
             Parameter(name="by", kind=str, help="who decides", default="pipeline"),
-            Parameter(
-                name="reason", kind=str, help="why, for the ledger", default="gates passed"
-            ),
+            Parameter(name="reason", kind=str, help="why, for the ledger", default="gates passed"),
         ),
     ),
 )

@@ -93,7 +93,7 @@ def test_a_gradual_rollout_waits_until_the_challenger_answers_every_flight() -> 
         ("gated", "2", PASSED, None),
         ("published", "2", {}, Release(ONE, TWO, 1.0)),
     )
-    refused = decide_promotion(TWO, halfway, "gradual")
-    assert refused.outcome == "refuse"
-    assert refused.reasons == ("the rollout is gradual and it answers only 50% of the flights",)
+    waits = decide_promotion(TWO, halfway, "gradual")
+    assert waits.outcome == "wait"
+    assert waits.reasons == ("the rollout is gradual and it answers 50% of the flights",)
     assert decide_promotion(TWO, whole, "gradual").outcome == "promote"

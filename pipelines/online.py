@@ -1,0 +1,66 @@
+"""From silver to the online store: the state of every entity key, and the network of airports."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from pyspark.sql import functions as F
+
+from features import columns as c
+from features.arrow import FLIGHT_COLUMNS, WEATHER_COLUMNS
+from features.online_items import DAYS_NEEDED, online_items
+from serving.network import Network, write_network
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from pyspark.sql import DataFrame
+
+    from pipelines.tables import Tables
+    from serving.stores.online import OnlineStore
+
+BATCH = 2_000
+
+
+def materialize(tables: Tables, store: OnlineStore, *, retain_days: int) -> int:
+    """Fill the online store from the silver tables; return how many items it holds from them.
+
+    Args:
+        tables: Where silver is.
+        store: The online store; items of keys that are in silver are replaced.
+        retain_days: For how many days before the end of the data features can be asked for.
+    """
+    flights, weather = tables.read("silver_flights"), tables.read("silver_weather")
+    days = retain_days + DAYS_NEEDED
+    last = flights.agg(F.max(c.SCHEDULED_DEPARTURE)).first()
+    since = F.lit(last[0] if last else None) - F.make_dt_interval(F.lit(days))
+    items = online_items(
+        flights.where(F.col(c.SCHEDULED_DEPARTURE) >= since).select(*FLIGHT_COLUMNS).toArrow(),
+        weather.where(F.col(c.KNOWN) >= since).select(*WEATHER_COLUMNS).toArrow(),
+        retain_days=retain_days,
+    )
+    stored = 0
+    for batch in _batches(items):
+        store.put_many(batch)
+        stored += len(batch)
+    write_network(store, network_of(flights, tables.read("silver_airports")))
+    return stored
+
+
+def network_of(flights: DataFrame, airports: DataFrame) -> Network:
+    """Return the airports with a known time zone, the origins, and the distance of each route."""
+    zones = airports.where(F.col("timezone").isNotNull()).select(c.AIRPORT, "timezone").collect()
+    routes = flights.groupBy(c.ORIGIN, c.DESTINATION).agg(F.max(c.DISTANCE).alias(c.DISTANCE))
+    known = routes.where(F.col(c.DISTANCE).isNotNull()).orderBy(c.ORIGIN, c.DESTINATION).collect()
+    return Network(
+        time_zones={row[c.AIRPORT]: row["timezone"] for row in zones},
+        origins=sorted({row[c.ORIGIN] for row in known}),
+        distances_mi={f"{row[c.ORIGIN]}-{row[c.DESTINATION]}": row[c.DISTANCE] for row in known},
+    )
+
+
+def _batches(items: Iterable[tuple[str, bytes]]) -> Iterator[dict[str, bytes]]:
+    remaining = iter(items)
+    while batch := dict(islice(remaining, BATCH)):
+        yield batch

@@ -1,0 +1,70 @@
+"""Stage publish: the challenger's package and the online features to the serving stores."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from operations.decisions import Decisions
+from operations.release import follow_ledger
+from pipelines.command import stage_main
+from pipelines.context import StageOutcome
+from pipelines.online import materialize
+from serving.clock import iso_ms
+from serving.model_package import FILES, write_model_package
+from serving.release import ReleasedVersion
+from serving.stores.online import SqliteOnlineStore
+
+if TYPE_CHECKING:
+    from pipelines.context import RunContext
+
+
+def run(context: RunContext) -> StageOutcome:
+    """Publish the registered version as challenger, if its gates passed, and the online features.
+
+    Args:
+        context: What every stage is given.
+
+    Raises:
+        ModelPackageError: Another package is published as this version.
+        LedgerConflictError: Somebody else decided something meanwhile.
+        StoreError: A store cannot be written.
+    """
+    settings = context.settings
+    store = SqliteOnlineStore(settings.home / "serving.db")
+    try:
+        items = materialize(context.tables, store, retain_days=settings.operations.online_days)
+    finally:
+        store.close()
+    notes = [f"online features: {items:,} items"]
+    registered = context.outputs("register")
+    version, manifest = str(registered["version"]), None
+    if registered["passed"]:
+        manifest = _publish(context, version)
+        notes.append(f"version {version} is in the artifact store and released as challenger")
+    else:
+        notes.append(f"version {version} is not published: its gates refused it")
+    outputs = {"version": version, "manifest_sha256": manifest, "items": items}
+    return StageOutcome(outputs, tuple(notes))
+
+
+def _publish(context: RunContext, version: str) -> str:
+    name = context.settings.serving.model_name
+    registered = context.registry.get(version)
+    files = context.registry.files(version, FILES)
+    manifest = write_model_package(
+        context.artifacts,
+        model_name=name,
+        version=version,
+        run_id=registered.run_id,
+        created_at=iso_ms(registered.created_at),
+        files=files,
+    )
+    decisions = Decisions(store=context.artifacts, model=name, by="pipeline")
+    decisions.published(ReleasedVersion(version, manifest))
+    follow_ledger(context.artifacts, context.registry)
+    return manifest
+
+
+if __name__ == "__main__":
+    sys.exit(stage_main("publish"))

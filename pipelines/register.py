@@ -1,0 +1,46 @@
+"""Stage register: the evaluated model to a version; the challenger, if its gates passed."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from operations.decisions import Decisions
+from operations.release import follow_ledger
+from pipelines.command import stage_main
+from pipelines.context import StageOutcome
+
+if TYPE_CHECKING:
+    from pipelines.context import RunContext
+
+
+def run(context: RunContext) -> StageOutcome:
+    """Register the trained model, record what its gates said, and give it its alias.
+
+    A version is registered even if its gates refused it, so that the ledger can say why it never
+    answered; it gets no alias then.
+
+    Args:
+        context: What every stage is given.
+
+    Raises:
+        RegistryError: The training run is not there, or holds no model.
+        LedgerConflictError: Somebody else decided something meanwhile.
+    """
+    name = context.settings.serving.model_name
+    trained, judged = context.outputs("train"), context.outputs("evaluate")
+    version = context.registry.register(str(trained["run_id"])).version
+    decisions = Decisions(store=context.artifacts, model=name, by="pipeline")
+    gold = context.outputs("build_features")
+    evidence = {"run_id": trained["run_id"], "gold_hash": gold["gold_hash"]}
+    decisions.registered(version, evidence)
+    passed, reasons = bool(judged["passed"]), tuple(judged["reasons"])
+    decisions.gated(version, passed=passed, reasons=reasons, figures=judged["figures"])
+    follow_ledger(context.artifacts, context.registry)
+    verdict = "its gates passed" if passed else "its gates refused it, so it gets no alias"
+    note = f"{name} version {version}: {verdict}"
+    return StageOutcome({"version": version, "passed": passed}, (note,))
+
+
+if __name__ == "__main__":
+    sys.exit(stage_main("register"))
