@@ -131,7 +131,8 @@ def _by_key(codes: Ints, minutes: Ints) -> Iterator[tuple[int, Positions]]:
     rows = EventIndex.of(codes, minutes).rows
     sorted_codes = codes[rows]
     starts = np.flatnonzero(np.diff(sorted_codes, prepend=-1))
-    yield from zip(sorted_codes[starts].tolist(), np.split(rows, starts[1:]), strict=True)
+    groups = np.split(rows, starts[1:]) if len(starts) else []
+    yield from zip(sorted_codes[starts].tolist(), groups, strict=True)
 
 
 class _View:

@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pyspark.errors import PySparkException
@@ -18,7 +19,6 @@ from pipelines.settings import java_command
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-    from pathlib import Path
 
     from pipelines.settings import SparkSettings
 
@@ -71,6 +71,7 @@ def open_session(
         builder.remote(settings.remote) if settings.remote else builder.master(settings.master)
     )
     log = home / "logs" / "spark.log"
+    _let_workers_run_this_python()
     try:
         with _errors_into(log):
             return builder.getOrCreate()
@@ -110,13 +111,23 @@ def _config(settings: SparkSettings, home: Path, jars: list[Path]) -> Mapping[st
         "spark.sql.sources.parallelPartitionDiscovery.parallelism": "4",
         "spark.databricks.delta.snapshotPartitions": "2",
         "spark.driver.memory": settings.driver_memory,
-        "spark.pyspark.python": sys.executable,
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
     }
     return fixed | {key: _text(value) for key, value in settings.config.items()}
+
+
+def _let_workers_run_this_python() -> None:
+    """Let Python workers run this interpreter with these packages, whatever is first on PATH.
+
+    Classic and Connect servers both hand their environment on; a setting reaches only one of them.
+    """
+    packages = str(Path(__file__).resolve().parent.parent)
+    paths = [packages, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+    os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(paths))
+    os.environ["PYSPARK_PYTHON"] = sys.executable
 
 
 def _text(value: str | float | bool) -> str:  # noqa: FBT001 - any value that YAML can hold
