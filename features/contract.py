@@ -69,31 +69,40 @@ class Contract(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return tuple(spec.name for spec in self.features if spec.dtype == "string")
 
 
-def contract_of(horizon_min: int, threshold: float, names: Iterable[str] | None = None) -> Contract:
+def contract_of(
+    horizon_min: int,
+    threshold: float,
+    names: Iterable[str] | None = None,
+    *,
+    features: tuple[Feature, ...] = FEATURES,
+) -> Contract:
     """Return the contract for a model over declared features.
 
     Args:
         horizon_min: Minutes from the prediction time to the scheduled departure.
         threshold: The operating threshold.
         names: The model's features, in order; by default all declared ones.
+        features: The declared features.
 
     Raises:
         ContractError: A name is not declared.
     """
-    features = selected(names)
-    specs = tuple(FeatureSpec(f.name, f.dtype, f.unit, f.null) for f in features)
-    return Contract(SCHEMA, horizon_min, specs, feature_hash(features), threshold)
+    chosen = selected(names, features)
+    specs = tuple(FeatureSpec(f.name, f.dtype, f.unit, f.null) for f in chosen)
+    return Contract(SCHEMA, horizon_min, specs, feature_hash(chosen), threshold)
 
 
-def selected(names: Iterable[str] | None = None) -> tuple[Feature, ...]:
+def selected(
+    names: Iterable[str] | None = None, features: tuple[Feature, ...] = FEATURES
+) -> tuple[Feature, ...]:
     """Return declared features by name, all of them without names.
 
     Raises:
         ContractError: A name is not declared.
     """
     if names is None:
-        return FEATURES
-    declared = {feature.name: feature for feature in FEATURES}
+        return features
+    declared = {feature.name: feature for feature in features}
     wanted = tuple(names)
     unknown = [name for name in wanted if name not in declared]
     if unknown:

@@ -43,7 +43,7 @@ from features.search import Bools, EventIndex, Positions, Queries
 from features.streams import COUNT, STREAMS, Stream, measure_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from features.declarations import Feature
 
@@ -56,14 +56,22 @@ class Kernel:
         weather: Weather observations of the block and its halo.
         wanted: Which flights to compute features for.
         horizon_min: Minutes from the prediction time to the scheduled departure.
+        streams: The streams by name, each with its rule for when an event is known.
 
     Attributes:
         source_rows: Rows of the given flights that the results are for, in the results' order.
     """
 
     def __init__(
-        self, flights: Events, weather: Events, wanted: Bools, *, horizon_min: int
+        self,
+        flights: Events,
+        weather: Events,
+        wanted: Bools,
+        *,
+        horizon_min: int,
+        streams: Mapping[str, Stream] = STREAMS,
     ) -> None:
+        self._streams = streams
         order = schedule_order(flights)
         self._flights = taken(with_local_hour(flights), order)
         self._weather = taken(weather, np.argsort(weather.integers[c.KNOWN], kind="stable"))
@@ -105,7 +113,7 @@ class Kernel:
         return to_floats(self._flights.integers[item.column][self._rows])
 
     def _sum(self, item: Sum) -> Floats:
-        stream = STREAMS[item.stream]
+        stream = self._streams[item.stream]
         queries = self._queries_of(item.entity)
         index = self._index(stream, item.entity, "at")
         where = (item.stream, item.entity, item.window)
@@ -117,7 +125,7 @@ class Kernel:
         return np.where(queries.missing, 0, totals[last] - totals[first]).astype(np.float64)
 
     def _standing(self, item: Standing) -> Floats:
-        stream = STREAMS[item.stream]
+        stream = self._streams[item.stream]
         queries, at = self._queries_of(item.entity), self._anchors["prediction"]
         opened = self._total_before(self._index(stream, item.entity, "at"), item, at)
         closed = self._total_before(self._index(stream, item.entity, "until"), item, at)
@@ -125,13 +133,13 @@ class Kernel:
 
     def _total_before(self, index: EventIndex, item: Standing, at: Ints) -> Ints:
         queries = self._queries_of(item.entity)
-        totals = self._totals(index, STREAMS[item.stream], item.measure)
+        totals = self._totals(index, self._streams[item.stream], item.measure)
         earliest = index.before(queries, np.zeros_like(at))
         total: Ints = totals[index.before(queries, at)] - totals[earliest]
         return total
 
     def _latest(self, item: Latest) -> Floats:
-        stream = STREAMS[item.stream]
+        stream = self._streams[item.stream]
         index = self._index(stream, item.entity, "at")
         queries = self._queries_of(item.entity)
         anchor = self._anchors[item.anchor] - item.ago_min

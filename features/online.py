@@ -16,6 +16,7 @@ import msgspec
 import numpy as np
 
 from features import columns as c
+from features.catalog import FEATURES
 from features.contract import selected
 from features.declarations import (
     LOCAL_HOUR,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from features.contract import Contract
+    from features.declarations import Feature
 
 NAN: Final = np.float64(np.nan)
 _ZERO: Final = np.float64(0.0)
@@ -87,20 +89,25 @@ def key_of(entity: Entity, parts: Mapping[str, str | int | None]) -> str | None:
     return "|".join(found) or "all"
 
 
-def entities() -> tuple[Entity, ...]:
-    """Return the entities of all declared features, each once."""
-    used = {item.entity: None for f in selected() for item in f.inputs if not isinstance(item, Own)}
+def entities(features: tuple[Feature, ...] = FEATURES) -> tuple[Entity, ...]:
+    """Return the entities of the declared features, each once."""
+    used = {item.entity: None for f in features for item in f.inputs if not isinstance(item, Own)}
     return tuple(used)
 
 
-def keys_of(flight: Flight) -> list[str]:
+def keys_of(flight: Flight, features: tuple[Feature, ...] = FEATURES) -> list[str]:
     """Return the keys of all items that the flight's features read: one batched read."""
     parts = _parts(flight)
-    return [key for entity in _ENTITIES if (key := key_of(entity, parts)) is not None]
+    used = _ENTITIES if features is FEATURES else entities(features)
+    return [key for entity in used if (key := key_of(entity, parts)) is not None]
 
 
 def features_of(
-    flight: Flight, as_of: int, items: Mapping[str, bytes], contract: Contract
+    flight: Flight,
+    as_of: int,
+    items: Mapping[str, bytes],
+    contract: Contract,
+    features: tuple[Feature, ...] = FEATURES,
 ) -> tuple[list[float | str | None], list[str]]:
     """Return the features of a flight as known just before an instant.
 
@@ -109,6 +116,7 @@ def features_of(
         as_of: Minutes since the epoch; what is known at that minute or later is not used.
         items: The encoded items by key; a key that is not there has no events.
         contract: The features wanted, in order.
+        features: The declared features.
 
     Returns:
         The values in contract order, None where missing, and the names of those that are missing.
@@ -116,7 +124,7 @@ def features_of(
     state = _State(flight, as_of, items)
     values: list[float | str | None] = []
     with np.errstate(divide="ignore", invalid="ignore"):
-        for feature in selected(spec.name for spec in contract.features):
+        for feature in selected((spec.name for spec in contract.features), features):
             if feature.dtype == "string":
                 text = state.parts[feature.name]
                 values.append(None if text is None else str(text))

@@ -10,7 +10,7 @@ import numpy as np
 
 from features import columns as c
 from features.arrow import FLIGHT_TEXTS, to_events
-from features.contract import selected
+from features.catalog import FEATURES
 from features.declarations import (
     LOCAL_HOUR,
     MAX_WINDOW_DAYS,
@@ -46,6 +46,8 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from features.declarations import Feature
+
 DAYS_NEEDED: Final = MAX_WINDOW_DAYS + MAX_WINDOW_MIN // MINUTES_PER_DAY + 4
 """Days of silver that the items need besides the days they are retained for."""
 
@@ -60,7 +62,11 @@ class _Needs:
 
 
 def online_items(
-    flights: pa.Table, weather: pa.Table, *, retain_days: int
+    flights: pa.Table,
+    weather: pa.Table,
+    *,
+    retain_days: int,
+    features: tuple[Feature, ...] = FEATURES,
 ) -> Iterator[tuple[str, bytes]]:
     """Return the item of every entity key, encoded, as of the end of the data.
 
@@ -69,6 +75,7 @@ def online_items(
             last `retain_days + DAYS_NEEDED` days.
         weather: Rows of silver_weather (`features.arrow.WEATHER_COLUMNS`), likewise.
         retain_days: For how many days before the end features can be asked for.
+        features: The declared features.
     """
     raw_flights, raw_weather = to_events(flights, weather)
     order = schedule_order(raw_flights)
@@ -82,16 +89,20 @@ def online_items(
     parts[LOCAL_HOUR] = tables["flights"].codes[LOCAL_HOUR].tolist()
     end = int(tables["flights"].integers[c.SCHEDULED_DEPARTURE].max(initial=0))
     since = end - retain_days * MINUTES_PER_DAY - MAX_WINDOW_MIN
-    for entity in entities():
-        yield from _items_of(entity, tables, parts, since)
+    for entity in entities(features):
+        yield from _items_of(entity, _needs(entity, features), tables, parts, since)
 
 
 def _items_of(
-    entity: Entity, tables: Mapping[str, Events], parts: Mapping[str, list[str]], since: int
+    entity: Entity,
+    needed: Mapping[str, _Needs],
+    tables: Mapping[str, Events],
+    parts: Mapping[str, list[str]],
+    since: int,
 ) -> Iterator[tuple[str, bytes]]:
     flight_codes = entity_codes(tables["flights"], entity)
     items: dict[int, Item] = defaultdict(lambda: Item({}, {}, {}))
-    for name, needs in _needs(entity).items():
+    for name, needs in needed.items():
         stream = STREAMS[name]
         table = tables[stream.table]
         codes = flight_codes if stream.table == "flights" else table.codes[c.AIRPORT]
@@ -110,9 +121,9 @@ def _items_of(
             yield key, encode(items[code])
 
 
-def _needs(entity: Entity) -> dict[str, _Needs]:
+def _needs(entity: Entity, features: tuple[Feature, ...]) -> dict[str, _Needs]:
     needs: dict[str, _Needs] = defaultdict(_Needs)
-    for feature in selected():
+    for feature in features:
         for item in feature.inputs:
             if isinstance(item, Own) or item.entity != entity:
                 continue

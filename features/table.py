@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from features.declarations import Feature
+
 _ARROW_TYPES: Final = {
     "string": pa.string(),
     "date": pa.date32(),
@@ -26,25 +28,30 @@ _ARROW_TYPES: Final = {
 }
 
 
-def gold_columns() -> tuple[tuple[str, str], ...]:
+def gold_columns(features: tuple[Feature, ...] = FEATURES) -> tuple[tuple[str, str], ...]:
     """Return the feature table's columns, each with its kind: identity, times, features, label."""
     return (
         (c.FLIGHT_ID, "string"),
         (c.FLIGHT_DATE, "date"),
         (c.SCHEDULED_DEPARTURE, "instant"),
         (c.PREDICTION_TIME, "instant"),
-        *((feature.name, feature.dtype) for feature in FEATURES),
+        *((feature.name, feature.dtype) for feature in features),
         (c.LABEL, "int32"),
     )
 
 
-def gold_arrow_schema() -> pa.Schema:
+def gold_arrow_schema(features: tuple[Feature, ...] = FEATURES) -> pa.Schema:
     """Return the feature table's schema in Arrow."""
-    return pa.schema([(name, _ARROW_TYPES[kind]) for name, kind in gold_columns()])
+    return pa.schema([(name, _ARROW_TYPES[kind]) for name, kind in gold_columns(features)])
 
 
 def features_table(
-    flights: pa.Table, weather: pa.Table, wanted: NDArray[np.bool_], *, horizon_min: int
+    flights: pa.Table,
+    weather: pa.Table,
+    wanted: NDArray[np.bool_],
+    *,
+    horizon_min: int,
+    features: tuple[Feature, ...] = FEATURES,
 ) -> pa.Table:
     """Return the feature table's rows for the wanted flights of a block.
 
@@ -53,15 +60,23 @@ def features_table(
         weather: Rows of silver_weather: `features.arrow.WEATHER_COLUMNS`.
         wanted: Which flights to return, one flag per row of `flights`.
         horizon_min: Minutes from the prediction time to the scheduled departure.
+        features: The features to compute: the catalog, unless one is being tried.
 
     Returns:
-        A table of `gold_arrow_schema()`, in the order of scheduled departure.
+        A table of `gold_arrow_schema(features)`, in the order of scheduled departure.
     """
-    schema = gold_arrow_schema()
     if not wanted.any():
-        return schema.empty_table()
+        return gold_arrow_schema(features).empty_table()
     kernel = Kernel(*to_events(flights, weather), wanted, horizon_min=horizon_min)
-    values = kernel.compute(feature for feature in FEATURES if feature.dtype == "float64")
+    return table_of(kernel, flights, horizon_min=horizon_min, features=features)
+
+
+def table_of(
+    kernel: Kernel, flights: pa.Table, *, horizon_min: int, features: tuple[Feature, ...]
+) -> pa.Table:
+    """Return the feature table's rows that a kernel computes from these flights."""
+    schema = gold_arrow_schema(features)
+    values = kernel.compute(feature for feature in features if feature.dtype == "float64")
     rows = flights.take(pa.array(kernel.source_rows))
     found = {name: rows[name] for name in rows.column_names}
     found |= {name: with_nulls(array) for name, array in values.items()}
