@@ -1,0 +1,83 @@
+"""The whole pipeline: all stages in order in one process, with a summary at the end."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from operations.ledger import read_ledger, state_at
+from pipelines.command import parser_of, run_command
+from pipelines.promote import PromotionRefusedError
+from pipelines.runner import run_stage
+from pipelines.stages import STAGES
+from pipelines.summary import RunResult, figures_of, summary_of
+from training.settings import tracking_uri
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from pipelines.context import RunContext
+    from pipelines.runner import StageReport
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the pipeline as a command and return the exit code."""
+    parser = parser_of(
+        "python -m pipelines.run", "All stages: raw flights to a released model.", ()
+    )
+    return run_command(parser, (), run_pipeline, argv)
+
+
+def run_pipeline(context: RunContext, arguments: argparse.Namespace) -> None:
+    """Run all stages, print the summary and write the figures.
+
+    Raises:
+        PromotionRefusedError: The new version's gates refused it; told after the summary.
+        OntimeError: A stage could not do its work; the stages before it are done.
+    """
+    started = time.perf_counter()
+    reports: list[StageReport] = []
+    refusal: PromotionRefusedError | None = None
+    for stage in STAGES:
+        try:
+            reports.append(run_stage(stage, context, force=arguments.force))
+        except PromotionRefusedError as error:
+            refusal = error
+    result = _result(context, reports, time.perf_counter() - started)
+    _write_figures(result)
+    for line in summary_of(result):
+        context.console.say(line)
+    if refusal is not None:
+        raise refusal
+
+
+def _result(context: RunContext, reports: Sequence[StageReport], seconds: float) -> RunResult:
+    settings = context.settings
+    ledger = read_ledger(context.artifacts)
+    return RunResult(
+        home=settings.home,
+        model=settings.serving.model_name,
+        tracking=tracking_uri(settings.training, settings.home),
+        address=f"http://{settings.serving.host}:{settings.serving.port}",
+        reports=reports,
+        seconds=seconds,
+        ledger=ledger,
+        state=state_at(ledger.entries),
+    )
+
+
+def _write_figures(result: RunResult) -> Path:
+    path = result.home / "figures" / "run.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_suffix(".tmp")
+    unfinished.write_text(json.dumps(figures_of(result), indent=2) + "\n", encoding="utf-8")
+    unfinished.replace(path)
+    return path
+
+
+if __name__ == "__main__":
+    sys.exit(main())
