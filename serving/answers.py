@@ -1,0 +1,113 @@
+"""Answers as the caller gets them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+_INSTANT = {"format": "date-time"}
+
+
+class ModelInfo(msgspec.Struct, frozen=True):
+    """The model version that answered."""
+
+    name: Annotated[str, Meta(description="Registered model.")]
+    version: Annotated[str, Meta(description="Its version.")]
+    alias: Annotated[
+        Literal["champion", "challenger"] | None,
+        Meta(description="The alias followed; null when this server was told a version."),
+    ]
+
+
+class PredictionAnswer(msgspec.Struct, frozen=True):
+    """How likely a flight is to arrive 15 minutes late or more."""
+
+    prediction_id: Annotated[str, Meta(description="Name of this prediction in the history.")]
+    flight_id: Annotated[
+        str, Meta(description="Carrier, flight number, and scheduled departure hour in UTC.")
+    ]
+    probability: Annotated[float, Meta(ge=0, le=1, description="Of a late arrival.")]
+    late: Annotated[bool, Meta(description="Whether the probability reaches the threshold.")]
+    threshold: Annotated[float, Meta(description="Operating threshold of the model version.")]
+    model: ModelInfo
+    prediction_time: Annotated[
+        str,
+        Meta(
+            description="Scheduled departure less the horizon: later events are never used.",
+            extra_json_schema=_INSTANT,
+        ),
+    ]
+    features_as_of: Annotated[
+        str,
+        Meta(
+            description="Features hold what was known before this instant: the earlier of the "
+            "prediction time and the time of the request.",
+            extra_json_schema=_INSTANT,
+        ),
+    ]
+    missing: Annotated[
+        Sequence[str], Meta(description="Features without a value, which the model does without.")
+    ]
+    requested_at: Annotated[str, Meta(extra_json_schema=_INSTANT)]
+
+
+class FlightInfo(msgspec.Struct, frozen=True):
+    """The flight that was asked about, its times in UTC."""
+
+    carrier: str
+    flight_number: int
+    origin: str
+    destination: str
+    scheduled_departure: Annotated[str, Meta(extra_json_schema=_INSTANT)]
+    scheduled_arrival: Annotated[str, Meta(extra_json_schema=_INSTANT)]
+    tail_number: str | None
+
+
+class HistoryEntry(PredictionAnswer, frozen=True):
+    """A prediction as it is kept: the answer, what was asked, and what the model saw."""
+
+    flight: FlightInfo
+    features: Annotated[
+        Sequence[float | str | None],
+        Meta(description="Values in the order of the model's contract; null is missing."),
+    ]
+
+
+class HistoryAnswer(msgspec.Struct, frozen=True):
+    """A page of the prediction history."""
+
+    items: Annotated[Sequence[msgspec.Raw], Meta(description="Predictions, newest first.")]
+    next: Annotated[
+        str | None, Meta(description="Cursor of the next older page; null on the last.")
+    ]
+
+
+class ModelAnswer(msgspec.Struct, frozen=True):
+    """The model that answers on this server."""
+
+    name: Annotated[str, Meta(description="Registered model.")]
+    version: Annotated[str, Meta(description="Its version.")]
+    alias: Annotated[
+        Literal["champion", "challenger"] | None,
+        Meta(description="The alias followed; null when this server was told a version."),
+    ]
+    revision: Annotated[int, Meta(description="Revision of the release document.")]
+    threshold: Annotated[float, Meta(description="Probability from which a flight is called late.")]
+    horizon_min: Annotated[
+        int, Meta(description="Minutes from the prediction time to the scheduled departure.")
+    ]
+    features: Annotated[Sequence[str], Meta(description="Features, in the order of the contract.")]
+    manifest_sha256: Annotated[str, Meta(description="Checksum of the model package.")]
+    refusal: Annotated[
+        str | None,
+        Meta(description="Why what is released does not answer; null when it does."),
+    ]
+
+
+class HealthAnswer(msgspec.Struct, frozen=True):
+    """The process is alive."""
+
+    status: Literal["ok"]

@@ -1,0 +1,142 @@
+"""Errors as the caller gets them: RFC 9457 problem details that say what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, ClassVar
+
+import msgspec
+from msgspec import Meta
+
+from features.errors import OntimeError
+
+MEDIA_TYPE = "application/problem+json"
+
+
+class FieldProblem(msgspec.Struct, frozen=True):
+    """What is wrong with one field of a request."""
+
+    field: Annotated[str, Meta(description="The field, or the query parameter.")]
+    problem: Annotated[str, Meta(description="What was wrong with it.")]
+    fix: Annotated[str, Meta(description="What to send.")]
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """Problem details (RFC 9457)."""
+
+    type: Annotated[str, Meta(description="Names the kind of problem; never changes for a kind.")]
+    title: Annotated[str, Meta(description="The kind of problem, in words.")]
+    status: Annotated[int, Meta(description="The HTTP status.", ge=400, le=599)]
+    detail: Annotated[str, Meta(description="What happened, with which input, and what to do.")]
+    errors: Annotated[Sequence[FieldProblem], Meta(description="One for each field at fault.")]
+    request_id: Annotated[str, Meta(description="Name this when you ask for help.")]
+
+
+class ProblemError(OntimeError):
+    """Base of the errors that a caller is told about.
+
+    Args:
+        detail: What happened, with which input, and what to do.
+        errors: What is wrong with each field at fault.
+    """
+
+    status: ClassVar[int] = 500
+    slug: ClassVar[str] = "internal-error"
+    title: ClassVar[str] = "The service failed"
+
+    def __init__(self, detail: str, errors: Sequence[FieldProblem] = ()) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.errors = tuple(errors)
+
+    def to_json(self, request_id: str) -> bytes:
+        """Return the problem details as JSON."""
+        kind = f"urn:ontime:problem:{self.slug}"
+        return msgspec.json.encode(
+            Problem(kind, self.title, self.status, self.detail, self.errors, request_id)
+        )
+
+
+class MalformedBodyError(ProblemError):
+    """The body is not JSON."""
+
+    status = 400
+    slug = "malformed-body"
+    title = "The body is not JSON"
+
+
+class NotFoundError(ProblemError):
+    """There is nothing at this path."""
+
+    status = 404
+    slug = "not-found"
+    title = "Nothing is here"
+
+
+class UnknownModelError(ProblemError):
+    """The asked model version does not exist."""
+
+    status = 404
+    slug = "unknown-model"
+    title = "This model version does not exist"
+
+
+class MethodNotAllowedError(ProblemError):
+    """The path does not take this method."""
+
+    status = 405
+    slug = "method-not-allowed"
+    title = "The path does not take this method"
+
+
+class RefusedModelError(ProblemError):
+    """The asked model version exists and may not be served."""
+
+    status = 409
+    slug = "refused-model"
+    title = "This model version cannot be served"
+
+
+class BodyTooLargeError(ProblemError):
+    """The body is larger than this service reads."""
+
+    status = 413
+    slug = "body-too-large"
+    title = "The body is too large"
+
+
+class UnsupportedMediaTypeError(ProblemError):
+    """The body is not declared as JSON."""
+
+    status = 415
+    slug = "unsupported-media-type"
+    title = "The body is not declared as JSON"
+
+
+class InvalidRequestError(ProblemError):
+    """Fields of the request are missing, unknown, or have values that cannot be."""
+
+    status = 422
+    slug = "invalid-request"
+    title = "The request is not valid"
+
+    def __init__(self, errors: Sequence[FieldProblem]) -> None:
+        first = errors[0]
+        more = f" (and {len(errors) - 1} more: see errors)" if len(errors) > 1 else ""
+        super().__init__(f"{first.field}: {first.problem} {first.fix}{more}", errors)
+
+
+class NotReadyError(ProblemError):
+    """No model is loaded, or the stores do not answer."""
+
+    status = 503
+    slug = "not-ready"
+    title = "The service cannot answer yet"
+
+
+class HistoryUnavailableError(ProblemError):
+    """The prediction could not be kept, so it is not given."""
+
+    status = 503
+    slug = "history-unavailable"
+    title = "The prediction history cannot be used"

@@ -1,0 +1,215 @@
+"""The service: every use case over the stores, for whichever adapter speaks to callers."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from serving.answers import HealthAnswer, HistoryAnswer, ModelAnswer
+from serving.core import Prediction, PredictionCore
+from serving.follower import CHAMPION, Alias, ModelFollower, ServedModel
+from serving.logs import log
+from serving.network import Network, NetworkError, read_network
+from serving.problems import (
+    FieldProblem,
+    HistoryUnavailableError,
+    InvalidRequestError,
+    NotReadyError,
+)
+from serving.requests import parse_load
+from serving.stores.artifacts import open_artifact_store
+from serving.stores.errors import InvalidCursorError, StoreError
+from serving.stores.history import SqlitePredictionHistory
+from serving.stores.online import SqliteOnlineStore
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from serving.settings import ServingSettings
+    from serving.stores.artifacts import ArtifactStore
+    from serving.stores.history import PredictionHistory
+    from serving.stores.online import OnlineStore
+
+ALIASES: Final[Mapping[str, Alias]] = {
+    "champion": "champion",
+    "Production": "champion",
+    "challenger": "challenger",
+    "Staging": "challenger",
+}
+_HISTORY_PARAMETERS: Final = ("limit", "cursor", "flight_id")
+_LONGEST_FLIGHT_ID: Final = 32
+
+
+class PredictionService:
+    """Answers requests; safe to use from several threads.
+
+    Args:
+        settings: How requests are answered.
+        artifacts: Release document and model packages.
+        history: Where predictions are kept.
+        online: State of the features, and the network.
+    """
+
+    def __init__(
+        self,
+        settings: ServingSettings,
+        *,
+        artifacts: ArtifactStore,
+        history: PredictionHistory,
+        online: OnlineStore,
+    ) -> None:
+        self.settings = settings
+        self.history = history
+        self._online = online
+        self._network: Network | None = None
+        self._network_fault: str | None = None
+        self._follower = ModelFollower(artifacts, settings.model_name)
+        self._core = PredictionCore(
+            model=self._follower.current,
+            network=self._known_network,
+            online=online,
+            allow_as_of=settings.allow_as_of,
+        )
+
+    def refresh(self) -> None:
+        """Take over a new release and a new network, if there are any; never raises.
+
+        To be called every `follow_seconds`, beside the requests.
+        """
+        self._follower.refresh()
+        try:
+            self._network = read_network(self._online)
+            self._network_fault = None
+        except (NetworkError, StoreError) as error:
+            if str(error) != self._network_fault:
+                log(logging.ERROR, "network_failed", reason=str(error))
+            self._network_fault = str(error)
+
+    def predict(self, body: bytes) -> Prediction:
+        """Return the prediction for a request body; to be kept before it is given.
+
+        Raises:
+            ProblemError: See `PredictionCore.predict`.
+        """
+        return self._core.predict(body)
+
+    def load(self, body: bytes) -> bytes:
+        """Switch this server to the version or alias that the body names; return what answers now.
+
+        Raises:
+            ProblemError: The body is not valid, or there is no such version, or it is refused.
+        """
+        request = parse_load(body)
+        if isinstance(request.version, str):
+            served = self._follower.stay_with(request.version)
+        else:
+            served = self._follower.follow(ALIASES.get(str(request.alias), CHAMPION))
+        return self._described(served)
+
+    def model(self) -> bytes:
+        """Return the model that answers.
+
+        Raises:
+            NotReadyError: There is none.
+        """
+        return self._described(self._follower.current())
+
+    def history_page(self, query: Mapping[str, str]) -> bytes:
+        """Return a page of the prediction history, newest first.
+
+        Args:
+            query: `limit`, `cursor` and `flight_id`, each optional.
+
+        Raises:
+            InvalidRequestError: A parameter is unknown or has a value that cannot be.
+            HistoryUnavailableError: The history cannot be read.
+        """
+        unknown = [name for name in query if name not in _HISTORY_PARAMETERS]
+        if unknown:
+            fix = f"Known parameters are {', '.join(_HISTORY_PARAMETERS)}."
+            raise _invalid(unknown[0][:60], "There is no such parameter.", fix)
+        try:
+            page = self.history.page(
+                limit=self._limit(query.get("limit")),
+                cursor=query.get("cursor"),
+                flight_id=_flight_id(query.get("flight_id")),
+            )
+        except InvalidCursorError as error:
+            raise _invalid("cursor", "It is not a cursor.", str(error)) from error
+        except StoreError as error:
+            raise HistoryUnavailableError(str(error)) from error
+        items = [msgspec.Raw(record.body) for record in page.records]
+        return msgspec.json.encode(HistoryAnswer(items, page.next_cursor))
+
+    def health(self) -> bytes:
+        """Return that the process is alive, whatever it depends on."""
+        return msgspec.json.encode(HealthAnswer("ok"))
+
+    def ready(self) -> bytes:
+        """Return the model that answers, once model, network and history can be used.
+
+        Raises:
+            ProblemError: Names what is not there yet.
+        """
+        self._known_network()
+        self.history_page({"limit": "1"})
+        return self.model()
+
+    def _known_network(self) -> Network:
+        if self._network is None:
+            raise NotReadyError(self._network_fault or "The service has just started: try again.")
+        return self._network
+
+    def _described(self, served: ServedModel) -> bytes:
+        contract = served.model.contract
+        answer = ModelAnswer(
+            name=served.model.name,
+            version=served.model.version,
+            alias=served.alias,
+            revision=served.revision,
+            threshold=contract.operating_threshold,
+            horizon_min=contract.horizon_min,
+            features=[feature.name for feature in contract.features],
+            manifest_sha256=served.model.manifest_sha256,
+            refusal=self._follower.refusal,
+        )
+        return msgspec.json.encode(answer)
+
+    def _limit(self, given: str | None) -> int:
+        most = self.settings.history_page_max
+        if given is None:
+            return min(self.settings.history_page, most)
+        if not (given.isascii() and given.isdigit() and len(given) <= len(str(most))) or not (
+            1 <= int(given) <= most
+        ):
+            raise _invalid("limit", f"'{given[:20]}' is no limit.", f"Send 1 to {most}.")
+        return int(given)
+
+
+def open_service(settings: ServingSettings, home: Path) -> PredictionService:
+    """Return the service over the embedded stores below the home folder.
+
+    Raises:
+        StoreError: A store cannot be opened.
+    """
+    database = home / "serving.db"
+    return PredictionService(
+        settings,
+        artifacts=open_artifact_store(str(home / "store")),
+        history=SqlitePredictionHistory(database),
+        online=SqliteOnlineStore(database),
+    )
+
+
+def _flight_id(given: str | None) -> str | None:
+    if given is not None and not 0 < len(given) <= _LONGEST_FLIGHT_ID:
+        fix = 'Send carrier, number and UTC hour, such as "UA-642-2013123115".'
+        raise _invalid("flight_id", "It is empty or too long.", fix)
+    return given
+
+
+def _invalid(name: str, problem: str, fix: str) -> InvalidRequestError:
+    return InvalidRequestError([FieldProblem(name, problem, fix)])

@@ -1,0 +1,210 @@
+"""Small real artifacts for the tests of serving: an ONNX model, its package, its release."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from features.contract import Contract, contract_of, to_json
+from serving.listening import listen
+from serving.model_package import (
+    CARD,
+    CONTRACT,
+    MODEL,
+    SELF_TEST,
+    SelfTest,
+    list_versions,
+    write_model_package,
+)
+from serving.network import Network, write_network
+from serving.openapi import EXAMPLE_REQUEST
+from serving.release import ReleaseDocument, ReleasedVersion, read_release, write_release
+from serving.server import make_server
+from serving.service import open_service
+from serving.settings import ServingSettings
+from serving.stores.artifacts import ArtifactStore, FolderArtifactStore
+from serving.stores.online import SqliteOnlineStore
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from serving.service import PredictionService
+
+ROOT = Path(__file__).resolve().parents[2]
+MODEL_NAME = "ontime"
+THRESHOLD = 0.3
+SETTINGS = ServingSettings(allow_as_of=True, follow_seconds=0.05, max_body_bytes=2048)
+HORIZON_MIN = 120
+NETWORK = Network(
+    time_zones={
+        "JFK": "America/New_York",
+        "EWR": "America/New_York",
+        "SFO": "America/Los_Angeles",
+        "PHX": "America/Phoenix",
+        "SJU": "America/Puerto_Rico",
+    },
+    origins=["EWR", "JFK"],
+    distances_mi={"JFK-SFO": 2586, "EWR-PHX": 2133},
+)
+
+
+def a_contract() -> Contract:
+    return contract_of(HORIZON_MIN, THRESHOLD)
+
+
+def a_model(contract: Contract, probability: float) -> bytes:
+    """Return a model that gives this probability, moved a little by the numbers it sees."""
+    double, string = TensorProto.DOUBLE, TensorProto.STRING
+    weight = numpy_helper.from_array(np.array(1e-6), "weight")
+    bias = numpy_helper.from_array(np.array(math.log(probability / (1 - probability))), "bias")
+    zero = numpy_helper.from_array(np.array(0.0), "zero")
+    axis = numpy_helper.from_array(np.array([1], dtype=np.int64), "axis")
+    nodes = [
+        helper.make_node("IsNaN", ["numeric"], ["absent"]),
+        helper.make_node("Where", ["absent", "zero", "numeric"], ["filled"]),
+        helper.make_node("Sin", ["filled"], ["bounded"]),
+        helper.make_node("ReduceSum", ["bounded", "axis"], ["total"], keepdims=0),
+        helper.make_node("Mul", ["total", "weight"], ["moved"]),
+        helper.make_node("Add", ["moved", "bias"], ["logit"]),
+        helper.make_node("Sigmoid", ["logit"], ["probability"]),
+    ]
+    inputs = [
+        helper.make_tensor_value_info("numeric", double, ["N", len(contract.numeric)]),
+        helper.make_tensor_value_info("categorical", string, ["N", len(contract.categorical)]),
+    ]
+    outputs = [helper.make_tensor_value_info("probability", double, ["N"])]
+    graph = helper.make_graph(nodes, "small", inputs, outputs, [weight, bias, zero, axis])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)])
+    model.ir_version = 10
+    onnx.checker.check_model(model)
+    data: bytes = model.SerializeToString()
+    return data
+
+
+def a_self_test(contract: Contract, probability: float, rows: int = 16) -> SelfTest:
+    """Return rows of missing values only, for which the model of `a_model` gives `probability`."""
+    return SelfTest([[None] * len(contract.features)] * rows, [probability] * rows)
+
+
+def package_files(probability: float = 0.25, contract: Contract | None = None) -> dict[str, bytes]:
+    contract = contract or a_contract()
+    return {
+        MODEL: a_model(contract, probability),
+        CONTRACT: to_json(contract),
+        CARD: b"<html><title>card</title></html>",
+        SELF_TEST: msgspec.json.encode(a_self_test(contract, probability)),
+    }
+
+
+def publish(
+    store: ArtifactStore,
+    version: str,
+    probability: float = 0.25,
+    files: Mapping[str, bytes] | None = None,
+) -> str:
+    """Write a package and return the checksum of its manifest."""
+    return write_model_package(
+        store,
+        model_name=MODEL_NAME,
+        version=version,
+        run_id="run",
+        created_at="2014-01-01T00:00:00Z",
+        files=dict(files or package_files(probability)),
+    )
+
+
+def release(
+    store: ArtifactStore,
+    champion: ReleasedVersion | None,
+    challenger: ReleasedVersion | None = None,
+) -> None:
+    """Make the next release document."""
+    before = read_release(store)
+    document = ReleaseDocument(
+        revision=before.document.revision + 1 if before else 1,
+        champion=champion,
+        challenger=challenger,
+        challenger_weight=0.0,
+        ledger_head="0" * 64,
+        updated_at="2014-01-01T00:00:00Z",
+    )
+    write_release(store, document, after=before.etag if before else None)
+
+
+def release_version(
+    store: ArtifactStore, version: str, probability: float = 0.25
+) -> ReleasedVersion:
+    """Publish a version if it is new, and make it champion."""
+    if version in list_versions(store, model_name=MODEL_NAME):
+        raise AssertionError(f"version {version} is there already")
+    released = ReleasedVersion(version, publish(store, version, probability))
+    release(store, released)
+    return released
+
+
+def a_home(home: Path) -> Path:
+    """Fill a home folder as `make run` leaves it: a released version 1, and the network."""
+    release_version(FolderArtifactStore(home / "store"), "1")
+    online = SqliteOnlineStore(home / "serving.db")
+    write_network(online, NETWORK)
+    online.close()
+    return home
+
+
+def a_service(home: Path, settings: ServingSettings | None = None) -> PredictionService:
+    service = open_service(settings or ServingSettings(), home)
+    service.refresh()
+    return service
+
+
+def body_of(**changes: object) -> bytes:
+    """Return the example request as JSON, with fields changed; `...` leaves one out."""
+    fields = {**EXAMPLE_REQUEST, **changes}
+    return json.dumps({k: v for k, v in fields.items() if v is not ...}).encode()
+
+
+@contextlib.contextmanager
+def running_server(service: PredictionService) -> Iterator[str]:
+    """Serve in a thread on a free port; yields the address."""
+    server = make_server(service)
+    with listen("127.0.0.1", 0) as listener:
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join(20)
+            assert not thread.is_alive()
+
+
+@contextlib.contextmanager
+def serving_process(home: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Run the command that `make serve` runs on a free port; yields the process and the address."""
+    environment = {**os.environ, "ONTIME_HOME": str(home), "ONTIME_ENV": "dev"}
+    with subprocess.Popen(
+        [sys.executable, "-m", "pipelines.serve", "--port", "0"],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            assert process.stdout is not None
+            first = process.stdout.readline()
+            assert first.startswith("Ontime answers on http://127.0.0.1:"), first
+            yield process, first.split()[3]
+        finally:
+            process.kill()

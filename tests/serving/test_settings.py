@@ -1,0 +1,25 @@
+"""The serving section of the configuration."""
+
+from __future__ import annotations
+
+import pytest
+
+from features.settings import ConfError, load_conf, section
+from serving.settings import ServingSettings
+
+
+@pytest.mark.parametrize("environment", ["dev", "staging", "prod"])
+def test_the_files_hold_good_settings(environment: str) -> None:
+    # Given each environment, Then only dev lets a request choose its time
+    settings = section(ServingSettings, load_conf(environment), "serving")
+    assert settings.allow_as_of is (environment == "dev")
+    assert settings.host == "127.0.0.1"
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("port", 0), ("port", 70_000), ("model_name", "../x"), ("follow_seconds", 0), ("hots", "x")],
+)
+def test_a_bad_value_is_named(key: str, value: object) -> None:
+    with pytest.raises(ConfError, match=f"serving.{key}"):
+        section(ServingSettings, {"serving": {key: value}}, "serving")
