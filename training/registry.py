@@ -7,9 +7,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from features.errors import OntimeError
+from training.run_files import EXPORTED, FINGERPRINT_TAG, MODEL_TAG, client_of, read_file
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion
@@ -23,9 +24,6 @@ _WORDS: Final = {
     "production": CHAMPION,
     "champion": CHAMPION,
 }
-# Tags of a training run: what it was trained from, and where the model that it logged is.
-FINGERPRINT_TAG: Final = "ontime.training_fingerprint"
-MODEL_TAG: Final = "ontime.model_uri"
 
 
 class RegistryError(OntimeError):
@@ -79,9 +77,7 @@ class Registry:
 
     @cached_property
     def _client(self) -> MlflowClient:
-        from mlflow import MlflowClient  # noqa: PLC0415 - takes seconds
-
-        return MlflowClient(tracking_uri=self._store, registry_uri=self._store)
+        return client_of(self._store)
 
     def register(self, run_id: str) -> RegisteredVersion:
         """Return the version of a training run, registered now unless its fingerprint has one.
@@ -168,6 +164,16 @@ class Registry:
             self._client.set_registered_model_alias(self._name, alias, version)
         elif self.version_of(alias) is not None:
             self._client.delete_registered_model_alias(self._name, alias)
+
+    def files(self, version: str, names: Iterable[str]) -> dict[str, bytes]:
+        """Return the exported files of a version: model, contract, card and self-test.
+
+        Raises:
+            RegistryError: There is no such version.
+            RunFileError: Its run does not have one of them.
+        """
+        run_id = self.get(version).run_id
+        return {name: read_file(self._client, run_id, f"{EXPORTED}/{name}") for name in names}
 
     def _aliases(self) -> Mapping[str, str]:
         from mlflow.exceptions import MlflowException  # noqa: PLC0415 - takes seconds

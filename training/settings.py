@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 from itertools import pairwise
-from typing import TYPE_CHECKING, Annotated, Literal, Self
+from pathlib import Path
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import AwareDatetime, Field, model_validator
 
 from features.settings import Settings
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
+_SQLITE: Final = "sqlite:///"
 Share = Annotated[float, Field(gt=0, lt=1)]
 
 
@@ -157,7 +156,12 @@ class TrainingSettings(Settings):
 
 def tracking_uri(settings: TrainingSettings, home: Path) -> str:
     """Return the address of the tracking store: the configured one, else SQLite in the home."""
-    return settings.tracking_uri or f"sqlite:///{home / 'mlflow.db'}"
+    return settings.tracking_uri or f"{_SQLITE}{home / 'mlflow.db'}"
+
+
+def artifact_root(settings: TrainingSettings, home: Path) -> str | None:
+    """Return where the files of runs go; None if the configured tracking store decides that."""
+    return None if settings.tracking_uri else (home / "mlartifacts").as_uri()
 
 
 def surrounding_run(store: str) -> str | None:
@@ -166,5 +170,16 @@ def surrounding_run(store: str) -> str | None:
     Args:
         store: Address of the tracking store that this project uses.
     """
-    run_id = os.environ.get("MLFLOW_RUN_ID")
-    return run_id if run_id and os.environ.get("MLFLOW_TRACKING_URI") == store else None
+    run_id, address = os.environ.get("MLFLOW_RUN_ID"), os.environ.get("MLFLOW_TRACKING_URI")
+    return run_id if run_id and address and _same_store(store, address) else None
+
+
+def without_progress_bars() -> None:
+    """Keep MLflow from drawing a progress bar for every file, unless the environment asks for it."""
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+
+
+def _same_store(one: str, other: str) -> bool:
+    if not (one.startswith(_SQLITE) and other.startswith(_SQLITE)):
+        return one.rstrip("/") == other.rstrip("/")
+    return Path(one.removeprefix(_SQLITE)).resolve() == Path(other.removeprefix(_SQLITE)).resolve()

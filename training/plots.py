@@ -1,0 +1,173 @@
+"""Plots of a model's quality, as SVG images: the same figures give the same bytes."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Final
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+from sklearn.metrics import precision_recall_curve, roc_curve
+
+from training.metrics import AUC, AVERAGE_PRECISION
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from matplotlib.axes import Axes
+    from numpy.typing import NDArray
+
+    from training.evaluation import Evaluation, Scored
+
+INK: Final = "#1d2b3a"
+MODEL: Final = "#0b7285"
+NAIVE: Final = "#a3aebb"
+LATE: Final = "#e8590c"
+_STYLE: Final = {
+    "axes.edgecolor": "#c7cfd8",
+    "axes.labelcolor": INK,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlecolor": INK,
+    "axes.titlelocation": "left",
+    "axes.titlesize": 12,
+    "axes.titleweight": "bold",
+    "font.family": "DejaVu Sans",
+    "font.size": 9.5,
+    "grid.color": "#e9edf1",
+    "legend.frameon": False,
+    "lines.linewidth": 2,
+    "svg.hashsalt": "ontime",
+    "xtick.color": "#5b6b7b",
+    "ytick.color": "#5b6b7b",
+}
+_SIZE: Final = (5.2, 3.9)
+_POINTS: Final = 300
+
+
+def plots_of(flights: Scored, evaluation: Evaluation) -> dict[str, bytes]:
+    """Return the plots by name, as SVG: roc, precision_recall, calibration, gain, scores.
+
+    Args:
+        flights: The test part with both models' probabilities.
+        evaluation: What was measured of them.
+    """
+    draw: dict[str, Callable[[Axes, Scored, Evaluation], None]] = {
+        "roc": _roc,
+        "precision_recall": _precision_recall,
+        "calibration": _calibration,
+        "gain": _gain,
+        "scores": _scores,
+    }
+    return {name: _svg(function, flights, evaluation) for name, function in draw.items()}
+
+
+def _svg(
+    draw: Callable[[Axes, Scored, Evaluation], None], flights: Scored, evaluation: Evaluation
+) -> bytes:
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=_SIZE, layout="constrained")
+        axes = figure.add_subplot()
+        axes.grid(visible=True)
+        axes.set_axisbelow(True)
+        draw(axes, flights, evaluation)
+        target = io.BytesIO()
+        figure.savefig(target, format="svg", metadata={"Date": None})
+    return target.getvalue()
+
+
+def _roc(axes: Axes, flights: Scored, evaluation: Evaluation) -> None:
+    for name, score, color, metrics in _both(flights, evaluation):
+        false_alarms, hits, _ = roc_curve(flights.label, score)
+        label = f"{name}, AUC {metrics[AUC].value:.3f}"
+        axes.plot(*_thinned(false_alarms, hits), color=color, label=label)
+    axes.plot([0, 1], [0, 1], color="#d5dbe1", linewidth=1, linestyle="--")
+    axes.set(title="ROC", xlabel="on-time flights called late", ylabel="late flights called late")
+    _percent(axes, both=True)
+    axes.legend(loc="lower right")
+
+
+def _precision_recall(axes: Axes, flights: Scored, evaluation: Evaluation) -> None:
+    for name, score, color, metrics in _both(flights, evaluation):
+        precision, recall, _ = precision_recall_curve(flights.label, score)
+        label = f"{name}, average {metrics[AVERAGE_PRECISION].value:.3f}"
+        axes.plot(*_thinned(recall[::-1], precision[::-1]), color=color, label=label)
+    axes.axhline(evaluation.late_share, color="#d5dbe1", linewidth=1, linestyle="--")
+    axes.annotate("share of late flights", (0.01, evaluation.late_share + 0.01), color="#8392a0")
+    axes.set(title="Precision and recall", xlabel="recall", ylabel="precision", ylim=(0, 1.02))
+    _percent(axes, both=True)
+    axes.legend(loc="upper right")
+
+
+def _calibration(axes: Axes, _: Scored, evaluation: Evaluation) -> None:
+    said = [each.mean_probability for each in evaluation.calibration]
+    happened = [each.late_share for each in evaluation.calibration]
+    flights = np.array([each.flights for each in evaluation.calibration])
+    axes.plot([0, 1], [0, 1], color="#d5dbe1", linewidth=1, linestyle="--")
+    axes.plot(said, happened, color=MODEL, linewidth=1.5)
+    axes.scatter(said, happened, s=12 + 260 * flights / flights.max(), color=MODEL, alpha=0.75)
+    axes.annotate("area: number of flights", (0.02, 0.94), color="#8392a0")
+    axes.set(title="Calibration", xlabel="probability given", ylabel="share that was late")
+    axes.set(xlim=(0, 1), ylim=(0, 1))
+    _percent(axes, both=True)
+
+
+def _gain(axes: Axes, flights: Scored, evaluation: Evaluation) -> None:
+    called = np.linspace(0, 1, _POINTS)
+    perfect = np.minimum(called / evaluation.late_share, 1)
+    axes.plot(called, perfect, color="#d5dbe1", linewidth=1, linestyle="--", label="perfect")
+    for name, score, color, _ in _both(flights, evaluation):
+        found = np.cumsum(flights.label[np.argsort(-score, kind="stable")])
+        at = np.linspace(0, found.size - 1, _POINTS).astype(int)
+        axes.plot((at + 1) / found.size, found[at] / found[-1], color=color, label=name)
+    mark = evaluation.operating
+    axes.plot(mark.alert_share, mark.recall, "o", color=LATE, label=f"at {mark.threshold:g}")
+    axes.set(title="Gain", xlabel="flights called late", ylabel="late flights found")
+    _percent(axes, both=True)
+    axes.legend(loc="lower right")
+
+
+def _scores(axes: Axes, flights: Scored, evaluation: Evaluation) -> None:
+    edges = np.linspace(0, 1, 41)
+    for value, name, color in ((0, "on time", NAIVE), (1, "late", LATE)):
+        axes.hist(
+            flights.score[flights.label == value],
+            bins=edges.tolist(),
+            color=color,
+            alpha=0.65,
+            label=name,
+        )
+    threshold = evaluation.operating.threshold
+    axes.axvline(threshold, color=INK, linewidth=1.2)
+    axes.annotate(
+        f" threshold {threshold:g}",
+        (threshold, 0.94),
+        color=INK,
+        xycoords=("data", "axes fraction"),
+    )
+    axes.set(title="Probabilities given", xlabel="probability", ylabel="flights")
+    _percent(axes, both=False)
+    axes.legend(loc="upper right")
+
+
+def _both(flights: Scored, evaluation: Evaluation) -> tuple[tuple[str, NDArray, str, dict], ...]:
+    return (
+        ("naive", flights.naive, NAIVE, evaluation.naive),
+        ("model", flights.score, MODEL, evaluation.model),
+    )
+
+
+def _thinned(
+    x: NDArray[np.float64], y: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return as many points of a curve over rising x as can be seen."""
+    at = np.linspace(0, 1, _POINTS)
+    return at, np.interp(at, x, y)
+
+
+def _percent(axes: Axes, *, both: bool) -> None:
+    axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    if both:
+        axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
