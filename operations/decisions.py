@@ -9,7 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from operations.ledger import Decision, Kind, Ledger, Release, append_entry, read_ledger, state_at
+from operations.ledger import (
+    Decision,
+    Kind,
+    Ledger,
+    LedgerError,
+    Release,
+    append_entry,
+    read_ledger,
+    state_at,
+)
 from operations.promotion import PromotionDecision, decide_promotion
 from serving.clock import iso_ms, now_ms
 
@@ -40,11 +49,24 @@ class Decisions:
     def registered(self, version: str, evidence: Mapping[str, Any]) -> None:
         """Record that a version was registered, and from what.
 
+        Args:
+            version: The version.
+            evidence: What it was made from; `run_id` tells it from any other.
+
         Raises:
+            LedgerError: The ledger knows another run by this version.
             LedgerConflictError: Somebody else decided something meanwhile.
         """
         ledger = read_ledger(self.store)
-        if ledger.about(version, "registered") is None:
+        before = ledger.about(version, "registered")
+        if before is not None and before.evidence["run_id"] != evidence["run_id"]:
+            raise LedgerError(
+                f"The registry calls run {evidence['run_id']} version {version} of {self.model}, "
+                f"and the ledger knows run {before.evidence['run_id']} by it: they do not belong "
+                "together. Restore the registry (mlflow.db) that the ledger is of, or start with "
+                "an empty home folder (`make clean`)."
+            )
+        if before is None:
             reason = "trained and evaluated"
             self._append(ledger, "registered", version, reason=reason, evidence=evidence)
 

@@ -40,9 +40,9 @@ def decide_promotion(
     state = state_at(ledger.entries)
     if state.release.champion == candidate:
         return PromotionDecision("unchanged", ("it is the champion already",))
-    refusals = [*_gate_refusals(candidate.version, ledger)]
-    if state.release.challenger != candidate:
-        refusals.append("it is not the published challenger")
+    refusals = _gate_refusals(candidate.version, ledger)
+    if not refusals and state.release.challenger != candidate:
+        refusals = ["it is not the published challenger"]
     if refusals:
         return PromotionDecision("refuse", tuple(refusals))
     share = state.release.challenger_weight

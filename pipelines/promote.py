@@ -48,7 +48,8 @@ def run(context: RunContext, *, by: str = "pipeline", reason: str = "gates passe
             "or change training.gates in conf/ if the gates are wrong."
         )
     outputs = {"version": version, "outcome": decision.outcome}
-    notes = (f"version {version}: {decision.outcome}, as {reasons}",)
+    verb = {"promote": "is the champion now", "wait": "waits", "unchanged": "stays"}
+    notes = (f"version {version} {verb[decision.outcome]}: {reasons}",)
     return StageOutcome(outputs, (*notes, *(f"{what} follows the ledger" for what in followed)))
 
 

@@ -11,9 +11,15 @@ from pipelines.command import stage_main
 from pipelines.context import StageOutcome
 from pipelines.online import materialize
 from serving.clock import iso_ms
-from serving.model_package import FILES, write_model_package
+from serving.model_package import (
+    FILES,
+    list_versions,
+    read_model_package,
+    write_model_package,
+)
 from serving.release import ReleasedVersion
 from serving.stores.online import SqliteOnlineStore
+from training.run_files import EXPORTED, read_file
 
 if TYPE_CHECKING:
     from pipelines.context import RunContext
@@ -26,7 +32,8 @@ def run(context: RunContext) -> StageOutcome:
         context: What every stage is given.
 
     Raises:
-        ModelPackageError: Another package is published as this version.
+        ModelPackageError: What is published as this version is damaged.
+        RunFileError: The training run has lost its files.
         LedgerConflictError: Somebody else decided something meanwhile.
         StoreError: A store cannot be written.
     """
@@ -49,21 +56,28 @@ def run(context: RunContext) -> StageOutcome:
 
 
 def _publish(context: RunContext, version: str) -> str:
-    name = context.settings.serving.model_name
-    registered = context.registry.get(version)
-    files = context.registry.files(version, FILES)
-    manifest = write_model_package(
+    """Release a version as challenger and return the checksum of its package's manifest."""
+    store, name = context.artifacts, context.settings.serving.model_name
+    if version in list_versions(store, model_name=name):  # never changed: neither is its card
+        manifest = read_model_package(store, model_name=name, version=version).manifest_sha256
+    else:
+        manifest = _package(context, version)
+    decisions = Decisions(store=store, model=name, by="pipeline")
+    decisions.published(ReleasedVersion(version, manifest))
+    follow_ledger(store, context.registry)
+    return manifest
+
+
+def _package(context: RunContext, version: str) -> str:
+    registered, client = context.registry.get(version), context.tracking.client
+    return write_model_package(
         context.artifacts,
-        model_name=name,
+        model_name=context.settings.serving.model_name,
         version=version,
         run_id=registered.run_id,
         created_at=iso_ms(registered.created_at),
-        files=files,
+        files={name: read_file(client, registered.run_id, f"{EXPORTED}/{name}") for name in FILES},
     )
-    decisions = Decisions(store=context.artifacts, model=name, by="pipeline")
-    decisions.published(ReleasedVersion(version, manifest))
-    follow_ledger(context.artifacts, context.registry)
-    return manifest
 
 
 if __name__ == "__main__":

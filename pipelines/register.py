@@ -25,14 +25,16 @@ def run(context: RunContext) -> StageOutcome:
 
     Raises:
         RegistryError: The training run is not there, or holds no model.
+        LedgerError: The ledger knows another model by this version: it is of another registry.
         LedgerConflictError: Somebody else decided something meanwhile.
     """
     name = context.settings.serving.model_name
     trained, judged = context.outputs("train"), context.outputs("evaluate")
-    version = context.registry.register(str(trained["run_id"])).version
+    made = context.registry.register(str(trained["run_id"]))
+    version = made.version
     decisions = Decisions(store=context.artifacts, model=name, by="pipeline")
     gold = context.outputs("build_features")
-    evidence = {"run_id": trained["run_id"], "gold_hash": gold["gold_hash"]}
+    evidence = {"run_id": made.run_id, "gold_hash": gold["gold_hash"]}
     decisions.registered(version, evidence)
     passed, reasons = bool(judged["passed"]), tuple(judged["reasons"])
     decisions.gated(version, passed=passed, reasons=reasons, figures=judged["figures"])

@@ -86,7 +86,7 @@ def release_two_versions(store: FolderArtifactStore, aliases: dict[str, str], fu
     for version in (ReleasedVersion("1", "a" * 64), ReleasedVersion("2", "b" * 64)):
         if read_ledger(fused).about(version.version, "promoted"):
             continue
-        decisions.registered(version.version, {})
+        decisions.registered(version.version, {"run_id": f"run-{version.version}"})
         decisions.gated(version.version, passed=True, reasons=(), figures={})
         follow_ledger(fused, moved)
         decisions.published(version)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from operations.decisions import Decisions
-from operations.ledger import Release, read_ledger, state_at
+from operations.ledger import LedgerError, Release, read_ledger, state_at
 from serving.release import ReleasedVersion
 from serving.stores.artifacts import FolderArtifactStore
 
@@ -89,3 +89,13 @@ def test_a_gate_result_is_recorded_again_only_when_it_changes(decisions: Decisio
     assert kinds(decisions) == ["gated"] * 3
     reason = read_ledger(decisions.store).entries[-1].reason
     assert reason == "gates refused it: too slow; too big"
+
+
+def test_a_version_that_the_ledger_knows_as_another_run_is_refused(decisions: Decisions) -> None:
+    # Given a ledger whose registry was lost
+    release(decisions, ONE)
+    # When a new registry starts to count again
+    with pytest.raises(LedgerError, match="they do not belong together"):
+        decisions.registered("1", {"run_id": "s" * 32})
+    # Then nothing is recorded
+    assert len(kinds(decisions)) == 4

@@ -14,6 +14,12 @@ import pytest
 import yaml
 
 from features.settings import load_conf
+from operations.ledger import read_ledger
+from pipelines.console import Console
+from pipelines.context import RunContext
+from pipelines.records import StageRecord
+from pipelines.settings import load_settings
+from training.registry import RegisteredVersion
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -87,3 +93,61 @@ def small_conf(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (conf / "dev.yaml").write_text(yaml.safe_dump(overrides))
     assert load_conf("dev", conf)["sources"]["flights"] == sources["flights"]
     return conf
+
+
+class RegistryInMemory:
+    """Stands for the registry where a test is not about MLflow: versions by run, and aliases."""
+
+    def __init__(self) -> None:
+        self.runs: list[str] = []
+        self.aliases: dict[str, str] = {}
+
+    def register(self, run_id: str) -> RegisteredVersion:
+        if run_id not in self.runs:
+            self.runs.append(run_id)
+        return self.get(str(self.runs.index(run_id) + 1))
+
+    def get(self, version: str) -> RegisteredVersion:
+        run_id = self.runs[int(version) - 1]
+        return RegisteredVersion(version, run_id, f"of {run_id}", 1_772_359_200_000, ())
+
+    def version_of(self, alias: str) -> str | None:
+        return self.aliases.get(alias)
+
+    def point(self, alias: str, version: str | None) -> None:
+        self.aliases.pop(alias, None)
+        if version is not None:
+            self.aliases[alias] = version
+
+
+class Recorded:
+    """A context without Spark and MLflow, in which the stages before have succeeded already."""
+
+    def __init__(self, home: Path) -> None:
+        settings = load_settings("dev").model_copy(update={"home": home})
+        self.context = RunContext(settings, Console(io.StringIO()))
+        self.registry = RegistryInMemory()
+        self.context.__dict__["registry"] = self.registry
+
+    def record(self, stage: str, **outputs: object) -> None:
+        """Record that a stage has succeeded."""
+        self.context.records.write(stage, StageRecord("f" * 64, {}, outputs, 1.0, "just now"))
+
+    def trained(self, run_id: str = "run-1", *refusals: str) -> None:
+        """Record a trained and evaluated model."""
+        self.record("build_features", gold_hash="d" * 64)
+        self.record("train", run_id=run_id)
+        figures = {"auc": 0.75, "auc_naive": 0.62}
+        passed, reasons = not refusals, list(refusals)
+        self.record("evaluate", passed=passed, reasons=reasons, figures=figures)
+
+    def ledger(self) -> list[tuple[str, str]]:
+        """Return kind and version of every entry."""
+        entries = read_ledger(self.context.artifacts).entries
+        return [(entry.kind, entry.version) for entry in entries]
+
+
+@pytest.fixture
+def recorded(tmp_path: Path) -> Recorded:
+    """Return a context in a home of its own, with nothing recorded yet."""
+    return Recorded(tmp_path / "home")
