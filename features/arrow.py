@@ -46,11 +46,11 @@ def to_events(flights: pa.Table, weather: pa.Table) -> tuple[Events, Events]:
         name: _codes(flights[name], airports if name == c.ORIGIN else _vocabulary(flights[name]))
         for name in FLIGHT_TEXTS
     }
-    integers = {name: _minutes(flights[name]) for name in FLIGHT_INSTANTS}
-    integers |= {name: _integers(flights[name]) for name in FLIGHT_INTEGERS}
+    integers = {name: to_minutes(flights[name]) for name in FLIGHT_INSTANTS}
+    integers |= {name: to_integers(flights[name]) for name in FLIGHT_INTEGERS}
     codes[c.FLIGHT_NUMBER] = integers[c.FLIGHT_NUMBER]
     observed = Events(
-        integers={c.KNOWN: _minutes(weather[c.KNOWN])},
+        integers={c.KNOWN: to_minutes(weather[c.KNOWN])},
         codes={c.AIRPORT: _codes(weather[c.AIRPORT], airports)},
         floats={name: _floats(weather[name]) for name in WEATHER_FLOATS},
     )
@@ -75,13 +75,23 @@ def _codes(texts: pa.ChunkedArray, vocabulary: pa.Array) -> Ints:
     return found
 
 
-def _minutes(instants: pa.ChunkedArray) -> Ints:
+def to_minutes(instants: pa.ChunkedArray) -> Ints:
+    """Return instants as whole minutes since the epoch, `NULL` where missing."""
     microseconds = instants.cast(pa.timestamp("us", tz="UTC")).cast(pa.int64())
-    values = _integers(microseconds)
+    values = to_integers(microseconds)
     return np.where(values == NULL, NULL, values // MICROSECONDS_PER_MINUTE)
 
 
-def _integers(numbers: pa.ChunkedArray) -> Ints:
+def to_instants(minutes: Ints) -> pa.Array:
+    """Return minutes since the epoch as instants: the way back from `to_minutes`."""
+    missing = minutes == NULL
+    values = np.where(missing, 0, minutes) * MICROSECONDS_PER_MINUTE
+    microseconds = pa.array(values, mask=missing)
+    return microseconds.cast(pa.timestamp("us", tz="UTC"))
+
+
+def to_integers(numbers: pa.ChunkedArray) -> Ints:
+    """Return integers as an array, `NULL` where missing."""
     values: Ints = pc.fill_null(numbers.cast(pa.int64()), NULL).to_numpy()
     return values
 
