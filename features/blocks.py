@@ -15,6 +15,7 @@ import pyspark.sql.types as T
 
 from features import columns as c
 from features.arrow import FLIGHT_COLUMNS, WEATHER_COLUMNS
+from features.catalog import FEATURES
 from features.declarations import MAX_WINDOW_DAYS, MINUTES_PER_DAY
 from features.streams import MAX_EVENT_LAG_MIN
 from features.table import features_table, gold_columns
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
     from pyspark.sql import Column, DataFrame
+
+    from features.declarations import Feature
 
 BLOCK: Final = "_block"
 DAY: Final = "_day"
@@ -76,9 +79,10 @@ _SPARK_TYPES: Final[dict[str, T.DataType]] = {
 }
 
 
-def gold_schema() -> T.StructType:
+def gold_schema(features: tuple[Feature, ...] = FEATURES) -> T.StructType:
     """Return the schema of the feature table: identity, times, features, label."""
-    return T.StructType([T.StructField(name, _SPARK_TYPES[kind]) for name, kind in gold_columns()])
+    columns = gold_columns(features)
+    return T.StructType([T.StructField(name, _SPARK_TYPES[kind]) for name, kind in columns])
 
 
 def to_features(
@@ -88,6 +92,7 @@ def to_features(
     horizon_min: int,
     block_days: int,
     days: DayRange = EVERY_DAY,
+    features: tuple[Feature, ...] = FEATURES,
 ) -> DataFrame:
     """Return the feature table: one row per flight of silver_flights in the range of days.
 
@@ -97,9 +102,10 @@ def to_features(
         horizon_min: Minutes from the prediction time to the scheduled departure.
         block_days: Days of flights that one task computes.
         days: The flight dates (local, at the origin) to compute.
+        features: The features to compute: the catalog, unless others are asked for.
 
     Returns:
-        A frame of `gold_schema()`, in no order. A feature is null as its declaration says; the
+        A frame of `gold_schema(features)`, in no order. A feature is null as its declaration says; the
         label is null for a flight that did not arrive.
     """
     halo = days.widened(LOOK_BACK_DAYS + 1, LOOK_AHEAD_DAYS + 1)  # a local day is not a UTC day
@@ -111,7 +117,9 @@ def to_features(
         with_blocks(flight_rows, c.SCHEDULED_DEPARTURE, block_days=block_days)
         .groupBy(BLOCK)
         .cogroup(with_blocks(weather_rows, c.KNOWN, block_days=block_days).groupBy(BLOCK))
-        .applyInArrow(_block_function(horizon_min, block_days), schema=gold_schema())
+        .applyInArrow(
+            _block_function(horizon_min, block_days, features), schema=gold_schema(features)
+        )
     )
 
 
@@ -128,13 +136,15 @@ def with_blocks(rows: DataFrame, instant: str, *, block_days: int) -> DataFrame:
 
 
 def _block_function(
-    horizon_min: int, block_days: int
+    horizon_min: int, block_days: int, features: tuple[Feature, ...]
 ) -> Callable[[tuple[pa.Scalar, ...], pa.Table, pa.Table], pa.Table]:
     def features_of_block(
         key: tuple[pa.Scalar, ...], flights: pa.Table, weather: pa.Table
     ) -> pa.Table:
         own = flights[DAY].to_numpy() // block_days == key[0].as_py()
         wanted = own & flights[WANTED].to_numpy()
-        return features_table(flights, weather, wanted, horizon_min=horizon_min)
+        return features_table(
+            flights, weather, wanted, horizon_min=horizon_min, features=features
+        )
 
     return features_of_block

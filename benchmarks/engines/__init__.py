@@ -1,0 +1,1 @@
+"""The engines: each does the work from Parquet files to a written table in its own idiom."""
