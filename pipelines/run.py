@@ -13,7 +13,7 @@ from pipelines.promote import PromotionRefusedError
 from pipelines.runner import run_stage
 from pipelines.stages import STAGES
 from pipelines.summary import RunResult, figures_of, summary_of
-from training.settings import tracking_uri
+from training.settings import surrounding_run
 
 if TYPE_CHECKING:
     import argparse
@@ -40,6 +40,7 @@ def run_pipeline(context: RunContext, arguments: argparse.Namespace) -> None:
         OntimeError: A stage could not do its work; the stages before it are done.
     """
     started = time.perf_counter()
+    _end_dead_runs(context)
     reports: list[StageReport] = []
     refusal: PromotionRefusedError | None = None
     for stage in STAGES:
@@ -55,13 +56,21 @@ def run_pipeline(context: RunContext, arguments: argparse.Namespace) -> None:
         raise refusal
 
 
+def _end_dead_runs(context: RunContext) -> None:
+    """Mark MLflow runs of killed processes; who has the lock of a home is alone on its store."""
+    store, own = context.tracking.store, context.settings.training.tracking_uri is None
+    killed = context.tracking.kill_dead_runs(around=surrounding_run(store), alone=own)
+    if killed:
+        context.console.say(f"{killed} MLflow runs of killed processes: marked as killed")
+
+
 def _result(context: RunContext, reports: Sequence[StageReport], seconds: float) -> RunResult:
     settings = context.settings
     ledger = read_ledger(context.artifacts)
     return RunResult(
         home=settings.home,
         model=settings.serving.model_name,
-        tracking=tracking_uri(settings.training, settings.home),
+        tracking=context.tracking.store,
         address=f"http://{settings.serving.host}:{settings.serving.port}",
         reports=reports,
         seconds=seconds,

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 PROCESS_TAG: Final = "ontime.process"
 PARENT_TAG: Final = "mlflow.parentRunId"
+PROJECT_TAG: Final = "mlflow.project.entryPoint"
 NAME_TAG: Final = "mlflow.runName"
 _RUNNING: Final = "attributes.status = 'RUNNING'"
 
@@ -92,13 +93,23 @@ class Tracking:
                 return run_id
         return None
 
-    def kill_dead_runs(self) -> int:
+    def kill_dead_runs(self, *, around: str | None = None, alone: bool = False) -> int:
         """Mark the running runs whose process has ended as killed, and return how many.
 
-        A run that does not say which process it belongs to is left alone.
+        A run that does not say which process it belongs to is left alone, unless `mlflow run`
+        opened it and nobody else can be using this store.
+
+        Args:
+            around: The run that `mlflow run` opened around this process.
+            alone: Whether this process is the only one that uses the store now.
         """
         experiments = [each.experiment_id for each in self.client.search_experiments()]
-        dead = [run for run in self.client.search_runs(experiments, _RUNNING) if _is_dead(run)]
+        running = self.client.search_runs(experiments, _RUNNING)
+        dead = [
+            run
+            for run in running
+            if _is_dead(run) or (alone and _is_unclaimed(run) and run.info.run_id != around)
+        ]
         for run in dead:
             self.client.set_terminated(run.info.run_id, "KILLED")
         return len(dead)
@@ -118,6 +129,11 @@ class Tracking:
         except MlflowException:
             return False
         return True
+
+
+def _is_unclaimed(run: Run) -> bool:
+    """Return whether `mlflow run` opened a run that no process of ours has called its parent."""
+    return PROJECT_TAG in run.data.tags and PROCESS_TAG not in run.data.tags
 
 
 def _is_dead(run: Run) -> bool:
