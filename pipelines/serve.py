@@ -37,6 +37,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OntimeError as error:
         print(f"serve: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("serve: stopped")
     return 0
 
 
@@ -63,6 +65,7 @@ def _serve(settings: PipelineSettings, listener: socket.socket) -> None:
     from serving.server import serve  # noqa: PLC0415 - see above
     from serving.service import open_service  # noqa: PLC0415 - see above
 
+    service = open_service(settings.serving, settings.home)
     write_logs_to(sys.stdout)
     host, port = listener.getsockname()[:2]
     address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
@@ -73,7 +76,7 @@ def _serve(settings: PipelineSettings, listener: socket.socket) -> None:
         f"-d '{json.dumps(EXAMPLE_REQUEST)}'",
         flush=True,
     )
-    serve(open_service(settings.serving, settings.home), listener)
+    serve(service, listener)
 
 
 if __name__ == "__main__":

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from typing import TYPE_CHECKING, Any, Final
 
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 
+from serving.docs_page import docs_page
 from serving.frame import RequestFrame
+from serving.logs import log
 from serving.openapi import DESCRIPTION, TITLE, VERSION, openapi_document
 from serving.problems import (
     MEDIA_TYPE,
@@ -57,7 +60,10 @@ class HttpEndpoints:
     async def _follow(self) -> None:
         while True:
             await asyncio.sleep(self._service.settings.follow_seconds)
-            await asyncio.to_thread(self._service.refresh)
+            try:
+                await asyncio.to_thread(self._service.refresh)
+            except Exception as error:  # noqa: BLE001 - following must go on, whatever happens
+                log(logging.ERROR, "following_failed", error=error)
 
     async def predict(self, request: Request) -> Response:
         """`POST /model/predict`: the answer is given once it is in the history."""
@@ -117,9 +123,15 @@ def create_app(service: PredictionService) -> ASGIApp:
         description=DESCRIPTION,
         lifespan=endpoints.running,
         redirect_slashes=False,
+        docs_url=None,  # FastAPI's page loads its scripts from a public network
         redoc_url=None,
     )
     document = openapi_document()
+    page = docs_page(document)
+
+    async def docs(_request: Request) -> Response:
+        return Response(page, media_type="text/html")
+
     app.openapi = lambda: document  # type: ignore[method-assign] # FastAPI's own way to do so
     for path, method, endpoint in (
         ("/health", "GET", endpoints.health),
@@ -128,6 +140,7 @@ def create_app(service: PredictionService) -> ASGIApp:
         ("/model/predict", "POST", endpoints.predict),
         ("/model/load", "POST", endpoints.load),
         ("/model/history", "GET", endpoints.history),
+        ("/docs", "GET", docs),
     ):
         app.add_route(path, endpoint, methods=[method])
     app.add_exception_handler(ProblemError, _answer_problem)

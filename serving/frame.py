@@ -10,6 +10,8 @@ import re
 import time
 from typing import TYPE_CHECKING, Final
 
+from starlette.requests import ClientDisconnect
+
 from serving.clock import new_prediction_id
 from serving.logs import log
 from serving.problems import MEDIA_TYPE, ProblemError
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 REQUEST_ID: Final = b"x-request-id"
+CLIENT_CLOSED: Final = 499
+"""Logged where the caller has gone before it was answered (a status that nginx made known)."""
 _GIVEN_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -60,6 +64,8 @@ class RequestFrame:
 
         try:
             await self._app(scope, receive, send_framed)
+        except ClientDisconnect:
+            status = CLIENT_CLOSED
         except Exception as error:
             log(logging.ERROR, "request_failed", error=error, request_id=request_id)
             if status:  # part of an answer is out: only breaking off says that it is not whole

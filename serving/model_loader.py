@@ -65,7 +65,7 @@ def load_model(
         package = read_model_package(
             store, model_name=model_name, version=version, manifest_sha256=manifest_sha256
         )
-        contract = from_json(package.files[CONTRACT])
+        contract = _contract(package.files[CONTRACT])
         _require_known(contract)
         scorer = Scorer(package.files[MODEL], contract)
         require_self_test(scorer, _self_test(package.files[SELF_TEST]))
@@ -74,6 +74,13 @@ def load_model(
             f"Version {version} of model {model_name} was refused. {error}"
         ) from error
     return LoadedModel(model_name, version, package.manifest_sha256, contract, scorer)
+
+
+def _contract(body: bytes) -> Contract:
+    try:
+        return from_json(body)
+    except UnicodeDecodeError as error:
+        raise ContractError(f"Its contract cannot be read ({error}): publish it anew.") from error
 
 
 def _require_known(contract: Contract) -> None:

@@ -19,30 +19,30 @@ DESCRIPTION: Final = (
 )
 EXAMPLE_REQUEST: Final = {
     "carrier": "UA",
-    "flight_number": 642,
+    "flight_number": 389,
     "origin": "JFK",
     "destination": "SFO",
-    "scheduled_departure": "2013-12-31T10:25",
-    "scheduled_arrival": "2013-12-31T14:04",
-    "tail_number": "N597UA",
+    "scheduled_departure": "2013-12-30T18:30",
+    "scheduled_arrival": "2013-12-30T22:21",
+    "tail_number": "N510UA",
 }
 _ANSWER: Final = {
     "prediction_id": "0194f2c4-7b6e-7d2a-9c1f-3a5b8e6d7f10",
-    "flight_id": "UA-642-2013123115",
-    "probability": 0.2264,
-    "late": False,
+    "flight_id": "UA-389-2013123023",
+    "probability": 0.4264,
+    "late": True,
     "threshold": 0.31,
     "model": {"name": "ontime", "version": "3", "alias": "champion"},
-    "prediction_time": "2013-12-31T13:25:00Z",
-    "features_as_of": "2013-12-31T13:25:00Z",
+    "prediction_time": "2013-12-30T21:30:00Z",
+    "features_as_of": "2013-12-30T21:30:00Z",
     "missing": [],
     "requested_at": "2025-02-10T08:30:00.125Z",
 }
 _FLIGHT: Final = {
     **{name: EXAMPLE_REQUEST[name] for name in list(EXAMPLE_REQUEST)[:4]},
-    "scheduled_departure": "2013-12-31T15:25:00Z",
-    "scheduled_arrival": "2013-12-31T22:04:00Z",
-    "tail_number": "N597UA",
+    "scheduled_departure": "2013-12-30T23:30:00Z",
+    "scheduled_arrival": "2013-12-31T06:21:00Z",
+    "tail_number": "N510UA",
 }
 _MODEL: Final = {
     "name": "ontime",

@@ -92,14 +92,14 @@ class LoadRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 FIXES: Final[Mapping[str, str]] = {
     "carrier": 'Send the two-character code in upper case, such as "UA".',
-    "flight_number": "Send a whole number from 1 to 9999, such as 642.",
+    "flight_number": "Send a whole number from 1 to 9999, such as 389.",
     "origin": 'Send the three-character code in upper case, such as "JFK".',
     "destination": 'Send the three-character code in upper case, such as "SFO".',
-    "scheduled_departure": 'Send local time at the origin, such as "2013-12-31T10:25", or an '
-    'instant with its offset, such as "2013-12-31T15:25Z".',
-    "scheduled_arrival": 'Send local time at the destination, such as "2013-12-31T14:04", or an '
-    'instant with its offset, such as "2013-12-31T22:04Z".',
-    "tail_number": 'Send the registration in upper case, such as "N597UA", or leave it out.',
+    "scheduled_departure": 'Send local time at the origin, such as "2013-12-30T18:30", or an '
+    'instant with its offset, such as "2013-12-30T23:30Z".',
+    "scheduled_arrival": 'Send local time at the destination, such as "2013-12-30T22:21", or an '
+    'instant with its offset, such as "2013-12-31T06:21Z".',
+    "tail_number": 'Send the registration in upper case, such as "N510UA", or leave it out.',
     "as_of": 'Send an instant with its offset, such as "2013-12-31T12:00Z", or leave it out.',
     "version": 'Send the version as a string, such as "3".',
     "alias": 'Send "champion" or "challenger" ("Production" and "Staging" mean the same).',

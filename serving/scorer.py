@@ -68,13 +68,22 @@ class Scorer:
         if self._strings:
             strings = [[row[i] or "" for i in self._strings] for row in rows]
             inputs[CATEGORICAL_INPUT] = np.array(strings, dtype=np.object_)
-        (output,) = self._session.run([PROBABILITY_OUTPUT], inputs)
-        probabilities: list[float] = output.reshape(-1).tolist()
+        probabilities = self._run(inputs)
         if len(probabilities) != len(rows) or not all(0 <= p <= 1 for p in probabilities):
             raise ScorerError(
                 f"The model gave {probabilities[:3]} for {len(rows)} rows, which are not "
                 "probabilities: load another version, or roll the release back."
             )
+        return probabilities
+
+    def _run(self, inputs: dict[str, object]) -> list[float]:
+        try:
+            (output,) = self._session.run([PROBABILITY_OUTPUT], inputs)
+        except Exception as error:
+            raise ScorerError(
+                f"The model cannot be run: {error}. Export the version again."
+            ) from error
+        probabilities: list[float] = output.reshape(-1).tolist()
         return probabilities
 
 

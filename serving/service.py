@@ -206,7 +206,7 @@ def open_service(settings: ServingSettings, home: Path) -> PredictionService:
 
 def _flight_id(given: str | None) -> str | None:
     if given is not None and not 0 < len(given) <= _LONGEST_FLIGHT_ID:
-        fix = 'Send carrier, number and UTC hour, such as "UA-642-2013123115".'
+        fix = 'Send carrier, number and UTC hour, such as "UA-389-2013123023".'
         raise _invalid("flight_id", "It is empty or too long.", fix)
     return given
 

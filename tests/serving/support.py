@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,7 +30,6 @@ from serving.model_package import (
     write_model_package,
 )
 from serving.network import Network, write_network
-from serving.openapi import EXAMPLE_REQUEST
 from serving.release import ReleaseDocument, ReleasedVersion, read_release, write_release
 from serving.server import make_server
 from serving.service import open_service
@@ -47,6 +47,15 @@ MODEL_NAME = "ontime"
 THRESHOLD = 0.3
 SETTINGS = ServingSettings(allow_as_of=True, follow_seconds=0.05, max_body_bytes=2048)
 HORIZON_MIN = 120
+A_FLIGHT = {
+    "carrier": "UA",
+    "flight_number": 642,
+    "origin": "JFK",
+    "destination": "SFO",
+    "scheduled_departure": "2013-12-31T10:25",
+    "scheduled_arrival": "2013-12-31T14:04",
+    "tail_number": "N597UA",
+}
 NETWORK = Network(
     time_zones={
         "JFK": "America/New_York",
@@ -170,8 +179,8 @@ def a_service(home: Path, settings: ServingSettings | None = None) -> Prediction
 
 
 def body_of(**changes: object) -> bytes:
-    """Return the example request as JSON, with fields changed; `...` leaves one out."""
-    fields = {**EXAMPLE_REQUEST, **changes}
+    """Return the request for `A_FLIGHT` as JSON, with fields changed; `...` leaves one out."""
+    fields = {**A_FLIGHT, **changes}
     return json.dumps({k: v for k, v in fields.items() if v is not ...}).encode()
 
 
@@ -191,20 +200,26 @@ def running_server(service: PredictionService) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def serving_process(home: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def serving_process(home: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
     """Run the command that `make serve` runs on a free port; yields the process and the address."""
     environment = {**os.environ, "ONTIME_HOME": str(home), "ONTIME_ENV": "dev"}
-    with subprocess.Popen(
-        [sys.executable, "-m", "pipelines.serve", "--port", "0"],
-        cwd=ROOT,
-        env=environment,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
+    command = [sys.executable, "-m", "pipelines.serve", "--port", "0"]
+    output = home / "serve.log"  # a pipe that nobody empties would stop the server
+    with (
+        output.open("w") as log,
+        subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log) as process,
+    ):
         try:
-            assert process.stdout is not None
-            first = process.stdout.readline()
-            assert first.startswith("Ontime answers on http://127.0.0.1:"), first
-            yield process, first.split()[3]
+            yield process, _address_in(output, process)
         finally:
             process.kill()
+
+
+def _address_in(output: Path, process: subprocess.Popen[bytes]) -> str:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline and process.poll() is None:
+        text = output.read_text()
+        if text.startswith("Ontime answers on http://127.0.0.1:") and text.count("\n") >= 3:
+            return text.split()[3]
+        time.sleep(0.02)
+    raise AssertionError(f"the server did not start: {output.read_text()}")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+from starlette.requests import ClientDisconnect
 
 from serving.frame import RequestFrame
 
@@ -107,6 +108,28 @@ def test_an_answer_half_out_is_broken_off() -> None:
     with pytest.raises(ValueError, match="half way"):
         asyncio.run(framed(breaking_off)(scope, receive, send))
     assert [message["type"] for message in sent] == ["http.response.start"]
+
+
+def test_a_caller_who_has_gone_is_no_failure(caplog: pytest.LogCaptureFixture) -> None:
+    # Given an application that finds its caller gone
+    async def left(_scope: Scope, _receive: Receive, _send: Send) -> None:
+        raise ClientDisconnect
+
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def receive() -> Message:
+        return {"type": "http.disconnect"}
+
+    scope = {"type": "http", "path": "/model", "method": "POST", "headers": []}
+    with caplog.at_level(logging.INFO, "ontime.serving"):
+        asyncio.run(framed(left)(scope, receive, send))
+    # Then nothing is sent, and the log has one quiet line
+    assert sent == []
+    assert request_line(caplog)["status"] == 499
+    assert len(caplog.records) == 1
 
 
 def test_what_is_no_request_passes_through() -> None:

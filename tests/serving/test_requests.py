@@ -8,10 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serving.openapi import EXAMPLE_REQUEST
 from serving.problems import InvalidRequestError, MalformedBodyError, ProblemError
 from serving.requests import FIXES, PredictionRequest, parse_load, parse_prediction
-from tests.serving.support import body_of
+from tests.serving.support import A_FLIGHT, body_of
 
 
 def faults_of(body: bytes) -> dict[str, str]:
@@ -23,7 +22,7 @@ def faults_of(body: bytes) -> dict[str, str]:
 def test_the_example_is_a_request() -> None:
     request = parse_prediction(body_of())
     assert (request.carrier, request.flight_number, request.as_of) == ("UA", 642, None)
-    assert request.tail_number == EXAMPLE_REQUEST["tail_number"]
+    assert request.tail_number == A_FLIGHT["tail_number"]
 
 
 def test_what_is_optional_may_be_left_out_or_null() -> None:
@@ -139,7 +138,7 @@ json_values = st.recursive(
 def test_any_values_are_a_request_or_a_problem(fields: dict[str, object]) -> None:
     # Given the example with any values in some fields, Then it is a request of the declared
     # types, or a problem that names fields which were sent
-    body = json.dumps({**EXAMPLE_REQUEST, **fields}).encode(errors="replace")
+    body = json.dumps({**A_FLIGHT, **fields}).encode(errors="replace")
     try:
         request = parse_prediction(body)
     except InvalidRequestError as error:
