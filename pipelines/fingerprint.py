@@ -49,23 +49,22 @@ FRAME = frozenset(
 def parts_of(
     stage: Stage,
     context: RunContext,
-    *,
-    outside: Mapping[str, str],
-    arguments: Mapping[str, Value | None],
+    outside: Mapping[str, str] | None = None,
+    arguments: Mapping[str, Value | None] | None = None,
 ) -> dict[str, str]:
     """Return what a stage's result would be made from now, by name.
 
     Args:
         stage: The stage.
         context: Its settings and the records of the stages before it.
-        outside: Inputs that no stage makes, such as source files, with their checksums.
-        arguments: What its `run` is given by name.
+        outside: Inputs that no stage makes, such as source files, with their checksums; if any.
+        arguments: What its `run` is given by name, if anything.
 
     Raises:
         StageNotRunError: A stage before it has not succeeded.
     """
-    parts = {f"source {name}": value for name, value in outside.items()}
-    parts |= {f"argument {name}": _text(value) for name, value in arguments.items()}
+    parts = {f"source {name}": value for name, value in (outside or {}).items()}
+    parts |= {f"argument {name}": _text(value) for name, value in (arguments or {}).items()}
     for read in stage.reads:
         upstream, output = read.split(".", 1)
         parts[f"{upstream}'s {output}"] = _text(context.outputs(upstream)[output])

@@ -13,7 +13,7 @@ from pipelines.promote import PromotionRefusedError
 from pipelines.runner import run_stage
 from pipelines.stages import STAGES
 from pipelines.summary import RunResult, figures_of, summary_of
-from training.settings import surrounding_run
+from training.settings import artifact_root, surrounding_run
 
 if TYPE_CHECKING:
     import argparse
@@ -58,8 +58,9 @@ def run_pipeline(context: RunContext, arguments: argparse.Namespace) -> None:
 
 def _end_dead_runs(context: RunContext) -> None:
     """Mark MLflow runs of killed processes; who has the lock of a home is alone on its store."""
-    store, own = context.tracking.store, context.settings.training.tracking_uri is None
-    killed = context.tracking.kill_dead_runs(around=surrounding_run(store), alone=own)
+    around = surrounding_run(context.tracking.store)
+    at_home = artifact_root(context.settings.training, context.settings.home) is not None
+    killed = context.tracking.kill_dead_runs(around=around, alone=at_home)
     if killed:
         context.console.say(f"{killed} MLflow runs of killed processes: marked as killed")
 

@@ -155,13 +155,21 @@ class TrainingSettings(Settings):
 
 
 def tracking_uri(settings: TrainingSettings, home: Path) -> str:
-    """Return the address of the tracking store: the configured one, else SQLite in the home."""
-    return settings.tracking_uri or f"{_SQLITE}{home / 'mlflow.db'}"
+    """Return the address of the tracking store.
+
+    The configured one, else the one that `MLFLOW_TRACKING_URI` names, else SQLite in the home. What
+    MLflow itself falls back to and hands on in `mlflow run`, `mlflow.db` where one stands, is
+    nobody's choice and does not count.
+    """
+    named = os.environ.get("MLFLOW_TRACKING_URI", "")
+    chosen = named and not _same_store(named, f"{_SQLITE}{Path.cwd() / 'mlflow.db'}")
+    return settings.tracking_uri or (named if chosen else _in_home(home))
 
 
 def artifact_root(settings: TrainingSettings, home: Path) -> str | None:
-    """Return where the files of runs go; None if the configured tracking store decides that."""
-    return None if settings.tracking_uri else (home / "mlartifacts").as_uri()
+    """Return where the files of runs go; None if a tracking store of one's own decides that."""
+    at_home = _same_store(tracking_uri(settings, home), _in_home(home))
+    return (home / "mlartifacts").as_uri() if at_home else None
 
 
 def surrounding_run(store: str) -> str | None:
@@ -175,8 +183,12 @@ def surrounding_run(store: str) -> str | None:
 
 
 def without_progress_bars() -> None:
-    """Keep MLflow from drawing a progress bar for every file, unless the environment asks for it."""
+    """Keep MLflow from drawing progress bars for files, unless the environment asks for them."""
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+
+
+def _in_home(home: Path) -> str:
+    return f"{_SQLITE}{home / 'mlflow.db'}"
 
 
 def _same_store(one: str, other: str) -> bool:
