@@ -108,8 +108,8 @@ def with_events(flights: pl.DataFrame) -> pl.DataFrame:
     arrived = arrival + pl.duration(minutes=pl.col(c.ARRIVAL_DELAY))
     cancelled = pl.col(c.DEPARTURE_DELAY).is_null()
     diverted = ~cancelled & pl.col(c.ARRIVAL_DELAY).is_null()
-    status = pl.when(cancelled).then(pl.lit(c.CANCELLED_STATUS))
-    status = status.when(diverted).then(pl.lit(c.DIVERTED_STATUS))
+    ended = pl.when(cancelled).then(pl.lit(c.CANCELLED_STATUS))
+    status = ended.when(diverted).then(pl.lit(c.DIVERTED_STATUS))
     local = departure + pl.duration(minutes=pl.col(c.ORIGIN_OFFSET))
     return flights.with_columns(
         pl.format(
