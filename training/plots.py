@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import matplotlib as mpl
 import numpy as np
@@ -19,13 +19,14 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
+    from training.bootstrap import Interval
     from training.evaluation import Evaluation, Scored
 
 INK: Final = "#1d2b3a"
 MODEL: Final = "#0b7285"
 NAIVE: Final = "#a3aebb"
 LATE: Final = "#e8590c"
-_STYLE: Final = {
+_STYLE: Final[dict[Any, Any]] = {
     "axes.edgecolor": "#c7cfd8",
     "axes.labelcolor": INK,
     "axes.spines.right": False,
@@ -152,7 +153,10 @@ def _scores(axes: Axes, flights: Scored, evaluation: Evaluation) -> None:
     axes.legend(loc="upper right")
 
 
-def _both(flights: Scored, evaluation: Evaluation) -> tuple[tuple[str, NDArray, str, dict], ...]:
+def _both(
+    flights: Scored, evaluation: Evaluation
+) -> tuple[tuple[str, NDArray[np.float64], str, dict[str, Interval]], ...]:
+    """Return name, probabilities, color and metrics of both models."""
     return (
         ("naive", flights.naive, NAIVE, evaluation.naive),
         ("model", flights.score, MODEL, evaluation.model),

@@ -26,6 +26,8 @@ CARD_FILE: Final = f"{EXPORTED}/card.html"
 NAIVE_FOLDER: Final = "naive"
 LINEAGE_FILE: Final = "lineage.json"
 EVALUATION_FILE: Final = "evaluation.json"
+# What a finished training run has, without which it has to be made again.
+TRAINED_FILES: Final = (MODEL_FILE, CONTRACT_FILE, SELF_TEST_FILE, LINEAGE_FILE)
 
 
 class RunFileError(OntimeError):

@@ -1,0 +1,77 @@
+"""Stage evaluate: the trained model on flights that it has not seen, and what the gates say."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from pipelines.command import stage_main
+from pipelines.context import StageOutcome
+from pipelines.gold import read_part
+from pipelines.measure import champion_of, export_figures
+from training import lineage
+from training.card import CardContent, card_of
+from training.evaluation import evaluate
+from training.gates import decide_gates
+from training.judgement import Judgement, log_judgement
+from training.plots import plots_of
+from training.run_files import LINEAGE_FILE, MODEL_FILE, read_file
+from training.run_log import load_models
+from training.scoring import score_sample
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pipelines.context import Json, RunContext
+
+
+def run(context: RunContext) -> StageOutcome:
+    """Judge the model of the training run, and keep what was found out with that run.
+
+    Args:
+        context: What every stage is given.
+
+    Raises:
+        RunFileError: The run's files are gone.
+        SplitError: There are no flights to judge it by.
+    """
+    tracking, settings = context.tracking, context.settings.training
+    run_id = str(context.outputs("train")["run_id"])
+    model, naive, contract = load_models(tracking, run_id)
+    sample = read_part(context, "test")
+    flights = score_sample(sample, model, naive)
+    context.console.step(f"judging on {len(sample):,} flights")
+    evaluation = evaluate(flights, contract.operating_threshold, settings.evaluation)
+    exported = read_file(tracking.client, run_id, MODEL_FILE)
+    export = export_figures(exported, contract, sample, flights.score)
+    champion = champion_of(context.registry, sample, flights, settings.evaluation)
+    decision = decide_gates(evaluation, champion, export, settings.gates)
+    judgement = Judgement(run_id, evaluation, champion, export, decision)
+    plots = plots_of(flights, evaluation)
+    origin = lineage.from_json(read_file(tracking.client, run_id, LINEAGE_FILE))
+    card = card_of(CardContent(judgement, contract, origin, plots), settings)
+    log_judgement(tracking, judgement, plots=plots, card=card)
+    report = _write_report(context, card)
+    verdict = "passed" if decision.passed else "refused"
+    auc, naive_auc = judgement.figures["auc"], judgement.figures["auc_naive"]
+    notes = (f"AUC {auc:.3f}, naive {naive_auc:.3f}; gates: {verdict}", *decision.refusals)
+    outputs: dict[str, Json] = {
+        "passed": decision.passed,
+        "reasons": list(decision.refusals) or ["all gates passed"],
+        "figures": judgement.figures,
+        "report": str(report),
+    }
+    return StageOutcome(outputs, notes)
+
+
+def _write_report(context: RunContext, card: bytes) -> Path:
+    path = context.settings.home / "reports" / "model_card.html"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_suffix(".tmp")
+    unfinished.write_bytes(card)
+    unfinished.replace(path)
+    return path
+
+
+if __name__ == "__main__":
+    sys.exit(stage_main("evaluate"))

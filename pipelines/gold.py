@@ -1,0 +1,46 @@
+"""The feature table as training reads it: one part of the labelled flights, at a pinned version."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pyspark.sql import functions as F
+
+from features import columns as c
+from features.catalog import FEATURES
+from training.lineage import TableLineage
+from training.split import bounds_of, part_of
+
+if TYPE_CHECKING:
+    from pipelines.context import RunContext
+    from training.samples import Sample
+    from training.split import Part
+
+
+def read_part(context: RunContext, part: Part) -> Sample:
+    """Return the labelled flights of a part, with every declared feature.
+
+    Raises:
+        StageNotRunError: The feature table was not built.
+        SplitError: The part has no flights.
+    """
+    gold, split = context.outputs("build_features"), context.settings.training.split
+    start, end = bounds_of(part, split)
+    departure = F.col(c.SCHEDULED_DEPARTURE)
+    rows = context.tables.read(str(gold["table"]), int(gold["version"])).where(
+        F.col(c.LABEL).isNotNull() & (departure >= F.lit(start)) & (departure < F.lit(end))
+    )
+    return part_of(rows.toArrow(), part, FEATURES, split)
+
+
+def table_lineage(context: RunContext) -> TableLineage:
+    """Return which feature table, and what of it, is read."""
+    gold = context.outputs("build_features")
+    name = str(gold["table"])
+    return TableLineage(
+        name=name,
+        uri=context.tables.uri(name),
+        version=int(gold["version"]),
+        content_hash=str(gold["gold_hash"]),
+        rows=int(gold["rows"]),
+    )

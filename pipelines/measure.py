@@ -1,0 +1,107 @@
+"""What only the service's scorer can tell: how the exported model does, and how the champion."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from features import contract as contracts
+from serving.model_package import CONTRACT, MODEL
+from serving.scorer import Scorer, ScorerError
+from training.evaluation import auc_difference
+from training.gates import ExportFigures, Rival
+from training.metrics import AUC, measure, ranking
+from training.registry import CHAMPION
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from features.contract import Contract
+    from serving.scorer import FeatureValue
+    from training.evaluation import Scored
+    from training.registry import Registry
+    from training.samples import Sample
+    from training.settings import EvaluationSettings
+
+_BATCH: Final = 4096
+_TIMED_ROWS: Final = 1000
+_NANOSECONDS: Final = 1000  # in a microsecond
+
+
+def export_figures(
+    model: bytes, contract: Contract, sample: Sample, expected: NDArray[np.float64]
+) -> ExportFigures:
+    """Return how an exported model does: against scikit-learn, in time, in size.
+
+    Args:
+        model: The exported model.
+        contract: Its contract.
+        sample: Flights to score, at least one.
+        expected: The probabilities that scikit-learn gives them.
+    """
+    try:
+        scorer = Scorer(model, contract)
+        found = score(scorer, contract, sample)
+    except ScorerError as error:
+        return ExportFigures(0, 1.0, 0.0, len(model), (str(error),))
+    return ExportFigures(
+        flights=len(sample),
+        largest_difference=float(np.abs(found - expected).max()),
+        row_microseconds=_row_microseconds(scorer, contract, sample),
+        bytes=len(model),
+    )
+
+
+def champion_of(
+    registry: Registry, sample: Sample, flights: Scored, settings: EvaluationSettings
+) -> Rival | None:
+    """Return the champion on the candidate's flights; None if there is no champion.
+
+    Args:
+        registry: The versions of the model.
+        sample: The flights.
+        flights: The same with the candidate's probabilities.
+        settings: How quality is measured.
+
+    Raises:
+        RunFileError: The champion's files are gone.
+    """
+    version = registry.version_of(CHAMPION)
+    if version is None:
+        return None
+    files = registry.files(version, (MODEL, CONTRACT))
+    contract = contracts.from_json(files[CONTRACT])
+    gone = [spec.name for spec in contract.features if spec.name not in sample.features]
+    if gone:
+        return Rival(version, problem=f"the feature table has no {', '.join(gone)} any more")
+    probability = score(Scorer(files[MODEL], contract), contract, sample)
+    ranked = ranking(sample.label, probability, bins=settings.calibration_bins)
+    auc = measure(ranked, np.ones(len(sample)), ())[AUC]
+    return Rival(version, auc, auc_difference(flights, probability, settings))
+
+
+def score(scorer: Scorer, contract: Contract, sample: Sample) -> NDArray[np.float64]:
+    """Return the scorer's probability of a late arrival of each flight."""
+    return np.array([each for rows in _batches(contract, sample) for each in scorer.score(rows)])
+
+
+def _batches(
+    contract: Contract, sample: Sample, size: int = _BATCH
+) -> Iterator[list[list[FeatureValue]]]:
+    inputs = sample.features[[spec.name for spec in contract.features]]
+    for start in range(0, len(inputs), size):
+        yield inputs.iloc[start : start + size].astype(object).to_numpy().tolist()
+
+
+def _row_microseconds(scorer: Scorer, contract: Contract, sample: Sample) -> float:
+    """Return the median time to score one row, alone."""
+    taken = []
+    for row in next(_batches(contract, sample, _TIMED_ROWS)):
+        started = time.perf_counter_ns()
+        scorer.score([row])
+        taken.append(time.perf_counter_ns() - started)
+    return float(np.median(taken)) / _NANOSECONDS
