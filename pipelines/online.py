@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -11,40 +12,42 @@ from features import columns as c
 from features.arrow import FLIGHT_COLUMNS, WEATHER_COLUMNS
 from features.online_items import DAYS_NEEDED, online_items
 from serving.network import Network, write_network
+from serving.stores.online import SqliteOnlineStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from pathlib import Path
 
     from pyspark.sql import DataFrame
 
     from pipelines.tables import Tables
-    from serving.stores.online import OnlineStore
 
 BATCH = 2_000
 
 
-def materialize(tables: Tables, store: OnlineStore, *, retain_days: int) -> int:
-    """Fill the online store from the silver tables; return how many items it holds from them.
+def materialize(tables: Tables, database: Path, *, retain_days: int) -> int:
+    """Fill the online store from the silver tables; return how many items were stored.
 
     Args:
         tables: Where silver is.
-        store: The online store; items of keys that are in silver are replaced.
+        database: The file of the online store; items of keys that are in silver are replaced.
         retain_days: For how many days before the end of the data features can be asked for.
     """
     flights, weather = tables.read("silver_flights"), tables.read("silver_weather")
-    days = retain_days + DAYS_NEEDED
     last = flights.agg(F.max(c.SCHEDULED_DEPARTURE)).first()
-    since = F.lit(last[0] if last else None) - F.make_dt_interval(F.lit(days))
+    days = F.make_dt_interval(F.lit(retain_days + DAYS_NEEDED))
+    since = F.lit(last[0] if last else None) - days
     items = online_items(
         flights.where(F.col(c.SCHEDULED_DEPARTURE) >= since).select(*FLIGHT_COLUMNS).toArrow(),
         weather.where(F.col(c.KNOWN) >= since).select(*WEATHER_COLUMNS).toArrow(),
         retain_days=retain_days,
     )
     stored = 0
-    for batch in _batches(items):
-        store.put_many(batch)
-        stored += len(batch)
-    write_network(store, network_of(flights, tables.read("silver_airports")))
+    with closing(SqliteOnlineStore(database)) as store:
+        for batch in _batches(items):
+            store.put_many(batch)
+            stored += len(batch)
+        write_network(store, network_of(flights, tables.read("silver_airports")))
     return stored
 
 

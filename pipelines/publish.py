@@ -18,8 +18,6 @@ from serving.model_package import (
     write_model_package,
 )
 from serving.release import ReleasedVersion
-from serving.stores.online import SqliteOnlineStore
-from training.run_files import EXPORTED, read_file
 
 if TYPE_CHECKING:
     from pipelines.context import RunContext
@@ -37,12 +35,8 @@ def run(context: RunContext) -> StageOutcome:
         LedgerConflictError: Somebody else decided something meanwhile.
         StoreError: A store cannot be written.
     """
-    settings = context.settings
-    store = SqliteOnlineStore(settings.home / "serving.db")
-    try:
-        items = materialize(context.tables, store, retain_days=settings.operations.online_days)
-    finally:
-        store.close()
+    where, days = context.settings.home / "serving.db", context.settings.operations.online_days
+    items = materialize(context.tables, where, retain_days=days)
     notes = [f"online features: {items:,} items"]
     registered = context.outputs("register")
     version, manifest = str(registered["version"]), None
@@ -69,14 +63,14 @@ def _publish(context: RunContext, version: str) -> str:
 
 
 def _package(context: RunContext, version: str) -> str:
-    registered, client = context.registry.get(version), context.tracking.client
+    registered = context.registry.get(version)
     return write_model_package(
         context.artifacts,
         model_name=context.settings.serving.model_name,
         version=version,
         run_id=registered.run_id,
         created_at=iso_ms(registered.created_at),
-        files={name: read_file(client, registered.run_id, f"{EXPORTED}/{name}") for name in FILES},
+        files=context.registry.files(version, FILES),
     )
 
 

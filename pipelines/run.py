@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from typing import TYPE_CHECKING
 
 from operations.ledger import read_ledger, state_at
 from pipelines.command import parser_of, run_command
+from pipelines.figures import write_figures
 from pipelines.promote import PromotionRefusedError
 from pipelines.runner import run_stage
 from pipelines.stages import STAGES
@@ -18,7 +18,6 @@ from training.settings import artifact_root, surrounding_run
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
-    from pathlib import Path
 
     from pipelines.context import RunContext
     from pipelines.runner import StageReport
@@ -49,7 +48,7 @@ def run_pipeline(context: RunContext, arguments: argparse.Namespace) -> None:
         except PromotionRefusedError as error:
             refusal = error
     result = _result(context, reports, time.perf_counter() - started)
-    _write_figures(result)
+    write_figures(result.home, "run", figures_of(result))
     for line in summary_of(result):
         context.console.say(line)
     if refusal is not None:
@@ -78,15 +77,6 @@ def _result(context: RunContext, reports: Sequence[StageReport], seconds: float)
         ledger=ledger,
         state=state_at(ledger.entries),
     )
-
-
-def _write_figures(result: RunResult) -> Path:
-    path = result.home / "figures" / "run.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(".tmp")
-    unfinished.write_text(json.dumps(figures_of(result), indent=2) + "\n", encoding="utf-8")
-    unfinished.replace(path)
-    return path
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from pipelines.settings import load_settings
 from training.registry import RegisteredVersion
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 LAST_DAY = 15  # of January 2013
@@ -101,6 +101,7 @@ class RegistryInMemory:
     def __init__(self) -> None:
         self.runs: list[str] = []
         self.aliases: dict[str, str] = {}
+        self.exported: dict[str, bytes] = {}
 
     def register(self, run_id: str) -> RegisteredVersion:
         if run_id not in self.runs:
@@ -110,6 +111,10 @@ class RegistryInMemory:
     def get(self, version: str) -> RegisteredVersion:
         run_id = self.runs[int(version) - 1]
         return RegisteredVersion(version, run_id, f"of {run_id}", 1_772_359_200_000, ())
+
+    def files(self, version: str, names: Iterable[str]) -> dict[str, bytes]:
+        assert version in {"1", "2"}
+        return {name: self.exported[name] for name in names}
 
     def version_of(self, alias: str) -> str | None:
         return self.aliases.get(alias)
