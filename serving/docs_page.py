@@ -19,6 +19,7 @@ pre, textarea { background: #8881; border: 1px solid #8884; border-radius: 6px; 
 table { border-collapse: collapse; width: 100% }
 td, th { text-align: left; vertical-align: top; padding: .3rem .6rem .3rem 0;
   border-bottom: 1px solid #8883 }
+pre:has(output:empty) { display: none }
 button { font: inherit; padding: .3rem 1rem }
 """
 _SCRIPT: Final = """

@@ -88,17 +88,6 @@ def openapi_document() -> dict[str, Any]:
 
 def _paths() -> dict[str, Any]:
     return {
-        "/health": {
-            "get": _operation("health", "Is the process alive?", "HealthAnswer", {"status": "ok"})
-        },
-        "/ready": {
-            "get": _operation("ready", "Can it answer?", "ModelAnswer", _MODEL, problems=(503,))
-        },
-        "/model": {
-            "get": _operation(
-                "model", "Which model answers?", "ModelAnswer", _MODEL, problems=(503,)
-            )
-        },
         "/model/predict": {
             "post": _operation(
                 "predict",
@@ -131,6 +120,17 @@ def _paths() -> dict[str, Any]:
                 problems=(422, 503),
             )
             | {"parameters": _history_parameters()}
+        },
+        "/health": {
+            "get": _operation("health", "Is the process alive?", "HealthAnswer", {"status": "ok"})
+        },
+        "/ready": {
+            "get": _operation("ready", "Can it answer?", "ModelAnswer", _MODEL, problems=(503,))
+        },
+        "/model": {
+            "get": _operation(
+                "model", "Which model answers?", "ModelAnswer", _MODEL, problems=(503,)
+            )
         },
     }
 

@@ -241,6 +241,11 @@ def test_a_store_that_fails_is_told_and_survived(
         follower.follow("champion")
     with pytest.raises(NotReadyError, match="the store is down"):
         follower.stay_with("1")
+    # Also where only the list of versions fails
+    monkeypatch.undo()
+    monkeypatch.setattr(store, "list", failing)
+    with pytest.raises(NotReadyError, match="the store is down"):
+        follower.stay_with("1")
     # And once it is back, the reason is gone
     monkeypatch.undo()
     follower.follow("champion")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
@@ -84,6 +85,17 @@ def test_what_is_no_probability_is_an_error() -> None:
             scorer.score([[number, 0.0]])
 
 
+def test_a_model_that_fails_when_run_is_told() -> None:
+    # Given a model of the right signature that reads a column which is not there
+    contract = contract_of(120, 0.3, ["departure_minute", "scheduled_duration"])
+    column = numpy_helper.from_array(np.array(99, dtype=np.int64), "axis")
+    node = helper.make_node("Gather", ["numeric", "axis"], ["probability"], axis=1)
+    scorer = Scorer(_of_numbers(contract, [node], column), contract)
+    # Then scoring says that it cannot be run
+    with pytest.raises(ScorerError, match="cannot be run"):
+        scorer.score([[0.0, 0.0]])
+
+
 def test_the_self_test_holds_for_the_model_it_came_with(contract: Contract, scorer: Scorer) -> None:
     require_self_test(scorer, a_self_test(contract, 0.25))
     require_self_test(scorer, a_self_test(contract, 0.25 + 9e-7))
@@ -104,18 +116,24 @@ def test_a_self_test_without_rows_fails(scorer: Scorer) -> None:
 
 
 def _without_text(contract: Contract, last: str = "Sigmoid") -> bytes:
-    width = len(contract.numeric)
     axis = numpy_helper.from_array(np.array([1], dtype=np.int64), "axis")
     nodes = [
         helper.make_node("ReduceSum", ["numeric", "axis"], ["total"], keepdims=0),
         helper.make_node(last, ["total"], ["probability"]),
     ]
+    return _of_numbers(contract, nodes, axis)
+
+
+def _of_numbers(
+    contract: Contract, nodes: list[onnx.NodeProto], constant: onnx.TensorProto
+) -> bytes:
+    width = len(contract.numeric)
     graph = helper.make_graph(
         nodes,
         "numbers",
         [helper.make_tensor_value_info("numeric", TensorProto.DOUBLE, ["N", width])],
         [helper.make_tensor_value_info("probability", TensorProto.DOUBLE, ["N"])],
-        [axis],
+        [constant],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)])
     model.ir_version = 10
