@@ -64,6 +64,31 @@ def resampled(
     return {name: np.array([row[name] for row in rows]) for name in rows[0]}
 
 
+def resampled_auc(
+    label: NDArray[np.int8], score: NDArray[np.float64], samples: Resampling
+) -> NDArray[np.float64]:
+    """Return the AUC in every sample; NaN where a sample's flights have only one label.
+
+    The same as `resampled` gives, in a fraction of the time: how often a late flight of one day is
+    ranked above a flight on time of another is counted once for all pairs of days.
+    """
+    late, days = label == 1, samples.drawn.shape[1]
+    on_time_order = np.argsort(score[~late], kind="stable")
+    ranked = score[~late][on_time_order]
+    each_day = np.arange(days)
+    below = np.zeros((ranked.size + 1, days))
+    np.cumsum(samples.day[~late][on_time_order, None] == each_day, axis=0, out=below[1:])
+    lower, upper = (np.searchsorted(ranked, score[late], side) for side in ("left", "right"))
+    late_day = (samples.day[late][:, None] == each_day).astype(np.float64)
+    won = late_day.T @ ((below[lower] + below[upper]) / 2)
+    pairs = np.outer(late_day.sum(axis=0), below[-1])
+    drawn = samples.drawn
+    won_drawn, pairs_drawn = (((drawn @ each) * drawn).sum(axis=1) for each in (won, pairs))
+    auc = np.full(len(drawn), np.nan)
+    np.divide(won_drawn, pairs_drawn, out=auc, where=pairs_drawn > 0)
+    return auc
+
+
 def interval(value: float, samples: NDArray[np.float64], confidence: float) -> Interval:
     """Return a figure between the percentiles of its samples, those that are NaN left out."""
     low, high = np.nanquantile(samples, [(1 - confidence) / 2, (1 + confidence) / 2])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 import numpy as np
 
-from training.bootstrap import Interval, Resampling, interval, resampled
+from training.bootstrap import Interval, Resampling, interval, resampled, resampled_auc
 from training.metrics import AUC, measure, ranking
 from training.threshold import Operating, operating_at
 
@@ -159,7 +159,7 @@ def _auc_difference(
     """Return both AUCs and their difference."""
     rankings = [ranking(label, each, bins=settings.calibration_bins) for each in (score, other)]
     mine, theirs = (measure(each, np.ones(label.size), ())[AUC] for each in rankings)
-    drawn = [resampled(each, samples)[AUC] for each in rankings]
+    drawn = [resampled_auc(label, each, samples) for each in (score, other)]
     return mine, theirs, interval(mine - theirs, drawn[0] - drawn[1], settings.confidence)
 
 

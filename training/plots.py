@@ -94,7 +94,7 @@ def _precision_recall(axes: Axes, flights: Scored, evaluation: Evaluation) -> No
     for name, score, color, metrics in _both(flights, evaluation):
         precision, recall, _ = precision_recall_curve(flights.label, score)
         label = f"{name}, average {metrics[AVERAGE_PRECISION].value:.3f}"
-        axes.plot(*_thinned(recall[::-1], precision[::-1]), color=color, label=label)
+        axes.plot(*_thinned(recall[-2::-1], precision[-2::-1]), color=color, label=label)
     axes.axhline(evaluation.late_share, color="#d5dbe1", linewidth=1, linestyle="--")
     axes.annotate("share of late flights", (0.01, evaluation.late_share + 0.01), color="#8392a0")
     axes.set(title="Precision and recall", xlabel="recall", ylabel="precision", ylim=(0, 1.02))
@@ -111,7 +111,7 @@ def _calibration(axes: Axes, _: Scored, evaluation: Evaluation) -> None:
     axes.scatter(said, happened, s=12 + 260 * flights / flights.max(), color=MODEL, alpha=0.75)
     axes.annotate("area: number of flights", (0.02, 0.94), color="#8392a0")
     axes.set(title="Calibration", xlabel="probability given", ylabel="share that was late")
-    axes.set(xlim=(0, 1), ylim=(0, 1))
+    axes.set(xlim=(0, 1.03), ylim=(0, 1.03))
     _percent(axes, both=True)
 
 
