@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import datetime as dt
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pyarrow.compute as pc
+import pytest
+
+from features import columns as c
+from features.arrow import FLIGHT_COLUMNS, WEATHER_COLUMNS
+from features.online_items import online_items
+from pipelines.online import materialize
+from serving.network import read_network
+from serving.stores.online import SqliteOnlineStore
+from tests.features.real_world import real_world
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pyarrow as pa
+    from pyspark.sql import SparkSession
+
+    from pipelines.tables import Tables
+
+pytestmark = pytest.mark.spark
+
+LAST_DAYS = dt.datetime(2013, 11, 6, tzinfo=dt.UTC)
+
+
+@pytest.fixture
+def silver(spark: SparkSession, tables: Tables) -> tuple[pa.Table, pa.Table]:
+    """Write the last days of a real world as silver tables, and return flights and weather."""
+    world = real_world()
+    flights = world.flights.filter(pc.field(c.SCHEDULED_DEPARTURE) >= LAST_DAYS)
+    weather = world.weather.filter(pc.field(c.KNOWN) >= LAST_DAYS)
+    flights, weather = flights.select(FLIGHT_COLUMNS), weather.select(WEATHER_COLUMNS)
+    for name, table in {"silver_flights": flights, "silver_weather": weather}.items():
+        frame = spark.createDataFrame(table)
+        tables.replace(name, frame, description="test")
+    airports = [("JFK", "America/New_York"), ("LAX", "America/Los_Angeles"), ("XXX", None)]
+    frame = spark.createDataFrame(airports, "airport STRING, timezone STRING")
+    tables.replace("silver_airports", frame, description="test")
+    return flights, weather
+
+
+def test_the_online_store_holds_the_items_of_silver_and_the_network(
+    silver: tuple[pa.Table, pa.Table], tables: Tables, tmp_path: Path
+) -> None:
+    # Given silver tables
+    flights, weather = silver
+    expected = dict(online_items(flights, weather, retain_days=2))
+    # When they are materialized twice
+    database = tmp_path / "serving.db"
+    counts = {materialize(tables, database, retain_days=2) for _ in range(2)}
+    # Then the store has every item once, and the airports and routes
+    assert counts == {len(expected)}
+    with closing(SqliteOnlineStore(database)) as store:
+        assert store.get_many(expected) == expected
+        network = read_network(store)
+    assert network.time_zones == {"JFK": "America/New_York", "LAX": "America/Los_Angeles"}
+    assert network.origins == ["EWR", "JFK", "LGA"]
+    assert network.distances_mi["JFK-LAX"] == 2475
