@@ -17,10 +17,10 @@ export UV_DEFAULT_INDEX ?= $(PIP_INDEX_URL)
 endif
 PYTHON := .venv/bin/python
 
-.PHONY: help setup run serve setup-dev test test-full check format lock clean
+.PHONY: help setup run serve prove-no-leak setup-dev test test-full check format lock clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
 
 setup: ## Build the environment (.venv) from the hash-checked lock
 	@bash requirements/install.sh run
@@ -33,6 +33,9 @@ run: setup ## Run the whole pipeline: raw flights to a released model
 
 serve: setup ## Answer requests from the released model on 127.0.0.1:8000
 	@$(PYTHON) -m pipelines.serve $(ARGS)
+
+prove-no-leak: setup ## Prove that no feature knows what comes after its prediction time
+	@$(PYTHON) -m pipelines.prove_no_leak $(ARGS)
 
 setup-dev: ## Build the environment with the development tools added
 	@bash requirements/install.sh dev

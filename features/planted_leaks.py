@@ -75,6 +75,11 @@ class PlantedLeak:
     streams: tuple[Stream, ...] = ()
     kernel: type[Kernel] = Kernel
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the features."""
+        return tuple(feature.name for feature in self.features)
+
     def compute(
         self, flights: pa.Table, weather: pa.Table, wanted: Bools, *, horizon_min: int
     ) -> pa.Table:

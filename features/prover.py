@@ -128,6 +128,17 @@ def branches(world: World, instants: Iterable[int], *, seed: int) -> Iterator[Br
         yield Branch(instant, counterfactual(world, instant, rng))
 
 
+def middle_of(world: World, *, days: int = 30) -> World:
+    """Return so many days of the world around its middle flight, for what is dear to prove."""
+    departures = to_minutes(world.flights[c.SCHEDULED_DEPARTURE])
+    middle, reach = np.median(departures), days * MINUTES_PER_DAY / 2
+    known = to_minutes(world.weather[c.KNOWN])
+    return World(
+        world.flights.filter(pa.array(np.abs(departures - middle) <= reach)),
+        world.weather.filter(pa.array(np.abs(known - middle) <= reach + MINUTES_PER_DAY)),
+    )
+
+
 def prove(
     world: World,
     others: Iterable[Branch],

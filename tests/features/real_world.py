@@ -22,5 +22,5 @@ def real_world() -> World:
     weather = real_weather().filter(
         pl.col(c.OBSERVED).is_between(FIRST - dt.timedelta(days=1), LAST)
     )
-    numbered = with_events(flights).with_row_index(c.SOURCE_ROW)
+    numbered = with_events(flights).with_columns(pl.int_range(pl.len()).alias(c.SOURCE_ROW))
     return World(numbered.to_arrow(), weather.to_arrow())

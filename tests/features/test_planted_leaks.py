@@ -23,10 +23,11 @@ def others() -> tuple[Branch, ...]:
 @pytest.mark.parametrize("planted", PLANTED, ids=lambda planted: planted.name)
 def test_the_planted_leak_is_caught(planted: PlantedLeak) -> None:
     # Given a feature set with a mistake in it / When the prover looks at it
-    names = [feature.name for feature in planted.features]
-    proof = prove(real_world(), others(), planted.compute, features=names, horizon_min=HORIZON)
+    proof = prove(
+        real_world(), others(), planted.compute, features=planted.names, horizon_min=HORIZON
+    )
     # Then every feature that has the mistake leaks
-    assert set(proof.leaking) == set(names)
+    assert set(proof.leaking) == set(planted.names)
 
 
 def test_leaks_of_every_kind_are_planted_once() -> None:
@@ -40,7 +41,8 @@ def test_leaks_of_every_kind_are_planted_once() -> None:
 )
 def test_the_same_features_without_the_mistake_are_clean(planted: PlantedLeak) -> None:
     # Given the features of a planted leak that are declared ones / When computed as declared
-    names = [feature.name for feature in planted.features]
-    proof = prove(real_world(), others(), features_table, features=names, horizon_min=HORIZON)
+    proof = prove(
+        real_world(), others(), features_table, features=planted.names, horizon_min=HORIZON
+    )
     # Then it was the mistake that leaked
     assert proof.leaks == ()

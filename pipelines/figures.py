@@ -1,0 +1,23 @@
+"""The figures of a command: one flat JSON file that programs read."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+
+def write_figures(home: Path, name: str, figures: Mapping[str, float | str | bool]) -> Path:
+    """Write `<home>/figures/<name>.json` and return where it is.
+
+    It is replaced as a whole: after a crash the old or the new one is there.
+    """
+    path = home / "figures" / f"{name}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_suffix(".tmp")
+    unfinished.write_text(json.dumps(dict(figures), indent=2) + "\n", encoding="utf-8")
+    unfinished.replace(path)
+    return path

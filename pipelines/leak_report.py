@@ -1,0 +1,102 @@
+"""What the leak prover found, for a person and for programs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from features.errors import OntimeError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from features.planted_leaks import PlantedLeak
+    from features.prover import Leak, Proof
+
+_SHOWN_LEAKS = 20
+
+
+class LeakError(OntimeError):
+    """A feature knows what it must not, or the prover misses a leak that was planted."""
+
+
+@dataclass(frozen=True)
+class LeakReport:
+    """The proof of the declared features, and how the planted leaks fared.
+
+    Attributes:
+        features: How many features are declared.
+        proof: What was found in them.
+        planted: Each planted leak with what was found in it.
+    """
+
+    features: int
+    proof: Proof
+    planted: Sequence[tuple[PlantedLeak, Proof]]
+
+    @property
+    def missed(self) -> tuple[str, ...]:
+        """Names of the planted leaks that were not caught."""
+        return tuple(planted.name for planted, proof in self.planted if not proof.leaks)
+
+    def figures(self) -> Mapping[str, int]:
+        """Return the figures; `leaks` and `tested` count declared features."""
+        return {
+            "features": self.features,
+            "instants": len(self.proof.instants),
+            "values": self.proof.compared,
+            "tested": len(self.proof.tested),
+            "leaks": len(self.proof.leaking),
+            "planted": len(self.planted),
+            "caught": len(self.planted) - len(self.missed),
+        }
+
+    def lines(self) -> list[str]:
+        """Return the report as lines of text."""
+        proof, figures = self.proof, self.figures()
+        untested = self.features - len(proof.tested)
+        return [
+            f"{self.features} features, {len(proof.instants)} instants, {proof.compared:,} values:",
+            f"  {figures['leaks']:>4} changed with what became known then or later",
+            f"  {len(proof.tested):>4} changed for flights predicted after it, as they should",
+            f"  {untested:>4} changed for none: what they read was published before",
+            *(f"  leak: {told(leak)}" for leak in proof.leaks[:_SHOWN_LEAKS]),
+            "",
+            f"{figures['caught']} of {figures['planted']} planted leaks caught:",
+            *(
+                f"  {'caught' if found.leaks else 'MISSED':<8}{planted.name:<29}{planted.mistake}"
+                for planted, found in self.planted
+            ),
+        ]
+
+    def require_clean(self) -> None:
+        """Do nothing if no feature leaks and every planted leak was caught.
+
+        Raises:
+            LeakError: Names the features that leak, or the leaks that were missed.
+        """
+        if self.proof.leaks:
+            names = ", ".join(self.proof.leaking)
+            raise LeakError(
+                f"Features that know what comes: {names}. Bound each of their inputs by when it is "
+                "known (the leaks above name flight and instant)."
+            )
+        if self.missed:
+            raise LeakError(
+                f"Planted leaks that were not caught: {', '.join(self.missed)}. Look at more "
+                "--instants; if that does not help, the prover is wrong and so is its proof."
+            )
+
+
+def told(leak: Leak) -> str:
+    """Return a leak in a line."""
+    return (
+        f"{leak.feature} of {leak.flight_id} was {leak.before}, and {leak.after} when what is "
+        f"known from {utc_text(leak.instant)} on differs ({leak.flights:,} flights)"
+    )
+
+
+def utc_text(minutes: int) -> str:
+    """Return an instant, in minutes since the epoch, for people."""
+    return f"{datetime.fromtimestamp(minutes * 60, tz=UTC):%Y-%m-%d %H:%MZ}"
