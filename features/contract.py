@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Final, Literal
 import msgspec
 
 from features.catalog import FEATURES
+from features.declarations import Own
 from features.errors import OntimeError
+from features.streams import STREAMS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -114,12 +116,19 @@ def selected(
 
 
 def feature_hash(features: Iterable[Feature]) -> str:
-    """Return the SHA-256 of the declarations: name, type, inputs and function of each feature."""
-    text = "\n".join(
-        f"{f.name}|{f.dtype}|{f.inputs!r}|{f.compute.__module__}.{f.compute.__qualname__}"
-        for f in features
-    )
-    return hashlib.sha256(text.encode()).hexdigest()
+    """Return the SHA-256 of the declarations, and of the streams they read; not of their wording.
+
+    Name, type, unit, inputs and function of each feature count, and so does the rule by which
+    each stream knows an event.
+    """
+    declared = tuple(features)
+    reads = {item.stream for f in declared for item in f.inputs if not isinstance(item, Own)}
+    lines = [repr(STREAMS[name]) for name in sorted(reads)]
+    lines += [
+        f"{f.name}|{f.dtype}|{f.unit}|{f.inputs!r}|{f.compute.__module__}.{f.compute.__qualname__}"
+        for f in declared
+    ]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 def to_json(contract: Contract) -> bytes:

@@ -27,13 +27,13 @@ from features import columns as c
 from features.arrow import to_instants, to_integers, to_minutes
 from features.declarations import MINUTES_PER_DAY
 from features.events import NULL, Ints
+from features.streams import PUBLISHED_AHEAD_MIN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from features.search import Bools
 
-PUBLISHED_AHEAD_MIN: Final = 7 * MINUTES_PER_DAY
 _AT_ONCE_WITHIN_MIN: Final = 720
 _CATCH_UP_MIN: Final = 180
 

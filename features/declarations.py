@@ -148,13 +148,3 @@ class Feature:
         """The widest entity key that the inputs use."""
         entities = [item.entity for item in self.inputs if not isinstance(item, Own)]
         return max(entities, key=len, default=())
-
-    @property
-    def known_at(self) -> str:
-        """When the inputs are known, in words: the rule that the leak prover checks."""
-        streams = sorted({item.stream for item in self.inputs if not isinstance(item, Own)})
-        return (
-            " and ".join(streams) + " known before the prediction time"
-            if streams
-            else "published schedule"
-        )

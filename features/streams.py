@@ -11,9 +11,21 @@ from dataclasses import dataclass
 from typing import Final
 
 from features import columns as c
-from features.declarations import MINUTES_PER_DAY
+from features.declarations import MINUTES_PER_DAY, Feature, Own
 
 COUNT: Final = "count"
+
+CANCELLATION_KNOWN_AFTER_MIN: Final = 180
+"""A cancellation is taken as known this long after the scheduled departure."""
+
+DIVERSION_KNOWN_AFTER_MIN: Final = 180
+"""A diversion is taken as known this long after the scheduled arrival."""
+
+WEATHER_KNOWN_AFTER_MIN: Final = 60
+"""A weather row of an hour is taken as known this long after the hour begins: when it is over."""
+
+PUBLISHED_AHEAD_MIN: Final = 7 * MINUTES_PER_DAY
+"""The schedule is taken as published this long before the scheduled departure."""
 
 MAX_EVENT_LAG_MIN: Final = 2 * MINUTES_PER_DAY
 """An event known later than this after its flight's scheduled departure is not used: it bounds
@@ -143,3 +155,19 @@ def measure_of(stream: Stream, name: str) -> Measure:
             return measure
     names = ", ".join([COUNT, *(measure.name for measure in stream.measures)])
     raise KeyError(f"stream '{stream.name}' has no measure '{name}': it has {names}")
+
+
+def known_when(feature: Feature) -> str:
+    """Return when what a feature reads is known, in words: the rule that the leak prover checks."""
+    heard: dict[str, None] = {}
+    for item in feature.inputs:
+        if isinstance(item, Own):
+            continue
+        stream = STREAMS[item.stream]
+        if not stream.published:
+            heard[stream.name] = None
+        elif item.measure != COUNT and measure_of(stream, item.measure).known_at:
+            heard[item.measure] = None
+    if not heard:
+        return "published schedule"
+    return f"{' and '.join(heard)} known before the prediction time"

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from features import columns as c
 from features.catalog import FEATURES
 from features.contract import (
     ContractError,
@@ -15,6 +16,7 @@ from features.contract import (
     selected,
     to_json,
 )
+from features.streams import STREAMS
 
 
 def test_a_contract_survives_json() -> None:
@@ -59,9 +61,34 @@ def test_another_schema_is_refused() -> None:
 
 
 def test_the_hash_follows_the_declarations() -> None:
-    # Given a feature / When what it reads changes / Then so does the hash, and only then
+    # Given a feature / When what it reads or means in numbers changes / Then so does the hash
     feature = FEATURES[-1]
-    other = replace(feature, inputs=feature.inputs[:-1])
-    reworded = replace(feature, definition="in other words")
-    assert feature_hash([feature]) != feature_hash([other])
-    assert feature_hash([feature]) == feature_hash([reworded])
+    changes = (
+        {"name": "another"},
+        {"unit": "h"},
+        {"dtype": "string"},
+        {"inputs": feature.inputs[:-1]},
+        {"compute": FEATURES[0].compute},
+    )
+    hashes = {feature_hash([replace(feature, **change)]) for change in changes}
+    assert len(hashes | {feature_hash([feature])}) == len(changes) + 1
+    # And in another order it is another
+    assert feature_hash(FEATURES) != feature_hash(FEATURES[::-1])
+
+
+def test_the_hash_does_not_follow_words() -> None:
+    # Given a feature / When only its wording changes / Then the hash stays
+    reworded = replace(FEATURES[-1], definition="in other words", null="nothing there", family="x")
+    assert feature_hash([FEATURES[-1]]) == feature_hash([reworded])
+
+
+def test_the_hash_follows_the_rule_by_which_a_stream_knows(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given a feature of departures, and one of weather
+    late, wind = selected(["departure_late_all_3h", "wind_speed"])
+    before = feature_hash([late]), feature_hash([wind])
+    # When the departures count from another instant
+    other = replace(STREAMS["departures"], at=c.SCHEDULED_DEPARTURE)
+    monkeypatch.setitem(STREAMS, "departures", other)
+    # Then the hash of the one feature changes, and that of the other stays
+    assert feature_hash([late]) != before[0]
+    assert feature_hash([wind]) == before[1]

@@ -11,9 +11,10 @@ import pytest
 
 from features import columns as c
 from features.arrow import to_instants, to_minutes
-from features.counterfactual import PUBLISHED_AHEAD_MIN, World, counterfactual
+from features.counterfactual import World, counterfactual
 from features.events import NULL
 from features.prover import instants_of
+from features.streams import PUBLISHED_AHEAD_MIN
 from tests.features.real_world import real_world
 
 HORIZON = 120
