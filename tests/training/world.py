@@ -27,6 +27,7 @@ CONF: dict[str, Any] = {
         "test_from": FIRST + dt.timedelta(days=30),
         "test_until": FIRST + dt.timedelta(days=40),
     },
+    "naive_families": ["schedule"],
     "model": {"iterations": 25, "learning_rate": 0.2, "leaves": 8, "leaf_rows": 10},
     "naive": {"iterations": 10, "learning_rate": 0.2, "leaves": 4, "leaf_rows": 20},
     "evaluation": {"replicates": 25, "slice_flights": 100},

@@ -1,0 +1,65 @@
+"""A model of the small world, trained once, with all that is found out about it."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from tests.training.world import FEATURES, gold, settings
+from training import lineage
+from training.evaluation import evaluate
+from training.gates import ExportFigures, Rival, decide_gates
+from training.judgement import Judgement
+from training.plots import plots_of
+from training.scoring import score_sample
+from training.split import Part, part_of
+from training.train import train
+
+if TYPE_CHECKING:
+    from training.evaluation import Scored
+    from training.samples import Sample
+    from training.train import Trained
+
+EXPORT = ExportFigures(flights=10, largest_difference=0.0, row_microseconds=20, bytes=1000)
+LINEAGE = lineage.Lineage(
+    fingerprint="f" * 64,
+    parts={"scikit-learn": "1"},
+    table=lineage.TableLineage("gold_features_h120", "file:///gold", 3, "ab" * 32, 2000),
+    horizon_min=120,
+    flights={"train": 950, "validate": 480},
+    code=lineage.CodeLineage("c" * 40, changed=True, lock_sha256="d" * 64),
+)
+
+
+def part(name: Part, *, seed: int = 0) -> Sample:
+    """Return a part of the small world."""
+    return part_of(gold(seed=seed), name, FEATURES, settings().split)
+
+
+def train_anew(seed: int = 0) -> Trained:
+    """Return a model of the small world."""
+    parts = part("train", seed=seed), part("validate", seed=seed)
+    return train(*parts, horizon_min=120, settings=settings(), declared=FEATURES)
+
+
+trained = cache(train_anew)
+
+
+@cache
+def scored() -> Scored:
+    """Return the test part with the probabilities of that model."""
+    return score_sample(part("test"), trained().model, trained().naive)
+
+
+def judged(run_id: str = "a-run", champion: Rival | None = None, **over: Any) -> Judgement:
+    """Return what is found out about that model, by settings with sections replaced."""
+    how = settings(**over)
+    evaluation = evaluate(scored(), trained().contract.operating_threshold, how.evaluation)
+    decision = decide_gates(evaluation, champion, EXPORT, how.gates)
+    return Judgement(run_id, evaluation, champion, EXPORT, decision)
+
+
+@cache
+def plots() -> dict[str, bytes]:
+    """Return the plots of that model."""
+    return plots_of(scored(), judged().evaluation)
