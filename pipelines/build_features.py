@@ -11,7 +11,7 @@ from features.columns import FLIGHT_DATE
 from features.errors import OntimeError
 from pipelines.command import stage_main
 from pipelines.context import StageOutcome
-from pipelines.quality import validate_gold
+from pipelines.gold_quality import validate_gold
 
 if TYPE_CHECKING:
     from pipelines.context import RunContext

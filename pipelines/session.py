@@ -110,6 +110,8 @@ def _config(settings: SparkSettings, home: Path, jars: list[Path]) -> Mapping[st
         "spark.sql.warehouse.dir": str(home / "warehouse"),
         "spark.sql.sources.parallelPartitionDiscovery.parallelism": "4",
         "spark.databricks.delta.snapshotPartitions": "2",
+        # Java never compiles a method of more bytes: Spark had better split it.
+        "spark.sql.codegen.hugeMethodLimit": "8000",
         "spark.driver.memory": settings.driver_memory,
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",

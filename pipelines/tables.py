@@ -114,9 +114,19 @@ class Tables:
         writer = writer.option("txnAppId", f"ontime.{name}.{key}").option("txnVersion", 1)
         self._save(name, writer)
 
-    def replace(self, name: str, frame: DataFrame, *, description: str) -> None:
-        """Make rows the whole content of a table, and their columns its schema."""
+    def replace(
+        self, name: str, frame: DataFrame, *, description: str, rows_per_file: int = 0
+    ) -> None:
+        """Make rows the whole content of a table, and their columns its schema.
+
+        Args:
+            name: The table; made if it does not exist.
+            frame: The rows.
+            description: Kept in the table's history.
+            rows_per_file: The most rows that a file may have; 0: as many as there are.
+        """
         writer = frame.write.format("delta").mode("overwrite").option("overwriteSchema", value=True)
+        writer = writer.option("maxRecordsPerFile", rows_per_file)
         self._save(name, writer.option("userMetadata", description))
 
     def replace_where(

@@ -1,0 +1,116 @@
+"""The silver tables: how each is made of bronze, its key, and the fields it has values of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from pyspark.sql import functions as F
+
+from features import columns as c
+from features.silver import flights, references, weather
+from features.silver.fields import REASON, REFUSAL, RULE
+from features.silver.raw import (
+    AIRLINES,
+    AIRPORTS,
+    FLIGHTS,
+    PLANES,
+    RAW_COLUMNS,
+    UNREADABLE,
+    WEATHER,
+)
+from features.silver.versions import with_one_row_per_key
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from pyspark.sql import DataFrame
+
+    from features.silver.fields import Field
+
+ROW = "row"
+SOURCE = "source"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SilverTable:
+    """One silver table.
+
+    Attributes:
+        candidates: Makes typed rows with a refusal of bronze and silver airports.
+        key: Its key.
+        words: What a key names.
+        fields: The fields of the source, with their limits.
+    """
+
+    candidates: Callable[[DataFrame, DataFrame], DataFrame]
+    key: tuple[str, ...]
+    words: str
+    fields: tuple[Field, ...]
+
+
+SILVER: Final[Mapping[str, SilverTable]] = {
+    AIRPORTS: SilverTable(
+        candidates=lambda bronze, _: references.to_airports(bronze),
+        key=(references.AIRPORT,),
+        words="airport",
+        fields=references.AIRPORT_FIELDS,
+    ),
+    AIRLINES: SilverTable(
+        candidates=lambda bronze, _: references.to_airlines(bronze),
+        key=(c.CARRIER,),
+        words="airline",
+        fields=references.AIRLINE_FIELDS,
+    ),
+    PLANES: SilverTable(
+        candidates=lambda bronze, _: references.to_planes(bronze),
+        key=(c.TAIL_NUMBER,),
+        words="plane",
+        fields=references.PLANE_FIELDS,
+    ),
+    WEATHER: SilverTable(
+        candidates=weather.to_weather,
+        key=(c.AIRPORT, c.OBSERVED),
+        words="hour",
+        fields=weather.FIELDS,
+    ),
+    FLIGHTS: SilverTable(
+        candidates=flights.to_flights, key=(c.FLIGHT_ID,), words="flight", fields=flights.FIELDS
+    ),
+}
+
+
+def with_refusals(candidates: DataFrame, source: str) -> DataFrame:
+    """Return the candidates of a source with every row refused that does not go to silver."""
+    table = SILVER[source]
+    return with_one_row_per_key(candidates, table.key, table.words)
+
+
+def to_silver(candidates: DataFrame) -> DataFrame:
+    """Return the rows of the silver table: those that are not refused."""
+    return candidates.where(F.col(REFUSAL).isNull()).drop(REFUSAL)
+
+
+def to_quarantine(candidates: DataFrame, bronze: DataFrame, source: str) -> DataFrame:
+    """Return the refused rows as received, each with its rule and reason.
+
+    Grain: a row for each refused row. `row` is the row as received, as JSON text, or the text of
+    the line if it could not be read.
+
+    Args:
+        candidates: Rows with their lineage and refusal.
+        bronze: The same rows as received.
+        source: The name of the source.
+    """
+    place = [c.SOURCE_FILE, c.SOURCE_CHECKSUM, c.SOURCE_ROW]
+    refused = candidates.where(F.col(REFUSAL).isNotNull()).select(
+        *place, f"{REFUSAL}.{RULE}", f"{REFUSAL}.{REASON}"
+    )
+    received = F.to_json(F.struct(*RAW_COLUMNS[source]), {"ignoreNullFields": "false"})
+    return bronze.join(refused, on=place, how="inner").select(
+        F.lit(source).alias(SOURCE),
+        REASON,
+        RULE,
+        F.coalesce(F.col(UNREADABLE), received).alias(ROW),
+        *c.LINEAGE,
+    )

@@ -1,0 +1,91 @@
+"""Bronze: source files that are not ingested yet, appended to their tables as received."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pyspark.sql import functions as F
+
+from features.columns import INGESTED, SOURCE_CHECKSUM
+from features.silver.raw import RAW_COLUMNS
+from pipelines.sources import find_files
+from pipelines.staging import StagedFile, stage_file
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Iterator, Sequence
+
+    from pipelines.context import RunContext
+
+
+def bronze_table(source: str) -> str:
+    """Return the name of the table that has the rows of a source as received."""
+    return f"bronze_{source}"
+
+
+def add_new_files(
+    context: RunContext, source: str, *, folder: Path, at: dt.datetime
+) -> list[StagedFile]:
+    """Append the files of a source that are not in bronze yet, all in one commit; return them.
+
+    Args:
+        context: Settings, tables and console of the run.
+        source: The source; its places are in the settings.
+        folder: Where files are staged.
+        at: The time of ingestion.
+
+    Raises:
+        SourceError: A file is not there or cannot be read; nothing is appended.
+    """
+    files = find_files(getattr(context.settings.sources, source))
+    known = _known_checksums(context, source)
+    columns = RAW_COLUMNS[source]
+    staged = [stage_file(file, columns, folder) for file in files if file.checksum not in known]
+    for file in staged:
+        if file.ignored:
+            context.console.step(
+                f"{source}: ignoring columns of {file.source.name} that Ontime does not know: "
+                f"{', '.join(file.ignored)}"
+            )
+    if staged:
+        _append(context, source, staged, at)
+    return staged
+
+
+@contextmanager
+def staging_folder(home: Path) -> Iterator[Path]:
+    """Provide an empty folder for staged files, and remove it with what a killed run left."""
+    parent = home / "staging"
+    shutil.rmtree(parent, ignore_errors=True)
+    parent.mkdir(parents=True)
+    try:
+        yield Path(tempfile.mkdtemp(dir=parent))
+    finally:
+        shutil.rmtree(parent, ignore_errors=True)
+
+
+def _known_checksums(context: RunContext, source: str) -> set[str]:
+    name = bronze_table(source)
+    if not context.tables.exists(name):
+        return set()
+    rows = context.tables.read(name).select(SOURCE_CHECKSUM).distinct().collect()
+    return {row[SOURCE_CHECKSUM] for row in rows}
+
+
+def _append(
+    context: RunContext, source: str, staged: Sequence[StagedFile], at: dt.datetime
+) -> None:
+    rows = context.spark.read.parquet(*(file.path.as_uri() for file in staged))
+    checksums = sorted(file.source.checksum for file in staged)
+    names = ", ".join(file.source.name for file in staged)
+    context.tables.append_once(
+        bronze_table(source),
+        rows.withColumn(INGESTED, F.lit(at)),
+        key=hashlib.sha256(" ".join(checksums).encode()).hexdigest(),
+        description=f"ingest: {names}",
+    )

@@ -1,0 +1,71 @@
+"""Expectations that cost little: the words of which the suites are made.
+
+All but those on conditions over several columns are aggregates (least, greatest, share of values),
+as Great Expectations asks Spark for all aggregates of a suite in one job.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import great_expectations.expectations as gxe
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from great_expectations.expectations.expectation import Expectation
+
+
+class ExpectColumnMinIfAnyToBeBetween(gxe.ExpectColumnMinToBeBetween):
+    """Expect the least value of a column to be in a range, or the column to have none."""
+
+    def _validate(self, metrics: dict[str, Any], *others: Any, **named: Any) -> Any:  # noqa: ANN401 - as the base has it
+        return _nothing(metrics["column.min"]) or super()._validate(metrics, *others, **named)
+
+
+class ExpectColumnMaxIfAnyToBeBetween(gxe.ExpectColumnMaxToBeBetween):
+    """Expect the greatest value of a column to be in a range, or the column to have none."""
+
+    def _validate(self, metrics: dict[str, Any], *others: Any, **named: Any) -> Any:  # noqa: ANN401 - as the base has it
+        return _nothing(metrics["column.max"]) or super()._validate(metrics, *others, **named)
+
+
+def not_empty() -> Expectation:
+    """Return the expectation that there is a row."""
+    return gxe.ExpectTableRowCountToBeBetween(min_value=1)
+
+
+def columns_are(columns: Sequence[str]) -> Expectation:
+    """Return the expectation that a table has these columns and no others, in any order."""
+    return gxe.ExpectTableColumnsToMatchSet(column_set=list(columns))
+
+
+def unique(key: Sequence[str]) -> Expectation:
+    """Return the expectation that no two rows have the same key."""
+    if len(key) == 1:
+        return gxe.ExpectColumnProportionOfUniqueValuesToBeBetween(column=key[0], min_value=1.0)
+    return gxe.ExpectCompoundColumnsToBeUnique(column_list=list(key))
+
+
+def in_range(column: str, least: float | None, greatest: float | None) -> Iterator[Expectation]:
+    """Yield the expectations that the values of a column, nulls apart, have these limits."""
+    if least is not None:
+        yield ExpectColumnMinIfAnyToBeBetween(column=column, min_value=least)
+    if greatest is not None:
+        yield ExpectColumnMaxIfAnyToBeBetween(column=column, max_value=greatest)
+
+
+def present(columns: Iterable[str]) -> Iterator[Expectation]:
+    """Yield for each column the expectation that no value is null."""
+    for column in columns:
+        yield gxe.ExpectColumnProportionOfNonNullValuesToBeBetween(column=column, min_value=1.0)
+
+
+def all_rows(words: str, condition: str) -> Expectation:
+    """Return the expectation that no row breaks a condition; one that is null counts as broken."""
+    query = f"SELECT 1 AS broken FROM {{batch}} WHERE NOT coalesce({condition}, false) LIMIT 100"  # noqa: S608 - our own columns
+    return gxe.UnexpectedRowsExpectation(description=words, unexpected_rows_query=query)
+
+
+def _nothing(value: object) -> dict[str, Any] | None:
+    return {"success": True, "result": {"observed_value": None}} if value is None else None

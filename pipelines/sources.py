@@ -1,0 +1,181 @@
+"""Finding source files: from the places that conf names to single files with their checksums."""
+
+from __future__ import annotations
+
+import fnmatch
+import hashlib
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pyarrow import fs
+
+from features.errors import OntimeError
+from features.settings import conf_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+PACKAGE = "package:"
+CONF = "conf:"
+FORMATS = {
+    "csv": "csv",
+    "json": "json",
+    "jsonl": "json",
+    "ndjson": "json",
+    "parquet": "parquet",
+    "pq": "parquet",
+}
+WRAPPINGS = ("gz", "zip")
+_CHUNK = 1 << 20
+
+
+class SourceError(OntimeError):
+    """A source file is missing, unreadable or not of the expected shape; names it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceFile:
+    """One source file.
+
+    Attributes:
+        place: Where it is, for people: a path or URI.
+        name: Its name without folders: the `source_file` of its rows.
+        format: `csv`, `json` (lines, or one array) or `parquet`.
+        wrapping: `gz` or `zip`; None: plain.
+        checksum: SHA-256 of its bytes, in hex.
+        filesystem: Opens it.
+        path: Its path in that filesystem.
+    """
+
+    place: str
+    name: str
+    format: str
+    wrapping: str | None
+    checksum: str
+    filesystem: fs.FileSystem
+    path: str
+
+
+def find_files(places: Sequence[str]) -> list[SourceFile]:
+    """Return the source files at some places, each content once, in the order of their names.
+
+    Args:
+        places: Files, folders, globs or URIs; `package:<distribution>/<path>` is a file inside an
+            installed package, which is not imported, and `conf:<path>` one in the conf folder.
+
+    Raises:
+        SourceError: There is nothing at a place, or nothing of a known format.
+    """
+    found = [file for place in places for file in _files_at(place)]
+    once = {file.checksum: file for file in reversed(found)}
+    return sorted(once.values(), key=lambda file: (file.name, file.checksum))
+
+
+def _files_at(place: str) -> Iterator[SourceFile]:
+    where = _resolved(place)
+    try:
+        filesystem, path = _filesystem(where)
+        paths = list(_paths(filesystem, path))
+        if not paths:
+            raise SourceError(f"There is no source file at {where}: correct `sources` in conf/.")
+        known = [one for one in paths if _kind(one) is not None]
+        if not known:
+            raise SourceError(
+                f"No source file at {where} has a known format: name files that end in "
+                f"{', '.join('.' + ending for ending in FORMATS)}, plain or with .gz or .zip added."
+            )
+        for one in known:
+            yield _source_file(filesystem, one, one if one != path else where)
+    except OSError as error:
+        raise SourceError(f"The source {where} cannot be read: {_short(error)}.") from error
+
+
+def _resolved(place: str) -> str:
+    if place.startswith(PACKAGE):
+        return _in_package(place)
+    if place.startswith(CONF):
+        return str(conf_folder() / place.removeprefix(CONF))
+    return place
+
+
+def _in_package(place: str) -> str:
+    """Return the path of a file of an installed distribution, which is not imported for it."""
+    distribution, _, inside = place.removeprefix(PACKAGE).partition("/")
+    try:
+        listed = files(distribution) or []
+    except PackageNotFoundError as error:
+        raise SourceError(
+            f"The source {place} is in the Python package {distribution}, which is not installed: "
+            "run `make setup`, or name another source in conf/."
+        ) from error
+    for file in listed:
+        if file.as_posix() == f"{distribution}/{inside}":
+            return str(file.locate())
+    raise SourceError(
+        f"The installed package {distribution} has no file {inside}: run `make setup` again, or "
+        "name another source in conf/."
+    )
+
+
+def _filesystem(where: str) -> tuple[fs.FileSystem, str]:
+    if "://" in where or where.startswith("file:"):
+        filesystem, path = fs.FileSystem.from_uri(where)
+        return filesystem, path
+    return fs.LocalFileSystem(), str(Path(where).expanduser().absolute())
+
+
+def _paths(filesystem: fs.FileSystem, path: str) -> Iterator[str]:
+    """Yield the file, the visible files in the folder, or those that match the glob, in order."""
+    info = filesystem.get_file_info(path)
+    if info.type == fs.FileType.File:
+        yield path
+        return
+    folder, pattern = path, "*"
+    if info.type == fs.FileType.NotFound:
+        folder, _, pattern = path.rpartition("/")
+        if not any(sign in pattern for sign in "*?["):
+            return
+    for entry in sorted(
+        filesystem.get_file_info(fs.FileSelector(folder, allow_not_found=True)),
+        key=lambda entry: entry.path,
+    ):
+        visible = not entry.base_name.startswith((".", "_"))
+        if entry.is_file and visible and fnmatch.fnmatchcase(entry.base_name, pattern):
+            yield entry.path
+
+
+def _kind(path: str) -> tuple[str, str | None] | None:
+    """Return format and wrapping by the file's name, or None if they are not known."""
+    parts = path.rpartition("/")[2].lower().split(".")
+    wrapping = parts.pop() if parts[-1] in WRAPPINGS else None
+    file_format = FORMATS.get(parts[-1]) if len(parts) > 1 else None
+    if file_format is None and wrapping == "zip":
+        file_format = "csv"  # the name of a monthly archive often tells no format
+    return None if file_format is None else (file_format, wrapping)
+
+
+def _source_file(filesystem: fs.FileSystem, path: str, place: str) -> SourceFile:
+    file_format, wrapping = _kind(path) or ("", None)
+    return SourceFile(
+        place=place,
+        name=path.rpartition("/")[2],
+        format=file_format,
+        wrapping=wrapping,
+        checksum=_checksum(filesystem, path),
+        filesystem=filesystem,
+        path=path,
+    )
+
+
+def _checksum(filesystem: fs.FileSystem, path: str) -> str:
+    digest = hashlib.sha256()
+    with filesystem.open_input_stream(path) as stream:
+        while chunk := stream.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _short(error: OSError) -> str:
+    return error.strerror or str(error).partition(". Detail")[0]
