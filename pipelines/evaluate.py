@@ -10,11 +10,11 @@ from pipelines.context import StageOutcome
 from pipelines.gold import read_part
 from pipelines.measure import champion_of, export_figures
 from training import lineage
-from training.card import CardContent, card_of
 from training.evaluation import evaluate
 from training.gates import decide_gates
 from training.judgement import Judgement, log_judgement
-from training.plots import plots_of
+from training.report.card import CardContent, card_of
+from training.report.plots import plots_of
 from training.run_files import LINEAGE_FILE, MODEL_FILE, read_file
 from training.run_log import load_models
 from training.scoring import score_sample

@@ -10,7 +10,7 @@ from training import lineage
 from training.evaluation import evaluate
 from training.gates import ExportFigures, Rival, decide_gates
 from training.judgement import Judgement
-from training.plots import plots_of
+from training.report.plots import plots_of
 from training.scoring import score_sample
 from training.split import Part, part_of
 from training.train import train

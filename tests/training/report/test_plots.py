@@ -7,7 +7,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from tests.training.made import judged, plots, scored
-from training.plots import plots_of
+from training.report.plots import plots_of
 
 NAMES = ["roc", "precision_recall", "calibration", "gain", "scores"]
 

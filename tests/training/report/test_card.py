@@ -11,9 +11,9 @@ import pytest
 from tests.training.made import LINEAGE, judged, plots, trained
 from tests.training.world import CONF, FEATURES, settings
 from training.bootstrap import Interval
-from training.card import CardContent, card_of
 from training.gates import Rival
 from training.metrics import AUC
+from training.report.card import CardContent, card_of
 
 ALONE = {"br", "meta", "img"}
 

@@ -48,7 +48,7 @@ class CardContent:
         judgement: How good the model is, and what the gates say.
         contract: The model's inputs and operating threshold.
         lineage: What it was made from.
-        plots: SVG images by name, of `training.plots`.
+        plots: SVG images by name, of `training.report.plots`.
     """
 
     judgement: Judgement
