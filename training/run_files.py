@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from features.errors import OntimeError
-from training.settings import without_progress_bars
+from training.settings import quiet_mlflow
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,7 +38,7 @@ def client_of(store: str) -> MlflowClient:
     """Return the client of a tracking store, which is also the registry."""
     from mlflow import MlflowClient  # noqa: PLC0415 - takes seconds
 
-    without_progress_bars()
+    quiet_mlflow()
     return MlflowClient(tracking_uri=store, registry_uri=store)
 
 

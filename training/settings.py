@@ -182,9 +182,10 @@ def surrounding_run(store: str) -> str | None:
     return run_id if run_id and address and _same_store(store, address) else None
 
 
-def without_progress_bars() -> None:
-    """Keep MLflow from drawing progress bars for files, unless the environment asks for them."""
+def quiet_mlflow() -> None:
+    """Keep MLflow, not imported yet, to warnings, unless the environment asks for more."""
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
 
 
 def _in_home(home: Path) -> str:
