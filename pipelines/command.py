@@ -159,5 +159,5 @@ def _set(data: dict[str, Any], path: list[str], value: Any) -> None:  # noqa: AN
 def _quiet_libraries() -> None:
     """Let only warnings of libraries through: the progress lines are for people."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    for name in ("alembic", "mlflow", "py4j", "great_expectations"):
+    for name in ("py4j", "great_expectations"):
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -36,9 +36,9 @@ class RunFileError(OntimeError):
 
 def client_of(store: str) -> MlflowClient:
     """Return the client of a tracking store, which is also the registry."""
+    quiet_mlflow()
     from mlflow import MlflowClient  # noqa: PLC0415 - takes seconds
 
-    quiet_mlflow()
     return MlflowClient(tracking_uri=store, registry_uri=store)
 
 
