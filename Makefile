@@ -17,7 +17,7 @@ export UV_DEFAULT_INDEX ?= $(PIP_INDEX_URL)
 endif
 PYTHON := .venv/bin/python
 
-.PHONY: help setup run serve prove-no-leak setup-dev test test-full check format lock clean
+.PHONY: help setup run serve prove-no-leak bench-features bench-incremental setup-dev test test-full check format lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -36,6 +36,16 @@ serve: setup ## Answer requests from the released model on 127.0.0.1:8000
 
 prove-no-leak: setup ## Prove that no feature knows what comes after its prediction time
 	@$(PYTHON) -m pipelines.prove_no_leak $(ARGS)
+
+.PHONY: setup-bench
+setup-bench:
+	@bash requirements/install.sh bench
+
+bench-features: setup-bench ## Measure Ontime and its peers on the same features (20 min)
+	@.venv-bench/bin/python -m benchmarks.features_bench $(ARGS)
+
+bench-incremental: setup-bench ## Measure a new day after 1 and after 10 years of history
+	@.venv-bench/bin/python -m benchmarks.incremental_bench $(ARGS)
 
 setup-dev: ## Build the environment with the development tools added
 	@bash requirements/install.sh dev

@@ -112,9 +112,9 @@ def with_events(flights: pl.DataFrame) -> pl.DataFrame:
     status = ended.when(diverted).then(pl.lit(c.DIVERTED_STATUS))
     local = departure + pl.duration(minutes=pl.col(c.ORIGIN_OFFSET))
     return flights.with_columns(
-        pl.format(
-            "{}-{}-{}", c.CARRIER, c.FLIGHT_NUMBER, departure.dt.strftime("%Y%m%d%H")
-        ).alias(c.FLIGHT_ID),
+        pl.format("{}-{}-{}", c.CARRIER, c.FLIGHT_NUMBER, departure.dt.strftime("%Y%m%d%H")).alias(
+            c.FLIGHT_ID
+        ),
         departed.alias(c.DEPARTED),
         arrived.alias(c.ARRIVED),
         status.otherwise(pl.lit(c.ARRIVED_STATUS)).alias(c.STATUS),
@@ -142,9 +142,7 @@ def _with_arrival(flights: pl.DataFrame, zone: str) -> pl.DataFrame:
 
 def _offset(instant: str, zone: str) -> pl.Expr:
     there = pl.col(instant).dt.convert_time_zone(zone)
-    return (
-        (there.dt.base_utc_offset() + there.dt.dst_offset()).dt.total_minutes().cast(pl.Int32)
-    )
+    return (there.dt.base_utc_offset() + there.dt.dst_offset()).dt.total_minutes().cast(pl.Int32)
 
 
 def _instant(column: str) -> pl.Expr:

@@ -105,8 +105,8 @@ def to_features(
         features: The features to compute: the catalog, unless others are asked for.
 
     Returns:
-        A frame of `gold_schema(features)`, in no order. A feature is null as its declaration says; the
-        label is null for a flight that did not arrive.
+        A frame of `gold_schema(features)`, in no order. A feature is null as its declaration says;
+        the label is null for a flight that did not arrive.
     """
     halo = days.widened(LOOK_BACK_DAYS + 1, LOOK_AHEAD_DAYS + 1)  # a local day is not a UTC day
     flight_rows = flights.where(halo.holds(F.col(c.FLIGHT_DATE))).select(
@@ -143,8 +143,6 @@ def _block_function(
     ) -> pa.Table:
         own = flights[DAY].to_numpy() // block_days == key[0].as_py()
         wanted = own & flights[WANTED].to_numpy()
-        return features_table(
-            flights, weather, wanted, horizon_min=horizon_min, features=features
-        )
+        return features_table(flights, weather, wanted, horizon_min=horizon_min, features=features)
 
     return features_of_block

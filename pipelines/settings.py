@@ -74,9 +74,12 @@ class TableSettings(Settings):
 
     Attributes:
         uri: Folder or URI below which each table has its folder; null: `tables` in the home folder.
+        columnar: Whether workers read silver and write the feature table in columns, where the
+            tables are on this machine's disk; false: Spark reads and writes everywhere.
     """
 
     uri: str | None = None
+    columnar: bool = True
 
 
 class PipelineSettings(Settings):

@@ -1,16 +1,19 @@
 #!/usr/bin/env bash
-# Builds .venv from a lock: `install.sh run` or `install.sh dev`. Does nothing when it is up to date.
+# Builds .venv from a lock: `install.sh run` or `install.sh dev`; `install.sh bench` builds .venv-bench,
+# with the peers that Ontime is measured against. Does nothing when it is up to date.
 # The stamp is written last, so an interrupted build is recognised and started again.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 wanted=$1
-stamp=.venv/.ontime-stamp
+venv=.venv
+if [ "$wanted" = bench ]; then venv=.venv-bench; fi
+stamp=$venv/.ontime-stamp
 
 say() { printf '%s\n' "setup: $*"; }
 digest() { cat requirements/bootstrap.txt "requirements/$1.txt" requirements/install.sh | cksum; }
 # A virtual environment holds absolute paths: one that was moved or copied must be built again.
 fingerprint() { printf '%s %s %s\n' "$1" "$(digest "$1" | tr ' ' '-')" "$PWD"; }
-usable() { grep -qF -- " $PWD" "$stamp" 2>/dev/null && .venv/bin/python -c '' 2>/dev/null; }
+usable() { grep -qF -- " $PWD" "$stamp" 2>/dev/null && "$venv/bin/python" -c '' 2>/dev/null; }
 
 built=none
 if usable; then built=$(cut -d' ' -f1 "$stamp"); fi
@@ -23,18 +26,18 @@ fi
 python=$(bash requirements/doctor.sh)
 started=$SECONDS
 if [ "$built" = none ]; then
-  if [ -e .venv ]; then say "the environment in .venv is unfinished, broken or moved: starting again"; fi
-  rm -rf .venv
-  say "creating .venv with $("$python" --version)"
-  "$python" -m venv .venv
+  if [ -e "$venv" ]; then say "the environment in $venv is unfinished, broken or moved: starting again"; fi
+  rm -rf "$venv"
+  say "creating $venv with $("$python" --version)"
+  "$python" -m venv "$venv"
 fi
 rm -f "$stamp"
 
 packages=$(grep -c '^[a-z0-9].*==' "requirements/$wanted.txt")
 say "installing $packages packages of requirements/$wanted.txt (one or two minutes the first time)"
-.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes \
   --only-binary :all: --requirement requirements/bootstrap.txt
-VIRTUAL_ENV="$PWD/.venv" .venv/bin/uv pip sync --quiet --require-hashes \
+VIRTUAL_ENV="$PWD/$venv" "$venv/bin/uv" pip sync --quiet --require-hashes \
   --build-constraints requirements/bootstrap.txt "requirements/$wanted.txt"
 fingerprint "$wanted" >"$stamp"
 say "ready in $((SECONDS - started)) s"

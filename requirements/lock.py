@@ -35,6 +35,7 @@ CONDA = ROOT / "conda.yaml"
 LOCKS: dict[str, tuple[str, ...]] = {
     "run": ("pyproject.toml",),
     "dev": ("pyproject.toml", "--extra=dev", "--constraints=requirements/run.txt"),
+    "bench": ("pyproject.toml", "--extra=bench", "--constraints=requirements/run.txt"),
     "bootstrap": ("requirements/bootstrap.in", "--constraints=requirements/dev.txt"),
 }
 COMPILE = (
@@ -96,19 +97,19 @@ def locked(name: str) -> dict[str, str]:
     }
 
 
-def declared(*, dev: bool = False) -> list[Requirement]:
-    """Return the direct dependencies of pyproject.toml, with the `dev` extra if asked for."""
+def declared(extra: str | None = None) -> list[Requirement]:
+    """Return the direct dependencies of pyproject.toml, with those of an extra if asked for."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    lines = project["dependencies"] + (project["optional-dependencies"]["dev"] if dev else [])
+    lines = project["dependencies"] + (project["optional-dependencies"][extra] if extra else [])
     return [Requirement(line) for line in lines]
 
 
 def out_of_range() -> list[str]:
     """Return one sentence for each direct dependency that a lock misses or pins out of range."""
     wrong = []
-    for name, dev in (("run", False), ("dev", True)):
+    for name, extra in (("run", None), ("dev", "dev"), ("bench", "bench")):
         pins = locked(name)
-        for requirement in declared(dev=dev):
+        for requirement in declared(extra):
             version = pins.get(canonicalize_name(requirement.name))
             if version is None:
                 wrong.append(f"requirements/{name}.txt lacks {requirement}")

@@ -26,9 +26,7 @@ def run(source: Path, target: Path) -> None:
         database.execute(f"SET temp_directory = '{target}.spill'")
         for statement in (*_inputs(source), *_totals()):
             database.execute(statement)
-        database.execute(
-            f"COPY ({_RESULT}) TO '{target / 'part-0.parquet'}' (FORMAT parquet)"  # noqa: S608 - all of it is ours
-        )
+        database.execute(f"COPY ({_RESULT}) TO '{target / 'part-0.parquet'}' (FORMAT parquet)")
 
 
 def _inputs(source: Path) -> tuple[str, ...]:
@@ -37,7 +35,8 @@ def _inputs(source: Path) -> tuple[str, ...]:
         CREATE TEMP TABLE flights AS
         SELECT flight_id, flight_date, scheduled_departure_at, carrier, flight_number, tail_number,
                origin, destination, departure_delay_min, arrival_delay_min,
-               departs - {HORIZON_MIN} AS predicts, (departs - {HORIZON_MIN}) // 1440 * 1440 AS midnight,
+               departs - {HORIZON_MIN} AS predicts,
+               (departs - {HORIZON_MIN}) // 1440 * 1440 AS midnight,
                departs, epoch(departure_known_at)::BIGINT // 60 AS "left",
                epoch(arrival_known_at)::BIGINT // 60 AS landed,
                epoch(cancellation_known_at)::BIGINT // 60 AS cancelled,
@@ -92,7 +91,7 @@ def _totals() -> tuple[str, ...]:
         _days("flight", "carrier, flight_number", "delay"),
         _latest("tail_leaving", "leaving", "delay"),
         _latest("tail_landing", "landing", "t"),
-        _latest("tail_leg", '(SELECT *, departs AS t FROM flights)', '"left"'),
+        _latest("tail_leg", "(SELECT *, departs AS t FROM flights)", '"left"'),
     )
 
 

@@ -67,8 +67,7 @@ def _looked_back(
     flights: DataFrame,
     events: DataFrame,
     by: Sequence[str],
-    at: Column,
-    window: tuple[int, int],
+    asked: tuple[Column, tuple[int, int]],
     found: Mapping[str, Column],
 ) -> DataFrame:
     """Return what is found of the events in a range of minutes around an instant of each flight.
@@ -77,15 +76,15 @@ def _looked_back(
         flights: The flights that ask.
         events: The events, with their minute `at`.
         by: The entity key.
-        at: The instant of each flight.
-        window: First and last minute of the range, from the instant.
+        asked: An instant of each flight, and the first and last minute of the range around it.
         found: By name, an aggregate over the events in the range.
     """
-    asks = flights.select(c.FLIGHT_ID, *by, at.alias("at"), F.lit(True).alias("asks"))
+    at, window = asked
+    asks = flights.select(c.FLIGHT_ID, *by, at.alias("at"), F.lit(1).alias("asks"))
     both = asks.unionByName(events.drop(c.FLIGHT_ID), allowMissingColumns=True)
     range_ = Window.partitionBy(*by).orderBy("at").rangeBetween(*window)
     looked = both.withColumns({name: each.over(range_) for name, each in found.items()})
-    return looked.where(F.col("asks")).select(c.FLIGHT_ID, *found)
+    return looked.where(F.col("asks").isNotNull()).select(c.FLIGHT_ID, *found)
 
 
 def _count() -> Column:
@@ -105,11 +104,11 @@ def _windows(flights: DataFrame) -> list[DataFrame]:
     cancelled = {"cancelled_origin_12h": _count()}
     traffic = {"traffic_origin": _count()}
     return [
-        _looked_back(flights, leaving, origin, predicts, (-180, -1), delay),
-        _looked_back(flights, leaving, origin, predicts, (-180, -1), late),
-        _looked_back(flights, landing, carrier, predicts, (-480, -1), landed),
-        _looked_back(flights, cancelling, origin, predicts, (-720, -1), cancelled),
-        _looked_back(flights, scheduled, origin, departs, (-60, 60), traffic),
+        _looked_back(flights, leaving, origin, (predicts, (-180, -1)), delay),
+        _looked_back(flights, leaving, origin, (predicts, (-180, -1)), late),
+        _looked_back(flights, landing, carrier, (predicts, (-480, -1)), landed),
+        _looked_back(flights, cancelling, origin, (predicts, (-720, -1)), cancelled),
+        _looked_back(flights, scheduled, origin, (departs, (-60, 60)), traffic),
     ]
 
 
@@ -124,8 +123,8 @@ def _standing(flights: DataFrame) -> list[DataFrame]:
     at_origin = {"overdue_count_origin": F.sum("sign")}
     of_carrier = {"open_count": F.sum("sign"), "open_since": F.sum("since")}
     return [
-        _looked_back(flights, changes, [c.ORIGIN], predicts, ever, at_origin),
-        _looked_back(flights, changes, [c.CARRIER], predicts, ever, of_carrier),
+        _looked_back(flights, changes, [c.ORIGIN], (predicts, ever), at_origin),
+        _looked_back(flights, changes, [c.CARRIER], (predicts, ever), of_carrier),
     ]
 
 
@@ -136,8 +135,8 @@ def _days(flights: DataFrame) -> list[DataFrame]:
     midnight, range_ = F.floor(F.col("predicts") / _DAY) * _DAY, (-28 * _DAY, -1)
     late, delay = {"late_route_28d": F.avg("late")}, {"delay_flight_28d": F.avg("delay")}
     return [
-        _looked_back(flights, landing, route, midnight, range_, late),
-        _looked_back(flights, landing, number, midnight, range_, delay),
+        _looked_back(flights, landing, route, (midnight, range_), late),
+        _looked_back(flights, landing, number, (midnight, range_), delay),
     ]
 
 
@@ -161,8 +160,10 @@ def _latest(
     """Return values of the latest event: of those in one minute, the last by schedule."""
     order = F.struct("at", *_TIES)
     is_event = F.col("asks").isNull()
-    latest = {name: F.max_by(F.col(column), F.when(is_event, order)) for name, column in found.items()}
-    return _looked_back(flights, events, [c.TAIL_NUMBER], at, (-4 * _DAY, -1), latest)
+    latest = {
+        name: F.max_by(F.col(column), F.when(is_event, order)) for name, column in found.items()
+    }
+    return _looked_back(flights, events, [c.TAIL_NUMBER], (at, (-4 * _DAY, -1)), latest)
 
 
 def _weather(flights: DataFrame, weather: DataFrame) -> DataFrame:
@@ -170,7 +171,7 @@ def _weather(flights: DataFrame, weather: DataFrame) -> DataFrame:
     reports = weather.withColumnRenamed(c.AIRPORT, c.ORIGIN).withColumn("at", _minute(c.KNOWN))
     order = F.when(F.col("asks").isNull(), F.col("at"))
     latest = {name: F.max_by(F.col(column), order) for name, column in names.items()}
-    return _looked_back(flights, reports, [c.ORIGIN], F.col("predicts"), (-360, -1), latest)
+    return _looked_back(flights, reports, [c.ORIGIN], (F.col("predicts"), (-360, -1)), latest)
 
 
 def _result(frame: DataFrame) -> DataFrame:

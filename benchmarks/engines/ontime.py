@@ -1,6 +1,7 @@
 """The work in Ontime: blocks of days through the kernel, to a Delta table with statistics.
 
-The same calls as the stage `build_features` makes, with the features of the work.
+The calls that the stage `build_features` makes where the tables are on this machine, with the
+features of the work, and Parquet files in place of the silver tables.
 """
 
 from __future__ import annotations
@@ -8,10 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from benchmarks.work import FEATURES, HORIZON_MIN
-from features.blocks import to_features
+from features.blocks import EVERY_DAY
+from features.table import gold_arrow_schema
+from pipelines.columnar import files_of_folder, replace_all
+from pipelines.feature_files import FLIGHT_DAY, WEATHER_DAY, FeatureWork, Silver, write_blocks
 from pipelines.session import open_session
 from pipelines.settings import load_settings
-from pipelines.tables import Tables
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,11 +24,10 @@ def run(source: Path, target: Path) -> None:
     """Do the work from `source` to a Delta table at `target`."""
     settings = load_settings()
     spark = open_session(settings.spark, home=target.parent)
-    frame = to_features(
-        spark.read.parquet(str(source / "silver_flights")),
-        spark.read.parquet(str(source / "silver_weather")),
-        horizon_min=HORIZON_MIN,
-        block_days=settings.features.block_days,
-        features=FEATURES,
+    silver = Silver(
+        tuple(files_of_folder(source / "silver_flights", FLIGHT_DAY)),
+        tuple(files_of_folder(source / "silver_weather", WEATHER_DAY)),
     )
-    Tables(spark, str(target.parent)).replace(target.name, frame, description="benchmark")
+    work = FeatureWork(silver, target, HORIZON_MIN, FEATURES)
+    adds = write_blocks(spark, work, days=EVERY_DAY, block_days=settings.features.block_days)
+    replace_all(target, gold_arrow_schema(FEATURES), adds, "benchmark")

@@ -34,11 +34,11 @@ def run(source: Path, target: Path) -> None:
     cancelled = _known(flights, "cancelled", c.DEPARTURE_DELAY)
     scheduled = flights.assign(at=flights["departs"])
     origin, carrier = [c.ORIGIN], [c.CARRIER]
-    o3 = _window(flights, leaving, origin, ["delay", "late"], predicts - 180, predicts)
-    c8 = _window(flights, landing, carrier, ["delay"], predicts - 480, predicts)
-    x12 = _window(flights, cancelled, origin, [], predicts - 720, predicts)
+    o3 = _window(flights, leaving, origin, ["delay", "late"], (predicts - 180, predicts))
+    c8 = _window(flights, landing, carrier, ["delay"], (predicts - 480, predicts))
+    x12 = _window(flights, cancelled, origin, [], (predicts - 720, predicts))
     departs = flights["departs"]
-    around = _window(flights, scheduled, origin, [], departs - 60, departs + 61)
+    around = _window(flights, scheduled, origin, [], (departs - 60, departs + 61))
     flights["departure_delay_origin_3h"] = _mean(o3, "delay")
     flights["departure_late_origin_3h"] = _mean(o3, "late")
     flights["arrival_delay_carrier_8h"] = _mean(c8, "delay")
@@ -106,11 +106,11 @@ def _window(
     events: pd.DataFrame,
     by: list[str],
     measures: list[str],
-    start: pd.Series,
-    end: pd.Series,
+    range_: tuple[pd.Series, pd.Series],
 ) -> pd.DataFrame:
-    """Return the count and totals of the events from `start` to before `end`."""
+    """Return the count and totals of the events from the range's start to before its end."""
     totals = _running(events, by, measures)
+    start, end = range_
     return _before(keys, totals, by, end) - _before(keys, totals, by, start)
 
 
@@ -132,7 +132,7 @@ def _days(
     asked = keys.drop_duplicates().sort_values("midnight", ignore_index=True)
     midnight = asked["midnight"]
     start = midnight - 28 * _DAY
-    totals = _window(asked, events, by, ["delay", "late"], start, midnight)
+    totals = _window(asked, events, by, ["delay", "late"], (start, midnight))
     return keys.merge(asked.join(totals), on=[*by, "midnight"], how="left")
 
 

@@ -21,28 +21,28 @@ _TIES: Final = ("departs", c.FLIGHT_NUMBER, c.CARRIER)
 
 def run(source: Path, target: Path) -> None:
     """Do the work from `source` to one Parquet file below `target`."""
-    flights = _flights(source).collect().lazy()
-    weather = _weather(source)
-    departed, arrived = _known(flights, "left"), _known(flights, "landed")
-    late = [pl.col("delay"), (pl.col("delay") >= 15).cast(pl.Int64).alias("late")]
-    leaving = departed.select(*_keys(), at="left", delay=c.DEPARTURE_DELAY).with_columns(late)
-    landing = arrived.select(*_keys(), at="landed", delay=c.ARRIVAL_DELAY).with_columns(late)
-    frame = (
-        flights.pipe(_window, leaving, [c.ORIGIN], ["delay", "late"], "o3", -180, 0)
-        .pipe(_window, landing, [c.CARRIER], ["delay"], "c8", -480, 0)
-        .pipe(_window, _cancelled(flights), [c.ORIGIN], [], "x12", -720, 0)
-        .pipe(_window, _scheduled(flights), [c.ORIGIN], [], "around", 60, HORIZON_MIN + 61)
-        .pipe(_standing, flights, [c.ORIGIN], "open_o")
-        .pipe(_standing, flights, [c.CARRIER], "open_c")
-        .pipe(_days, landing, [c.ORIGIN, c.DESTINATION], "route")
-        .pipe(_days, landing, [c.CARRIER, c.FLIGHT_NUMBER], "flight")
-        .pipe(_latest, leaving, "predicts", {"at": "tail_left", "delay": "tail_delay"})
-        .pipe(_latest, landing, "predicts", {"at": "tail_landed"})
-        .pipe(_latest, _legs(flights), "departs", {"at": "leg_at", "left": "leg_left"})
-        .pipe(_with_weather, weather)
-    )
+    flights = _flights(source).collect()
+    leaving = _known(flights, "left", c.DEPARTURE_DELAY)
+    landing = _known(flights, "landed", c.ARRIVAL_DELAY)
+    cancelled = _known(flights, "cancelled", c.DEPARTURE_DELAY)
+    scheduled = flights.with_columns(at="departs")
+    parts = [
+        _window(flights, leaving, [c.ORIGIN], ["delay", "late"], "o3", start=-180, end=0),
+        _window(flights, landing, [c.CARRIER], ["delay"], "c8", start=-480, end=0),
+        _window(flights, cancelled, [c.ORIGIN], [], "x12", start=-720, end=0),
+        _window(flights, scheduled, [c.ORIGIN], [], "around", start=60, end=HORIZON_MIN + 61),
+        _standing(flights, [c.ORIGIN], [], "open_o"),
+        _standing(flights, [c.CARRIER], ["since"], "open_c"),
+        _days(flights, landing, [c.ORIGIN, c.DESTINATION], "late", "route"),
+        _days(flights, landing, [c.CARRIER, c.FLIGHT_NUMBER], "delay", "flight"),
+        _latest(flights, leaving, "predicts", {"at": "tail_left", "delay": "tail_delay"}),
+        _latest(flights, landing, "predicts", {"at": "tail_landed"}),
+        _latest(flights, scheduled, "departs", {"at": "leg_at", "left": "leg_left"}),
+        _reported(flights, _weather(source)),
+    ]
+    frame = pl.concat([flights, *pl.collect_all(parts)], how="horizontal")
     target.mkdir(parents=True, exist_ok=True)
-    _result(frame).collect().write_parquet(target / "part-0.parquet")
+    _result(frame.lazy()).collect().write_parquet(target / "part-0.parquet")
 
 
 def _flights(source: Path) -> pl.LazyFrame:
@@ -61,7 +61,7 @@ def _flights(source: Path) -> pl.LazyFrame:
             **{name: _minutes(column) for name, column in instants.items()},
         )
         .with_columns(predicts=pl.col("departs") - HORIZON_MIN)
-        .sort("predicts")
+        .sort(*_TIES)
     )  # fmt: skip
 
 
@@ -83,131 +83,110 @@ def _minutes(column: str) -> pl.Expr:
     return (pl.col(column).dt.epoch("s") // 60).cast(pl.Int64)
 
 
-def _keys() -> tuple[str, ...]:
-    return (c.CARRIER, c.ORIGIN, c.DESTINATION, c.TAIL_NUMBER, *_TIES[:2])
-
-
-def _known(flights: pl.LazyFrame, at: str) -> pl.LazyFrame:
-    """Return the flights that became known within two days, in the order in which they did."""
+def _known(flights: pl.DataFrame, at: str, delay: str) -> pl.DataFrame:
+    """Return the events that became known within two days, in the order in which they did."""
     in_time = pl.col(at) - pl.col("departs") <= 2 * _DAY
-    return flights.filter(in_time).sort(at, *_TIES)
-
-
-def _cancelled(flights: pl.LazyFrame) -> pl.LazyFrame:
-    return _known(flights, "cancelled").select(c.ORIGIN, at="cancelled")
-
-
-def _scheduled(flights: pl.LazyFrame) -> pl.LazyFrame:
-    return flights.select(c.ORIGIN, at="departs")
-
-
-def _legs(flights: pl.LazyFrame) -> pl.LazyFrame:
-    return flights.select(c.TAIL_NUMBER, *_TIES, "left", at="departs").sort("at", *_TIES)
-
-
-def _window(
-    frame: pl.LazyFrame,
-    events: pl.LazyFrame,
-    by: list[str],
-    measures: list[str],
-    name: str,
-    start: int,
-    end: int,
-) -> pl.LazyFrame:
-    """Add the count and totals of the events from `start` to before `end` around the prediction."""
-    totals = _running(events, by, measures)
-    frame = _before(frame, totals, by, pl.col("predicts") + start, f"{name}_start")
-    frame = _before(frame, totals, by, pl.col("predicts") + end, f"{name}_end")
-    return _less(frame, ["count", *measures], name)
+    events = flights.lazy().filter(in_time).with_columns(at=at, delay=delay)
+    late = (pl.col("delay") >= 15).cast(pl.Int64).alias("late")
+    return events.with_columns(late).sort("at", maintain_order=True).collect()
 
 
 def _running(events: pl.LazyFrame, by: list[str], measures: list[str]) -> pl.LazyFrame:
-    """Return the running count and totals after each minute with events, by entity key."""
-    count = pl.len().cast(pl.Int64).alias("count")
-    by_minute = events.group_by(*by, "at").agg(count, *(pl.col(name).sum() for name in measures))
-    running = [pl.col(name).cum_sum().over(by) for name in ("count", *measures)]
-    return by_minute.sort("at").with_columns(running)
+    """Return the running count and totals after each event, by entity key, in time order."""
+    count = pl.int_range(1, pl.len() + 1, dtype=pl.Int64).over(by).alias("count")
+    return events.select(*by, "at", count, *(pl.col(name).cum_sum().over(by) for name in measures))
 
 
 def _before(
-    frame: pl.LazyFrame, totals: pl.LazyFrame, by: list[str], instant: pl.Expr, suffix: str
+    asked: pl.LazyFrame, totals: pl.LazyFrame, by: list[str], at: pl.Expr, measures: list[str]
 ) -> pl.LazyFrame:
-    """Add the running totals strictly before an instant; 0 where nothing was before."""
-    names = [name for name in totals.collect_schema().names() if name not in {*by, "at"}]
-    renamed = totals.rename({name: f"{name}_{suffix}" for name in names})
+    """Return, for each row, the running totals strictly before an instant; 0 without any."""
     return (
-        frame.with_columns(instant.alias("_at"))
+        asked.select(*by, at.alias("asked"))
         .join_asof(
-            renamed, left_on="_at", right_on="at", by=by, allow_exact_matches=False, coalesce=False,
+            totals, left_on="asked", right_on="at", by=by, allow_exact_matches=False,
             check_sortedness=False,
         )
-        .drop("_at", "at")
-        .with_columns(pl.col(f"{name}_{suffix}").fill_null(0) for name in names)
+        .select(pl.col("count", *measures).fill_null(0))
     )  # fmt: skip
 
 
-def _less(frame: pl.LazyFrame, names: list[str], prefix: str) -> pl.LazyFrame:
-    return frame.with_columns(
-        (pl.col(f"{name}_{prefix}_end") - pl.col(f"{name}_{prefix}_start")).alias(
-            f"{prefix}_{name}"
-        )
-        for name in names
-    ).drop(f"{name}_{prefix}_{end}" for name in names for end in ("start", "end"))
-
-
-def _standing(
-    frame: pl.LazyFrame, flights: pl.LazyFrame, by: list[str], name: str
-) -> pl.LazyFrame:
-    """Add the flights that are overdue: their count, and the total of their departures."""
-    closes = pl.min_horizontal("left", "cancelled", pl.col("departs") + 720)
-    open_ = flights.with_columns(closes=closes).filter(pl.col("closes") > pl.col("departs"))
-    opened = open_.select(*by, "departs", at="departs")
-    closed = open_.select(*by, "departs", at="closes").sort("at")
-    measures = ["departs"]
-    for side, events in (("end", opened), ("start", closed)):
-        renamed = events.rename({"departs": "since"})
-        totals = _running(renamed, by, ["since"])
-        frame = _before(frame, totals, by, pl.col("predicts"), f"{name}_{side}")
-    return _less(frame, ["count", *("since" for _ in measures)], name)
-
-
-def _days(
-    frame: pl.LazyFrame, events: pl.LazyFrame, by: list[str], name: str
-) -> pl.LazyFrame:
-    """Add the totals of the 28 whole days before the prediction's: one look-up a key and day."""
-    midnight = pl.col("predicts") // _DAY * _DAY
-    asked = frame.select(*by, midnight=midnight).unique().sort("midnight")
-    totals = _running(events, by, ["delay", "late"])
-    asked = _before(asked, totals, by, pl.col("midnight") - 28 * _DAY, f"{name}_start")
-    asked = _before(asked, totals, by, pl.col("midnight"), f"{name}_end")
-    found = _less(asked, ["count", "delay", "late"], name)
-    return frame.with_columns(midnight=midnight).join(
-        found, on=[*by, "midnight"], how="left", maintain_order="left"
+def _less(end: pl.LazyFrame, start: pl.LazyFrame, measures: list[str], name: str) -> pl.LazyFrame:
+    """Return the totals before the end less those before the start."""
+    both = pl.concat([end, start.select(pl.all().name.suffix("_start"))], how="horizontal")
+    return both.select(
+        (pl.col(each) - pl.col(f"{each}_start")).alias(f"{name}_{each}")
+        for each in ("count", *measures)
     )
 
 
-def _latest(
-    frame: pl.LazyFrame, events: pl.LazyFrame, anchor: str, names: dict[str, str]
+def _window(
+    flights: pl.DataFrame,
+    events: pl.DataFrame,
+    by: list[str],
+    measures: list[str],
+    name: str,
+    *,
+    start: int,
+    end: int,
 ) -> pl.LazyFrame:
-    """Add values of the aircraft's latest event strictly before an anchor, within four days."""
-    wanted = events.select(c.TAIL_NUMBER, pl.col("at").alias("_at"), *names).rename(names)
-    recent = pl.col(anchor) - pl.col("_at") <= 4 * _DAY
-    return (
-        frame.join_asof(
-            wanted.filter(pl.col(c.TAIL_NUMBER).is_not_null()),
-            left_on=anchor, right_on="_at", by=c.TAIL_NUMBER, allow_exact_matches=False,
-            coalesce=False, check_sortedness=False,
-        )
-        .with_columns(pl.when(recent).then(pl.col(name)).alias(name) for name in names.values())
-        .drop("_at")
-    )  # fmt: skip
+    """Return the count and totals of the events from `start` to before `end` of the prediction."""
+    totals, asked = _running(events.lazy(), by, measures), flights.lazy()
+    ends = [
+        _before(asked, totals, by, pl.col("predicts") + minutes, measures)
+        for minutes in (end, start)
+    ]
+    return _less(ends[0], ends[1], measures, name)
 
 
-def _with_weather(frame: pl.LazyFrame, weather: pl.LazyFrame) -> pl.LazyFrame:
-    return frame.join_asof(
+def _standing(flights: pl.DataFrame, by: list[str], measures: list[str], name: str) -> pl.LazyFrame:
+    """Return the flights that are overdue: their count, and the total of their departures."""
+    closes = pl.min_horizontal("left", "cancelled", pl.col("departs") + 720)
+    events = flights.lazy().select(*by, closes=closes, since="departs", at="departs")
+    overdue = events.filter(pl.col("closes") > pl.col("since"))
+    closed = overdue.with_columns(at="closes").sort("at")
+    opened_and_closed = [
+        _before(flights.lazy(), _running(side, by, measures), by, pl.col("predicts"), measures)
+        for side in (overdue, closed)
+    ]
+    return _less(opened_and_closed[0], opened_and_closed[1], measures, name)
+
+
+def _days(
+    flights: pl.DataFrame, events: pl.DataFrame, by: list[str], measure: str, name: str
+) -> pl.LazyFrame:
+    """Return the totals of the 28 whole days before the prediction's: one look-up a key and day."""
+    midnight = pl.col("predicts") // _DAY * _DAY
+    keys = flights.lazy().select(*by, midnight=midnight)
+    asked = keys.unique().sort("midnight")
+    totals = _running(events.lazy(), by, [measure])
+    ends = [
+        _before(asked, totals, by, pl.col("midnight") - back, [measure]) for back in (0, 28 * _DAY)
+    ]
+    found = pl.concat([asked, _less(ends[0], ends[1], [measure], name)], how="horizontal")
+    joined = keys.join(found, on=[*by, "midnight"], how="left", maintain_order="left")
+    return joined.select(f"{name}_count", f"{name}_{measure}")
+
+
+def _latest(
+    flights: pl.DataFrame, events: pl.DataFrame, anchor: str, names: dict[str, str]
+) -> pl.LazyFrame:
+    """Return values of the aircraft's latest event strictly before an anchor, within four days."""
+    flown = events.lazy().filter(pl.col(c.TAIL_NUMBER).is_not_null())
+    wanted = flown.select(c.TAIL_NUMBER, pl.col("at").alias("_at"), *names).rename(names)
+    asked = flights.lazy().select(c.TAIL_NUMBER, anchor)
+    return asked.join_asof(
+        wanted, left_on=anchor, right_on="_at", by=c.TAIL_NUMBER, allow_exact_matches=False,
+        tolerance=4 * _DAY, check_sortedness=False,
+    ).select(*names.values())  # fmt: skip
+
+
+def _reported(flights: pl.DataFrame, weather: pl.LazyFrame) -> pl.LazyFrame:
+    asked = flights.lazy().select(c.ORIGIN, "predicts")
+    return asked.join_asof(
         weather, left_on="predicts", right_on="at", by=c.ORIGIN, allow_exact_matches=False,
         tolerance=360, check_sortedness=False,
-    )  # fmt: skip
+    ).select("wind_speed", "pressure", "visibility")  # fmt: skip
 
 
 def _result(frame: pl.LazyFrame) -> pl.LazyFrame:

@@ -1,0 +1,132 @@
+"""`make bench-features`: Ontime and its peers on the same work, in one run.
+
+Each engine is a process of its own that does the work once on one year to warm up, and then once
+for the clock, from Parquet files to a written table. What is measured, and what it showed, is in
+`benchmarks/README.md`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import polars as pl
+
+from benchmarks import charts, tables
+from benchmarks.processes import MEGABYTE, watch
+from benchmarks.report import Result, figures_of, machine, text_of
+from benchmarks.years import write_years
+from pipelines.figures import write_figures
+from pipelines.settings import load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+ONTIME: Final = "ontime"
+ENGINES: Final = {
+    ONTIME: 30,
+    "polars_engine": 30,
+    "pandas_engine": 30,
+    "ontime_spark": 10,
+    "duckdb_engine": 10,
+    "naive_spark": 10,
+}
+"""The engines, with the greatest scale that each is asked for: the slow ones stop at 10."""
+
+LIMIT_S: Final = 300
+CAP_MB: Final = 3_000
+"""Resident memory of the whole process tree under which Ontime has to do the greatest scale."""
+
+
+def measured(engine: str, scale: int, bench: Path, *, capped: bool = False) -> Result:
+    """Run one engine in a process of its own, and return what it did."""
+    source, target = bench / f"years-{scale}", bench / f"gold-{engine}-{scale}"
+    shutil.rmtree(target, ignore_errors=True)
+    shutil.rmtree(f"{target}.warm", ignore_errors=True)
+    worker = [sys.executable, "-m", "benchmarks.worker", engine]
+    watched = watch(
+        [*worker, str(bench / "years-1"), str(source), str(target)],
+        log=bench / f"{target.name}.log",
+        environment={**os.environ, "PYTHONPATH": str(ROOT), "SPARK_LOCAL_DIRS": str(bench)},
+        limit_s=LIMIT_S,
+        cap_bytes=CAP_MB * MEGABYTE if capped else None,
+    )
+    done = watched.ending == "done"
+    seconds = json.loads(watched.output.splitlines()[-1])["seconds"] if done else None
+    peak_mb = watched.peak_bytes / MEGABYTE
+    rows = rows_of(source)
+    return Result(engine, scale, rows, watched.ending, seconds, peak_mb, capped=capped)
+
+
+def rows_of(source: Path) -> int:
+    """Return how many flights a folder of years has."""
+    count = pl.scan_parquet(source / "silver_flights" / "*.parquet").select(pl.len()).collect()
+    return int(count.item())
+
+
+def equal_tables(bench: Path, engines: Sequence[str], scale: int) -> dict[str, dict[str, int]]:
+    """Return, by engine, the columns in which its table differs from Ontime's, with row counts."""
+    ours = tables.written(bench / f"gold-{ONTIME}-{scale}")
+    return {
+        engine: tables.differences(ours, tables.written(bench / f"gold-{engine}-{scale}"))
+        for engine in engines
+        if engine != ONTIME
+    }
+
+
+def run(bench: Path, scales: Sequence[int], engines: Sequence[str]) -> dict[str, Any]:
+    """Measure everything, print it as it comes, and return the figures."""
+    bench.mkdir(parents=True, exist_ok=True)
+    results: list[Result] = []
+    equal: dict[str, dict[str, int]] = {}
+    for scale in scales:
+        rows = write_years(bench / f"years-{scale}", years=scale)
+        print(f"\n{scale}x: {rows:,} SYNTHETIC flights", flush=True)
+        present = [engine for engine in engines if ENGINES[engine] >= scale]
+        results += [_told(measured(engine, scale, bench)) for engine in present]
+        if scale == scales[0]:
+            equal = equal_tables(bench, present, scale)
+            print(f"equal to {ONTIME}'s, row by row: {_verdict(equal)}", flush=True)
+    top = max(scales)
+    statistics = tables.has_statistics(bench / f"gold-{ONTIME}-{top}")
+    print(f"\n{top}x with the process tree limited to {CAP_MB:,} MB resident", flush=True)
+    capped = [engine for engine in engines if ENGINES[engine] >= top]
+    results += [_told(measured(engine, top, bench, capped=True)) for engine in capped]
+    figures = figures_of(results, equal=not any(equal.values()), statistics=statistics)
+    figures |= {"cap_mb": CAP_MB, "machine": machine()}
+    print("\n" + text_of(results, figures), flush=True)
+    charts.draw(results, ROOT / "docs" / "benchmarks")
+    return figures
+
+
+def _told(result: Result) -> Result:
+    took = f"{result.seconds:8.1f} s" if result.seconds else f"{result.ending:>10}"
+    print(f"  {result.engine:14} {took} {result.peak_mb:8,.0f} MB", flush=True)
+    return result
+
+
+def _verdict(equal: dict[str, dict[str, int]]) -> str:
+    return ", ".join(f"{name} {wrong or 'yes'}" for name, wrong in equal.items())
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the benchmark and write its figures; 1 if the engines did not agree."""
+    parser = argparse.ArgumentParser(description="Ontime and its peers on the same work.")
+    parser.add_argument("--scales", type=int, nargs="+", default=[1, 10, 30], help="in years")
+    parser.add_argument("--engines", nargs="+", default=list(ENGINES), choices=list(ENGINES))
+    arguments = parser.parse_args(argv)
+    home = load_settings().home
+    figures = run(home / "bench", arguments.scales, arguments.engines)
+    path = write_figures(home, "bench-features", figures)
+    print(f"bench-features: figures in {path}")
+    return 0 if figures["equal"] else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
