@@ -49,8 +49,10 @@ def run(context: RunContext, *, by: str = "pipeline", reason: str = "gates passe
         )
     outputs = {"version": version, "outcome": decision.outcome}
     verb = {"promote": "is the champion now", "wait": "waits", "unchanged": "stays"}
-    notes = (f"version {version} {verb[decision.outcome]}: {reasons}",)
-    return StageOutcome(outputs, (*notes, *(f"{what} follows the ledger" for what in followed)))
+    notes = [f"version {version} {verb[decision.outcome]}: {reasons}"]
+    if followed and decision.outcome == "unchanged":
+        notes.append(f"repaired from the ledger: {', '.join(followed)}")
+    return StageOutcome(outputs, tuple(notes))
 
 
 if __name__ == "__main__":

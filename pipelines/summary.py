@@ -113,7 +113,7 @@ def _data(result: RunResult) -> list[str]:
     lines = ["", f"{'Data':<{WIDTH + 2}}{'silver':>10}{'quarantine':>12}"]
     lines += [
         f"  {source:<{WIDTH}}{rows:>10,}{ingested['quarantine'][source]:>12,}"
-        for source, rows in ingested["kept"].items()
+        for source, rows in sorted(ingested["kept"].items(), key=lambda kept: -kept[1])
     ]
     lines.append(f"  {gold['table']:<{WIDTH}}{gold['rows']:>10,}")
     reasons = ingested["reasons"]

@@ -86,7 +86,7 @@ def test_under_a_gradual_rollout_it_waits(recorded: Recorded) -> None:
     outcome = run(recorded.context)
     assert outcome.outputs["outcome"] == "wait"
     expected = "version 1 waits: the rollout is gradual and it answers 0% of the flights"
-    assert outcome.notes[0] == expected
+    assert outcome.notes == (expected,)
     assert champion(recorded) is None
 
 
@@ -101,5 +101,8 @@ def test_a_promotion_killed_after_its_entry_is_finished_by_the_next_run(recorded
     outcome = run(recorded.context)
     # Then document and aliases follow
     assert outcome.outputs["outcome"] == "unchanged"
+    assert outcome.notes[1] == (
+        "repaired from the ledger: release document, alias champion, alias challenger"
+    )
     assert champion(recorded) == "1"
     assert recorded.registry.aliases == {"champion": "1"}
