@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
 
@@ -16,20 +16,29 @@ from training.metrics import AUC, measure, ranking
 from training.registry import CHAMPION
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from numpy.typing import NDArray
 
     from features.contract import Contract
     from serving.scorer import FeatureValue
     from training.evaluation import Scored
-    from training.registry import Registry
     from training.samples import Sample
     from training.settings import EvaluationSettings
 
 _BATCH: Final = 4096
 _TIMED_ROWS: Final = 1000
 _NANOSECONDS: Final = 1000  # in a microsecond
+
+
+class Versions(Protocol):
+    """What is asked of the registry."""
+
+    def version_of(self, alias: str) -> str | None:
+        """Return the version with an alias; None if no version has it."""
+
+    def files(self, version: str, names: Iterable[str]) -> dict[str, bytes]:
+        """Return exported files of a version."""
 
 
 def export_figures(
@@ -57,7 +66,7 @@ def export_figures(
 
 
 def champion_of(
-    registry: Registry, sample: Sample, flights: Scored, settings: EvaluationSettings
+    registry: Versions, sample: Sample, flights: Scored, settings: EvaluationSettings
 ) -> Rival | None:
     """Return the champion on the candidate's flights; None if there is no champion.
 
@@ -84,14 +93,22 @@ def champion_of(
     return Rival(version, auc, auc_difference(flights, probability, settings))
 
 
-def score(scorer: Scorer, contract: Contract, sample: Sample) -> NDArray[np.float64]:
-    """Return the scorer's probability of a late arrival of each flight."""
-    return np.array([each for rows in _batches(contract, sample) for each in scorer.score(rows)])
+def score(
+    scorer: Scorer, contract: Contract, sample: Sample, *, batch: int = _BATCH
+) -> NDArray[np.float64]:
+    """Return the scorer's probability of a late arrival of each flight.
+
+    Args:
+        scorer: The exported model.
+        contract: Its contract.
+        sample: The flights.
+        batch: How many are scored at a time.
+    """
+    rows = _batches(contract, sample, batch)
+    return np.array([each for some in rows for each in scorer.score(some)])
 
 
-def _batches(
-    contract: Contract, sample: Sample, size: int = _BATCH
-) -> Iterator[list[list[FeatureValue]]]:
+def _batches(contract: Contract, sample: Sample, size: int) -> Iterator[list[list[FeatureValue]]]:
     inputs = sample.features[[spec.name for spec in contract.features]]
     for start in range(0, len(inputs), size):
         yield inputs.iloc[start : start + size].astype(object).to_numpy().tolist()

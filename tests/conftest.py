@@ -1,4 +1,4 @@
-"""What tests share: one Spark session for the run, and a home folder of its own for each."""
+"""What tests share: one Spark session, a home folder for each, and an MLflow store to copy."""
 
 from __future__ import annotations
 
@@ -54,3 +54,13 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def tables(spark: SparkSession, home: Path) -> Tables:
     """Delta tables below the test's own home folder."""
     return Tables(spark, str(home / "tables"))
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the SQLite file of a tracking store without runs: making one takes seconds."""
+    from training.tracking import Tracking  # noqa: PLC0415 - only for tests that ask for it
+
+    path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
+    Tracking(f"sqlite:///{path}", "ontime").client.search_experiments()
+    return path

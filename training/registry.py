@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from features.errors import OntimeError
-from training.run_files import EXPORTED, FINGERPRINT_TAG, MODEL_TAG, client_of, read_file
+from training.run_files import EXPORTED, FINGERPRINT_TAG, MODEL_TAG, client_of, mlflow_at, read_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -93,12 +93,9 @@ class Registry:
         if found is not None:
             return found
         self._make_model()
-        made = self._client.create_model_version(
-            self._name,
-            source=source,
-            run_id=run_id,
-            tags={FINGERPRINT_TAG: fingerprint},
-        )
+        tags = {FINGERPRINT_TAG: fingerprint}
+        with mlflow_at(self._store):
+            made = self._client.create_model_version(self._name, source, run_id, tags)
         return self.get(str(made.version))
 
     def with_fingerprint(self, fingerprint: str) -> RegisteredVersion | None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from features.errors import OntimeError
-from training.settings import quiet_mlflow
+from training.settings import mlflow_environment_kept, quiet_mlflow
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
+    from types import ModuleType
 
     from mlflow import MlflowClient
 
@@ -40,6 +42,25 @@ def client_of(store: str) -> MlflowClient:
     from mlflow import MlflowClient  # noqa: PLC0415 - takes seconds
 
     return MlflowClient(tracking_uri=store, registry_uri=store)
+
+
+@contextmanager
+def mlflow_at(store: str) -> Iterator[ModuleType]:
+    """Give the `mlflow` module with a tracking store as its own; afterwards it is as before.
+
+    For what MLflow does with its own store only, whatever client is asked: opening a run, and
+    keeping, loading and registering a model.
+    """
+    quiet_mlflow()
+    import mlflow  # noqa: PLC0415 - takes seconds
+
+    with mlflow_environment_kept():
+        mlflow.set_tracking_uri(store)
+        try:
+            yield mlflow
+        finally:
+            # None makes it look at the environment again, though its types do not say so.
+            mlflow.set_tracking_uri(None)  # type: ignore[arg-type]
 
 
 def write_files(client: MlflowClient, run_id: str, files: Mapping[str, bytes]) -> None:

@@ -13,7 +13,7 @@ from features import contract as contracts
 from training import lineage as lineages
 from training import run_files
 from training.model import inputs_of, probabilities
-from training.run_files import RunFileError, read_file, write_files
+from training.run_files import RunFileError, mlflow_at, read_file, write_files
 from training.split import bounds_of
 
 if TYPE_CHECKING:
@@ -76,13 +76,12 @@ def log_training(
     }
     write_files(client, run_id, files)
     client.log_inputs(run_id, _datasets(lineage, settings.split))
-    mlflow = tracking.fluent()
-    with tempfile.TemporaryDirectory() as temporary:
+    with mlflow_at(tracking.store) as mlflow, tempfile.TemporaryDirectory() as temporary:
         folder = str(Path(temporary, run_files.NAIVE_FOLDER))
         mlflow.sklearn.save_model(trained.naive, folder, **_described(trained.naive, example))
         client.log_artifacts(run_id, folder, run_files.NAIVE_FOLDER)
-    described = _described(trained.model, example)
-    logged = mlflow.sklearn.log_model(trained.model, name="model", **described)
+        described = _described(trained.model, example)
+        logged = mlflow.sklearn.log_model(trained.model, name="model", **described)
     client.set_tag(run_id, run_files.MODEL_TAG, logged.model_uri)
 
 
@@ -95,11 +94,11 @@ def load_models(tracking: Tracking, run_id: str) -> tuple[Pipeline, Pipeline, Co
     from mlflow.exceptions import MlflowException  # noqa: PLC0415 - takes seconds
 
     contract = contracts.from_json(read_file(tracking.client, run_id, run_files.CONTRACT_FILE))
-    mlflow = tracking.fluent()
     address = tracking.client.get_run(run_id).data.tags.get(run_files.MODEL_TAG, "")
     try:
-        model = mlflow.sklearn.load_model(address)
-        naive = mlflow.sklearn.load_model(f"runs:/{run_id}/{run_files.NAIVE_FOLDER}")
+        with mlflow_at(tracking.store) as mlflow:
+            model = mlflow.sklearn.load_model(address)
+            naive = mlflow.sklearn.load_model(f"runs:/{run_id}/{run_files.NAIVE_FOLDER}")
     except (MlflowException, OSError) as error:
         raise RunFileError(
             f"The models of run {run_id} cannot be loaded from the tracking store ({error}): train "

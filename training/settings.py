@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Final, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Final, Literal, Self
 
 from pydantic import AwareDatetime, Field, model_validator
 
 from features.settings import Settings
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 _SQLITE: Final = "sqlite:///"
+# `mlflow.set_tracking_uri` sets the first, and the end of any run removes the second.
+_MLFLOW_CHANGES: Final = ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID")
 Share = Annotated[float, Field(gt=0, lt=1)]
 
 
@@ -186,6 +192,20 @@ def quiet_mlflow() -> None:
     """Keep MLflow, not imported yet, to warnings, unless the environment asks for more."""
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
+
+
+@contextmanager
+def mlflow_environment_kept() -> Iterator[None]:
+    """Put back what MLflow changes of the environment: its address is ours only for a while."""
+    before = {name: os.environ.get(name) for name in _MLFLOW_CHANGES}
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 def _in_home(home: Path) -> str:

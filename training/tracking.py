@@ -11,11 +11,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from training.processes import ProcessIdentity
-from training.run_files import FINGERPRINT_TAG, client_of, has_file
+from training.run_files import FINGERPRINT_TAG, client_of, has_file, mlflow_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
-    from types import ModuleType
 
     from mlflow import MlflowClient
     from mlflow.entities import Run
@@ -57,13 +56,6 @@ class Tracking:
         made: str = self.client.create_experiment(self._experiment, artifact_location=place)
         return made
 
-    def fluent(self) -> ModuleType:
-        """Return the `mlflow` module, told to use this store."""
-        import mlflow  # noqa: PLC0415 - takes seconds
-
-        mlflow.set_tracking_uri(self.store)
-        return mlflow
-
     @contextmanager
     def open_run(
         self, name: str, *, tags: Mapping[str, str], parent: str | None = None
@@ -81,7 +73,7 @@ class Tracking:
             all_tags[PARENT_TAG] = parent
             self.client.set_tag(parent, PROCESS_TAG, process)
         run_id: str = self.client.create_run(self.experiment_id, tags=all_tags).info.run_id
-        with self.fluent().start_run(run_id=run_id, nested=True):
+        with mlflow_at(self.store) as mlflow, mlflow.start_run(run_id=run_id, nested=True):
             yield run_id
 
     def finished_run(self, fingerprint: str, files: Iterable[str] = ()) -> str | None:

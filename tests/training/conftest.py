@@ -1,4 +1,4 @@
-"""An MLflow store for tests: made once, copied for each test that writes to it."""
+"""A tracking store for each test that writes to one."""
 
 from __future__ import annotations
 
@@ -11,15 +11,6 @@ from training.tracking import Tracking
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-
-@pytest.fixture(scope="session")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the SQLite file of a tracking store without runs."""
-    path = tmp_path_factory.mktemp("mlflow") / "empty.db"
-    tracking = Tracking(f"sqlite:///{path}", "ontime")
-    tracking.client.search_experiments()
-    return path
 
 
 @pytest.fixture

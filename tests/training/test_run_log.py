@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING, NamedTuple
 
-import mlflow
 import numpy as np
 import pytest
 
@@ -15,7 +14,7 @@ from tests.training.world import FEATURES, settings
 from training import lineage, run_files
 from training.model import probabilities
 from training.registry import Registry
-from training.run_files import RunFileError, read_file
+from training.run_files import RunFileError, mlflow_at, read_file
 from training.run_log import load_models, log_training, params_of
 from training.tracking import Tracking
 
@@ -112,8 +111,8 @@ def test_the_registered_model_can_be_asked_by_anyone_who_knows_mlflow(logged: Lo
     registry = Registry(tracking.store, "delays")
     registry.point("champion", registry.register(run_id).version)
     # When it is loaded by that alias
-    mlflow.set_tracking_uri(tracking.store)
-    model = mlflow.pyfunc.load_model("models:/delays@champion")
+    with mlflow_at(tracking.store) as mlflow:
+        model = mlflow.pyfunc.load_model("models:/delays@champion")
     # Then it has a signature, and gives both probabilities
     features = part("test").features.head(5)
     expected = probabilities(trained().model, features)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
+import mlflow
 import msgspec
 import pytest
 
@@ -65,6 +67,7 @@ def test_the_run_around_us_is_the_parent_and_never_ours(
         tracking.log_metrics(run_id, {"auc": 0.7})
     # Then it is another run below that one, which goes on, without our metrics
     assert run_id != around
+    assert os.environ["MLFLOW_RUN_ID"] == around
     assert tracking.client.get_run(run_id).data.tags[PARENT_TAG] == around
     assert status(tracking, around) == "RUNNING"
     assert tracking.client.get_run(around).data.metrics == {}
@@ -134,3 +137,18 @@ def test_the_experiment_is_made_once_with_its_place(tracking: Tracking) -> None:
     assert tracking.experiment_id == first
     place = tracking.client.get_experiment(first).artifact_location
     assert place.endswith("/artifacts/ontime")
+
+
+def test_the_store_is_mlflows_own_only_while_a_run_is_open(
+    tracking: Tracking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given somebody who uses MLflow with a store of theirs, or with none in particular
+    for theirs in ("http://127.0.0.1:5000", None):
+        monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        if theirs:
+            monkeypatch.setenv("MLFLOW_TRACKING_URI", theirs)
+        # When a run is opened and ended, Then their store is theirs again
+        with tracking.open_run("one", tags={}):
+            assert mlflow.get_tracking_uri() == tracking.store
+        assert os.environ.get("MLFLOW_TRACKING_URI") == theirs
+        assert mlflow.get_tracking_uri() != tracking.store

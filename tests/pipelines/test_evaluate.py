@@ -1,0 +1,112 @@
+"""Stage evaluate: the run is judged, the report is written, and a rerun leaves the same."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pipelines import evaluate as stage
+from pipelines import train
+from pipelines.records import StageRecord
+from pipelines.stages import stage_named
+from tests.pipelines.real_parts import TRAINING, context_at, real_part
+from tests.pipelines.test_train import TABLE
+from training.judgement import read_judgement
+from training.metrics import AUC
+from training.registry import Registry
+from training.run_files import CARD_FILE, read_file
+from training.settings import TrainingSettings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pipelines.context import RunContext
+
+
+@pytest.fixture(scope="module")
+def trained_home(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Path:
+    """Return a home in which the model of 26 real days has been trained."""
+    home = tmp_path_factory.mktemp("home")
+    shutil.copy(empty_store, home / "mlflow.db")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        patch.setattr(train, "read_part", lambda _, part: real_part(part))
+        patch.setattr(train, "table_lineage", lambda _: TABLE)
+        outcome = train.run(context_at(home))
+    record = StageRecord("f" * 64, {}, dict(outcome.outputs), 1.0, "just now")
+    context_at(home).records.write("train", record)
+    return home
+
+
+@pytest.fixture
+def context(trained_home: Path, monkeypatch: pytest.MonkeyPatch) -> RunContext:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setattr(stage, "read_part", lambda _, part: real_part(part))
+    return context_at(trained_home)
+
+
+def run_id_of(context: RunContext) -> str:
+    return str(context.outputs("train")["run_id"])
+
+
+def test_it_judges_the_run_on_flights_the_model_has_not_seen(context: RunContext) -> None:
+    # Given a trained run, When the stage judges it
+    outcome = stage.run(context)
+    # Then it hands back what it promises, and the run keeps the same
+    assert set(outcome.outputs) == set(stage_named("evaluate").outputs)
+    assert outcome.outputs["passed"] is True
+    judgement = read_judgement(context.tracking, run_id_of(context))
+    assert judgement.evaluation.flights == len(real_part("test"))
+    assert outcome.outputs["figures"] == judgement.figures
+    # And the exported model is the model, and better than the naive one, on real flights
+    assert judgement.export.largest_difference < 1e-12
+    assert judgement.evaluation.model[AUC].value > judgement.evaluation.naive[AUC].value
+
+
+def test_a_rerun_leaves_the_same_but_for_how_long_things_took(context: RunContext) -> None:
+    # Given a judged run, When it is judged again
+    stage.run(context)
+    client, run_id = context.tracking.client, run_id_of(context)
+    before = client.get_metric_history(run_id, "test_auc")
+    first = read_judgement(context.tracking, run_id).evaluation
+    stage.run(context)
+    # Then its evaluation is the same, and written once
+    assert read_judgement(context.tracking, run_id).evaluation == first
+    assert client.get_metric_history(run_id, "test_auc") == before
+    assert client.get_run(run_id).info.status == "FINISHED"
+
+
+def test_the_report_is_the_card_of_the_run(context: RunContext) -> None:
+    outcome = stage.run(context)
+    report = context.settings.home / "reports" / "model_card.html"
+    assert outcome.outputs["report"] == str(report)
+    assert report.read_bytes() == read_file(context.tracking.client, run_id_of(context), CARD_FILE)
+
+
+def test_a_refusal_is_handed_back_with_its_reasons(context: RunContext) -> None:
+    # Given a policy that the model does not meet
+    data = TRAINING.model_dump()
+    data["gates"] |= {"minimum_auc": 0.94, "maximum_export_megabytes": 0.001}
+    strict = context_at(context.settings.home, TrainingSettings.model_validate(data))
+    # When it is judged, Then every refusal has its reason, for the person and for the ledger
+    outcome = stage.run(strict)
+    assert outcome.outputs["passed"] is False
+    reasons = outcome.outputs["reasons"]
+    assert isinstance(reasons, list)
+    assert [str(each).split()[0] for each in reasons] == ["AUC", "the"]
+    assert "refused" in outcome.notes[0]
+    assert list(outcome.notes[1:]) == reasons
+
+
+def test_the_champion_is_compared_on_the_same_flights(context: RunContext) -> None:
+    # Given the same model as champion
+    registry = Registry(context.tracking.store, context.settings.serving.model_name)
+    registry.point("champion", registry.register(run_id_of(context)).version)
+    # When the run is judged again, Then it is no better than itself
+    stage.run(context)
+    champion = read_judgement(context.tracking, run_id_of(context)).champion
+    assert champion is not None
+    assert champion.advantage is not None
+    assert (champion.version, round(champion.advantage.value, 9)) == ("1", 0)
