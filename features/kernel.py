@@ -7,13 +7,14 @@ order of the rows nor on how the days were cut into blocks, as long as a block b
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 
 from features import columns as c
 from features.declarations import (
     MINUTES_PER_DAY,
+    Anchor,
     Days,
     Entity,
     Input,
@@ -39,13 +40,16 @@ from features.events import (
     to_floats,
     with_local_hour,
 )
-from features.search import Bools, EventIndex, Positions, Queries
+from features.search import Bools, EventIndex, Positions, Queries, key_order, stable_order
 from features.streams import COUNT, STREAMS, Stream, measure_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from features.declarations import Feature
+
+Side: TypeAlias = Literal["at", "until"]
+"""Where intervals open, or close."""
 
 
 class Kernel:
@@ -82,7 +86,8 @@ class Kernel:
         self._codes: dict[tuple[str, Entity], Ints] = {}
         self._queries: dict[Entity, Queries] = {}
         self._indexes: dict[tuple[str, Entity, str], EventIndex] = {}
-        self._bounds: dict[tuple[str, Entity, Window], tuple[Positions, Positions]] = {}
+        self._bounds: dict[tuple[str, Entity, Window | Side], tuple[Positions, Positions]] = {}
+        self._positions: dict[tuple[str, Entity, Anchor, int], Positions] = {}
 
     def compute(self, features: Iterable[Feature]) -> dict[str, Floats]:
         """Return one array per numeric feature, NaN where missing, aligned with `source_rows`."""
@@ -125,17 +130,22 @@ class Kernel:
         return np.where(queries.missing, 0, totals[last] - totals[first]).astype(np.float64)
 
     def _standing(self, item: Standing) -> Floats:
-        stream = self._streams[item.stream]
-        queries, at = self._queries_of(item.entity), self._anchors["prediction"]
-        opened = self._total_before(self._index(stream, item.entity, "at"), item, at)
-        closed = self._total_before(self._index(stream, item.entity, "until"), item, at)
-        return np.where(queries.missing, 0, opened - closed).astype(np.float64)
+        opened = self._total_before(item, "at")
+        closed = self._total_before(item, "until")
+        missing = self._queries_of(item.entity).missing
+        return np.where(missing, 0, opened - closed).astype(np.float64)
 
-    def _total_before(self, index: EventIndex, item: Standing, at: Ints) -> Ints:
-        queries = self._queries_of(item.entity)
-        totals = self._totals(index, self._streams[item.stream], item.measure)
-        earliest = index.before(queries, np.zeros_like(at))
-        total: Ints = totals[index.before(queries, at)] - totals[earliest]
+    def _total_before(self, item: Standing, side: Side) -> Ints:
+        """Return the total of the events of the flight's key before the prediction time."""
+        stream, at = self._streams[item.stream], self._anchors["prediction"]
+        index, queries = self._index(stream, item.entity, side), self._queries_of(item.entity)
+        where = (item.stream, item.entity, side)
+        if where not in self._bounds:
+            ever = index.before(queries, np.zeros_like(at))
+            self._bounds[where] = (ever, index.before(queries, at))
+        first, last = self._bounds[where]
+        totals = self._totals(index, stream, item.measure)
+        total: Ints = totals[last] - totals[first]
         return total
 
     def _latest(self, item: Latest) -> Floats:
@@ -145,9 +155,11 @@ class Kernel:
         anchor = self._anchors[item.anchor] - item.ago_min
         if not len(index.keys):
             return np.full(len(anchor), np.nan)
-        position = index.before(queries, anchor) - 1
-        oldest = index.before(queries, anchor - item.within_min)
-        found = (position >= oldest) & ~queries.missing
+        where = (item.stream, item.entity, item.anchor, item.ago_min)
+        if where not in self._positions:
+            self._positions[where] = index.before(queries, anchor) - 1
+        position = self._positions[where]
+        found = index.holds(position, queries, anchor - item.within_min) & ~queries.missing
         rows = index.rows[np.maximum(position, 0)]
         measure, table = measure_of(stream, item.measure), self._table(stream)
         if measure.known_at is not None:
@@ -166,7 +178,7 @@ class Kernel:
                 midnight = self._anchors["prediction"] // MINUTES_PER_DAY * MINUTES_PER_DAY
                 return midnight - window.count * MINUTES_PER_DAY, midnight
 
-    def _index(self, stream: Stream, entity: Entity, side: Literal["at", "until"]) -> EventIndex:
+    def _index(self, stream: Stream, entity: Entity, side: Side) -> EventIndex:
         where = (stream.name, entity, side)
         if where not in self._indexes:
             minutes_of = event_minutes if side == "at" else closing_minutes
@@ -205,5 +217,6 @@ class Kernel:
 
 def schedule_order(flights: Events) -> Positions:
     """Return the rows by scheduled departure, flight number and carrier: the order of ties."""
-    carrier, number = flights.codes[c.CARRIER], flights.integers[c.FLIGHT_NUMBER]
-    return np.lexsort((carrier, number, flights.integers[c.SCHEDULED_DEPARTURE]))
+    order = stable_order(flights.codes[c.CARRIER] + 1)  # -1 is missing
+    order = order[stable_order(flights.integers[c.FLIGHT_NUMBER][order])]
+    return order[key_order(np.zeros_like(order), flights.integers[c.SCHEDULED_DEPARTURE][order])]

@@ -56,16 +56,22 @@ class DayColumn:
     name: str
     is_instant: bool = False
 
-    def between(self, first: dt.date, last: dt.date) -> pc.Expression:
-        """Return the condition that a row belongs to a range of days, both ends included."""
-        column = pc.field(self.name)
+    def between(self, schema: pa.Schema, first: dt.date, last: dt.date) -> pc.Expression:
+        """Return the condition that a row belongs to a range of days, both ends included.
+
+        Args:
+            schema: Of the rows: Spark's own kind of instants (INT96) are read without a zone.
+            first: First day.
+            last: Last day.
+        """
+        column, kind = pc.field(self.name), schema.field(self.name).type
         if not self.is_instant:
             return (column >= pa.scalar(first)) & (column <= pa.scalar(last))
-        midnight = dt.time(tzinfo=dt.UTC)
+        midnight = dt.time(tzinfo=dt.UTC if kind.tz else None)
         start, end = (dt.datetime.combine(day, midnight) for day in (first, last))
-        kind = pa.timestamp("us", tz="UTC")
-        end += dt.timedelta(days=1)
-        return (column >= pa.scalar(start, kind)) & (column < pa.scalar(end, kind))
+        return (column >= pa.scalar(start, kind)) & (
+            column < pa.scalar(end + dt.timedelta(days=1), kind)
+        )
 
 
 def local_folder(uri: str) -> Path | None:
@@ -144,7 +150,7 @@ def read_days(
     """
     touched = [file.path for file in files if file.touches(first, last)] or [files[0].path]
     rows = ds.dataset(touched, format=_READ)
-    return rows.to_table(columns=list(columns), filter=column.between(first, last))
+    return rows.to_table(columns=list(columns), filter=column.between(rows.schema, first, last))
 
 
 def write_file(table: pa.Table, folder: Path) -> AddAction:
@@ -185,10 +191,12 @@ def replace_days(
     """
     table = DeltaTable(str(folder))
     touched = [each for each in files_of_table(folder, column) if each.touches(*days)]
+    schema = pa.schema(table.schema().to_arrow())
     now = time.time_ns() // 1_000_000
     actions: list[AddAction | RemoveAction] = [*adds]
     for file in touched:
-        rest = ds.dataset(file.path, format=_READ).to_table(filter=~column.between(*days))
+        rows = ds.dataset(file.path, format=_READ)
+        rest = rows.to_table(filter=~column.between(rows.schema, *days)).cast(schema)
         if rest.num_rows:
             actions.append(write_file(rest, folder))
         path = Path(file.path)

@@ -106,6 +106,7 @@ def _config(settings: SparkSettings, home: Path, jars: list[Path]) -> Mapping[st
         "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
         "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
         "spark.sql.session.timeZone": "UTC",
+        "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
         "spark.sql.shuffle.partitions": str(settings.shuffle_partitions),
         "spark.sql.warehouse.dir": str(home / "warehouse"),
         "spark.sql.sources.parallelPartitionDiscovery.parallelism": "4",
