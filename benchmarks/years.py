@@ -155,8 +155,7 @@ def _with_other_delays(flights: pl.DataFrame, random: np.random.Generator) -> pl
     day = flights.select(_day(c.SCHEDULED_DEPARTURE) + 1).to_series().to_numpy()
     factor = pl.Series(random.uniform(0.5, 1.5, DAYS + 3)[day])
     start, way, air = (
-        pl.Series(random.integers(-limit, limit + 1, flights.height), dtype=pl.Int32)
-        for limit in (2, 4, 2)
+        pl.Series(random.integers(-2, 3, flights.height), dtype=pl.Int32) for _ in range(3)
     )
     delay = pl.col(c.DEPARTURE_DELAY)
     scaled = pl.when(delay > 0).then((delay * factor).round().cast(pl.Int32)).otherwise(delay)
