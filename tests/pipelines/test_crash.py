@@ -52,7 +52,7 @@ def start(home: Path, conf: Path) -> subprocess.Popen[str]:
 
 def run_to_the_end(home: Path, conf: Path) -> str:
     with start(home, conf) as process:
-        output = process.communicate(timeout=240)[0]
+        output = process.communicate(timeout=600)[0]
     assert process.returncode == 0, output
     return output
 
@@ -68,7 +68,7 @@ def kill_in(stage: str, home: Path, conf: Path, *, seconds: float) -> None:
                 time.sleep(seconds)
                 process.send_signal(signal.SIGKILL)
                 break
-        process.communicate(timeout=60)
+        process.communicate(timeout=120)
     assert process.returncode == -signal.SIGKILL, "".join(seen)
 
 
@@ -109,7 +109,7 @@ def final_state(home: Path, spark: SparkSession) -> dict[str, Any]:
     }
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_killed_in_every_stage_the_final_state_is_that_of_an_undisturbed_run(
     small_conf: Path, tmp_path: Path, spark: SparkSession
 ) -> None:
