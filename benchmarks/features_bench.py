@@ -12,6 +12,7 @@ import json
 import os
 import shutil
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -44,7 +45,9 @@ CAP_MB: Final = 3_000
 """Resident memory of the whole process tree under which Ontime has to do the greatest scale."""
 
 
-def measured(engine: str, scale: int, bench: Path, *, capped: bool = False) -> Result:
+def measured(
+    engine: str, scale: int, bench: Path, *, limit_s: float = LIMIT_S, capped: bool = False
+) -> Result:
     """Run one engine in a process of its own, and return what it did."""
     source, target = bench / f"years-{scale}", bench / f"gold-{engine}-{scale}"
     shutil.rmtree(target, ignore_errors=True)
@@ -54,14 +57,23 @@ def measured(engine: str, scale: int, bench: Path, *, capped: bool = False) -> R
         [*worker, str(bench / "years-1"), str(source), str(target)],
         log=bench / f"{target.name}.log",
         environment={**os.environ, "PYTHONPATH": str(ROOT), "SPARK_LOCAL_DIRS": str(bench)},
-        limit_s=LIMIT_S,
+        limit_s=limit_s,
         cap_bytes=CAP_MB * MEGABYTE if capped else None,
     )
     done = watched.ending == "done"
-    seconds = json.loads(watched.output.splitlines()[-1])["seconds"] if done else None
+    took = json.loads(watched.output.splitlines()[-1]) if done else {}
     peak_mb = watched.peak_bytes / MEGABYTE
     rows = rows_of(source)
-    return Result(engine, scale, rows, watched.ending, seconds, peak_mb, capped=capped)
+    return Result(
+        engine,
+        scale,
+        rows,
+        watched.ending,
+        took.get("seconds"),
+        took.get("cpu_seconds"),
+        peak_mb,
+        capped=capped,
+    )
 
 
 def rows_of(source: Path) -> int:
@@ -80,16 +92,21 @@ def equal_tables(bench: Path, engines: Sequence[str], scale: int) -> dict[str, d
     }
 
 
-def run(bench: Path, scales: Sequence[int], engines: Sequence[str]) -> dict[str, Any]:
+def run(
+    bench: Path, scales: Sequence[int], engines: Sequence[str], limit_s: float
+) -> dict[str, Any]:
     """Measure everything, print it as it comes, and return the figures."""
     bench.mkdir(parents=True, exist_ok=True)
+    (bench / "results.jsonl").write_text("", encoding="utf-8")  # kept as they come, for a look
     results: list[Result] = []
     equal: dict[str, dict[str, int]] = {}
     for scale in scales:
         rows = write_years(bench / f"years-{scale}", years=scale)
         print(f"\n{scale}x: {rows:,} SYNTHETIC flights", flush=True)
         present = [engine for engine in engines if ENGINES[engine] >= scale]
-        results += [_told(measured(engine, scale, bench)) for engine in present]
+        results += [
+            _told(measured(engine, scale, bench, limit_s=limit_s), bench) for engine in present
+        ]
         if scale == scales[0]:
             equal = equal_tables(bench, present, scale)
             print(f"equal to {ONTIME}'s, row by row: {_verdict(equal)}", flush=True)
@@ -97,7 +114,10 @@ def run(bench: Path, scales: Sequence[int], engines: Sequence[str]) -> dict[str,
     statistics = tables.has_statistics(bench / f"gold-{ONTIME}-{top}")
     print(f"\n{top}x with the process tree limited to {CAP_MB:,} MB resident", flush=True)
     capped = [engine for engine in engines if ENGINES[engine] >= top]
-    results += [_told(measured(engine, top, bench, capped=True)) for engine in capped]
+    results += [
+        _told(measured(engine, top, bench, limit_s=limit_s, capped=True), bench)
+        for engine in capped
+    ]
     figures = figures_of(results, equal=not any(equal.values()), statistics=statistics)
     figures |= {"cap_mb": CAP_MB, "machine": machine()}
     print("\n" + text_of(results, figures), flush=True)
@@ -105,9 +125,11 @@ def run(bench: Path, scales: Sequence[int], engines: Sequence[str]) -> dict[str,
     return figures
 
 
-def _told(result: Result) -> Result:
-    took = f"{result.seconds:8.1f} s" if result.seconds else f"{result.ending:>10}"
-    print(f"  {result.engine:14} {took} {result.peak_mb:8,.0f} MB", flush=True)
+def _told(result: Result, bench: Path) -> Result:
+    took = f"{result.seconds:8.1f} s {result.cpu_seconds:8.1f} CPU s" if result.seconds else ""
+    with (bench / "results.jsonl").open("a", encoding="utf-8") as kept:
+        kept.write(json.dumps(asdict(result)) + "\n")
+    print(f"  {result.engine:14} {result.ending:11} {took} {result.peak_mb:8,.0f} MB", flush=True)
     return result
 
 
@@ -120,9 +142,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Ontime and its peers on the same work.")
     parser.add_argument("--scales", type=int, nargs="+", default=[1, 10, 30], help="in years")
     parser.add_argument("--engines", nargs="+", default=list(ENGINES), choices=list(ENGINES))
+    parser.add_argument("--limit", type=float, default=LIMIT_S, help="seconds for one process")
     arguments = parser.parse_args(argv)
     home = load_settings().home
-    figures = run(home / "bench", arguments.scales, arguments.engines)
+    figures = run(home / "bench", arguments.scales, arguments.engines, arguments.limit)
     path = write_figures(home, "bench-features", figures)
     print(f"bench-features: figures in {path}")
     return 0 if figures["equal"] else 1

@@ -37,6 +37,7 @@ class Result:
         rows: Flights.
         ending: How its process ended.
         seconds: Of the run for the clock; None if it did not come to its end.
+        cpu_seconds: Of that run, over all cores; None likewise.
         peak_mb: Greatest resident memory of its process and children.
         capped: Whether its memory was limited.
     """
@@ -46,6 +47,7 @@ class Result:
     rows: int
     ending: Ending
     seconds: float | None
+    cpu_seconds: float | None
     peak_mb: float
     capped: bool = False
 
@@ -79,11 +81,15 @@ def figures_of(results: Sequence[Result], *, equal: bool, statistics: bool) -> d
     if ours and ours.seconds:
         figures["rows_per_s"] = round(ours.rows / ours.seconds)
         figures["peak_mb"] = round(ours.peak_mb)
+    figures["load_average"] = round(os.getloadavg()[2], 1)
     for name, engine, theirs_first in _RATIOS:
         theirs = free.get((engine, scale))
         if ours and theirs and ours.seconds and theirs.seconds:
             ratio = ours.seconds / theirs.seconds
             figures[name] = round(1 / ratio if theirs_first else ratio, 3)
+        if ours and theirs and ours.cpu_seconds and theirs.cpu_seconds:
+            ratio = ours.cpu_seconds / theirs.cpu_seconds
+            figures[f"{name}_cpu"] = round(1 / ratio if theirs_first else ratio, 3)
     points = [(r.rows, r.seconds) for r in free.values() if r.engine == _ONTIME and r.seconds]
     if len({rows for rows, _ in points}) > 1:
         figures["slope"] = round(slope_of(points), 3)
@@ -103,9 +109,9 @@ def text_of(results: Sequence[Result], figures: dict[str, Any]) -> str:
         if r.seconds:
             own = ours.get(r.scale)
             ratio = f"{r.seconds / own:.2f}" if own else ""
-            middle = f"{r.seconds:.1f} | {r.rows / r.seconds:,.0f} | {ratio}"
+            middle = f"{r.seconds:.1f} | {r.cpu_seconds:.1f} | {r.rows / r.seconds:,.0f} | {ratio}"
         else:
-            middle = " | | "
+            middle = " | | | "
         lines.append(f"| {scale} | {r.engine} | {middle} | {r.peak_mb:,.0f} | {r.ending} |")
     told = [f"{name} = {value}" for name, value in figures.items()]
     return "\n".join([*lines, "", *told])

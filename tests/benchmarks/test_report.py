@@ -9,7 +9,7 @@ from benchmarks.report import Result, figures_of, slope_of, text_of
 
 def result(engine: str, scale: int, seconds: float | None, *, capped: bool = False) -> Result:
     ending = "done" if seconds else "over memory"
-    return Result(engine, scale, scale * 1000, ending, seconds, 100.0, capped=capped)  # type: ignore[arg-type]  # one of the endings
+    return Result(engine, scale, scale * 1000, ending, seconds, seconds, 100.0, capped=capped)  # type: ignore[arg-type]  # one of the endings
 
 
 @pytest.mark.parametrize(("power", "slope"), [(1.0, 1.0), (2.0, 2.0), (0.5, 0.5)])
@@ -39,4 +39,6 @@ def test_ratios_are_of_the_scale_that_all_are_asked_for() -> None:
     assert figures["slope"] == 1.0
     assert figures["capped_polars_engine"] == "over memory"
     # And the table tells how each ended
-    assert "| 10x capped | polars_engine |  | |  | 100 | over memory |" in text_of(results, figures)
+    assert "| 10x capped | polars_engine |  | | |  | 100 | over memory |" in text_of(
+        results, figures
+    )
