@@ -26,10 +26,9 @@ def read_part(context: RunContext, part: Part) -> Sample:
     """
     gold, split = context.outputs("build_features"), context.settings.training.split
     start, end = bounds_of(part, split)
+    rows = context.tables.read(str(gold["table"]), int(gold["version"]))
     departure = F.col(c.SCHEDULED_DEPARTURE)
-    rows = context.tables.read(str(gold["table"]), int(gold["version"])).where(
-        F.col(c.LABEL).isNotNull() & (departure >= F.lit(start)) & (departure < F.lit(end))
-    )
+    rows = rows.where(F.col(c.LABEL).isNotNull() & (departure >= start) & (departure < end))
     return part_of(rows.toArrow(), part, FEATURES, split)
 
 

@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pandas as pd
-from sklearn.compose import ColumnTransformer
-from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import OrdinalEncoder
+
+from training.settings import wait_without_spinning
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
+    from sklearn.compose import ColumnTransformer
+    from sklearn.ensemble import HistGradientBoostingClassifier
+    from sklearn.pipeline import Pipeline
 
     from features.declarations import Feature
     from training.samples import Sample
@@ -46,6 +47,9 @@ def fit_model(
         features: Its inputs, a selection of the samples' features, in order.
         settings: Parameters of the trees.
     """
+    wait_without_spinning()
+    from sklearn.pipeline import Pipeline  # noqa: PLC0415 - its threads have been told to wait
+
     columns = _columns(train, features)
     trees = _trees(settings)
     names = [feature.name for feature in features]
@@ -86,6 +90,9 @@ def ranked_by_lateness(categories: pd.Series[str], label: NDArray[np.int8]) -> l
 
 
 def _columns(train: Sample, features: Sequence[Feature]) -> ColumnTransformer:
+    from sklearn.compose import ColumnTransformer  # noqa: PLC0415 - as in fit_model
+    from sklearn.preprocessing import OrdinalEncoder  # noqa: PLC0415 - as in fit_model
+
     numbers = [feature.name for feature in features if feature.dtype == "float64"]
     texts = [feature.name for feature in features if feature.dtype == "string"]
     ranked = [ranked_by_lateness(train.features[name], train.label) for name in texts]
@@ -99,6 +106,8 @@ def _columns(train: Sample, features: Sequence[Feature]) -> ColumnTransformer:
 
 
 def _trees(settings: BoosterSettings) -> HistGradientBoostingClassifier:
+    from sklearn.ensemble import HistGradientBoostingClassifier  # noqa: PLC0415 - as in fit_model
+
     return HistGradientBoostingClassifier(
         max_iter=settings.iterations,
         learning_rate=settings.learning_rate,

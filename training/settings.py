@@ -188,6 +188,14 @@ def surrounding_run(store: str) -> str | None:
     return run_id if run_id and address and _same_store(store, address) else None
 
 
+def wait_without_spinning() -> None:
+    """Let the threads of scikit-learn, not imported yet, sleep while they wait for each other.
+
+    They spin otherwise, and on a machine that does anything else a fit takes ten times as long.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+
 def quiet_mlflow() -> None:
     """Keep MLflow, not imported yet, to warnings, unless the environment asks for more."""
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
