@@ -68,7 +68,8 @@ def parts_of(
     for read in stage.reads:
         upstream, output = read.split(".", 1)
         parts[f"{upstream}'s {output}"] = _text(context.outputs(upstream)[output])
-    parts |= dict(sorted(code_of(f"pipelines.{stage.name}").items()))
+    for module in (f"pipelines.{stage.name}", *stage.code):
+        parts |= dict(sorted(code_of(module).items()))
     parts |= {library: version(library) for library in stage.libraries}
     for path in stage.settings:
         data: Any = reduce(getattr, path.split("."), context.settings)

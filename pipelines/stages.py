@@ -41,6 +41,8 @@ class Stage:
         title: What it does, in a line.
         reads: Upstream outputs that decide the result, as `stage.output`.
         settings: Sections or keys of the configuration that decide the result.
+        code: Modules that decide the result and that its own module does not import: it reaches
+            them through its context.
         libraries: Distributions whose version decides the result.
         outputs: What it hands back at the least, for the stages after it and the summary.
         parameters: What a person may set when running it alone.
@@ -50,6 +52,7 @@ class Stage:
     title: str
     reads: tuple[str, ...] = ()
     settings: tuple[str, ...] = ()
+    code: tuple[str, ...] = ()
     libraries: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
     parameters: tuple[Parameter, ...] = ()
@@ -68,6 +71,7 @@ STAGES: tuple[Stage, ...] = (
         name="ingest",
         title="source files to bronze, silver and quarantine tables",
         settings=("tables",),
+        code=("pipelines.tables",),
         libraries=_TABLES,
         # By source (flights, weather, ...): rows received in all, of them new in this run, kept in
         # silver, in quarantine; by silver table its content hash; the commonest reasons with rows.
@@ -78,6 +82,7 @@ STAGES: tuple[Stage, ...] = (
         title="silver tables to the gold feature table",
         reads=("ingest.silver",),
         settings=("features", "tables"),
+        code=("pipelines.tables",),
         libraries=(*_TABLES, "numpy", "pyarrow"),
         outputs=("table", "version", "gold_hash", "rows", "data_docs"),
         parameters=(
