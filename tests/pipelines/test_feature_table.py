@@ -1,0 +1,84 @@
+"""The feature table in columns and by Spark: the same content, whole or a range at a time."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+
+from features import columns as c
+from features.blocks import EVERY_DAY, DayRange
+from pipelines.context import RunContext
+from pipelines.feature_table import FLIGHTS, WEATHER, write_features
+from pipelines.settings import load_settings
+from tests.features.factories import flights_table, weather_table
+from tests.features.test_blocks import world
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+    from pipelines.tables import Tables
+
+pytestmark = pytest.mark.spark
+
+GOLD = "gold_features_h120"
+RANGE = DayRange(dt.date(2013, 4, 10), dt.date(2013, 4, 12))
+
+
+@pytest.fixture(scope="module")
+def silver() -> tuple[pa.Table, pa.Table]:
+    flights, weather = world(50)
+    return flights_table(flights), weather_table(weather)
+
+
+@pytest.fixture
+def context(spark: SparkSession, tables: Tables, silver: tuple[pa.Table, pa.Table]) -> RunContext:
+    """A context with silver tables, of which Spark wrote the files."""
+    for name, table in zip((FLIGHTS, WEATHER), silver, strict=True):
+        tables.replace(name, spark.createDataFrame(table), description="silver")
+    return RunContext(load_settings())
+
+
+def by_spark(context: RunContext) -> RunContext:
+    settings = context.settings
+    tables = settings.tables.model_copy(update={"columnar": False})
+    return replace(context, settings=settings.model_copy(update={"tables": tables}))
+
+
+def test_both_ways_write_the_same_content(context: RunContext, tables: Tables) -> None:
+    # Given silver tables / When the feature table is written in columns, and by Spark
+    written = [write_features(each, GOLD, days=RANGE) for each in (context, by_spark(context))]
+    contents = [tables.content_hash(GOLD, version) for version in (0, 1)]
+    # Then the first made it with every day, as it was not there; the second wrote the range
+    assert written == [EVERY_DAY, RANGE]
+    # And the content is the same, bit for bit, in commits that say what they are
+    assert contents[0] == contents[1]
+    assert tables.description(GOLD) == (
+        "build_features: flight_date >= DATE'2013-04-10' AND flight_date <= DATE'2013-04-12'"
+    )
+    assert tables.count(GOLD) == 500
+
+
+def test_late_data_in_a_range_gives_what_a_rebuild_gives(
+    context: RunContext, tables: Tables, spark: SparkSession, silver: tuple[pa.Table, pa.Table]
+) -> None:
+    # Given a feature table, after which a flight is found to have been late
+    write_features(context, GOLD, days=EVERY_DAY)
+    flights = silver[0]
+    day = flights[c.FLIGHT_DATE].to_pylist()[-1]
+    late = pc.if_else(
+        pc.equal(flights[c.FLIGHT_DATE], pa.scalar(day)), 99, flights[c.DEPARTURE_DELAY]
+    )
+    position = flights.column_names.index(c.DEPARTURE_DELAY)
+    corrected = flights.set_column(position, c.DEPARTURE_DELAY, late.cast(pa.int32()))
+    tables.replace(FLIGHTS, spark.createDataFrame(corrected), description="late")
+    # When its day is written again, and then every day
+    write_features(context, GOLD, days=DayRange(day, None))
+    repaired = tables.content_hash(GOLD)
+    write_features(context, GOLD, days=EVERY_DAY)
+    # Then the content is the same
+    assert repaired == tables.content_hash(GOLD)
