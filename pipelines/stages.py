@@ -83,7 +83,7 @@ STAGES: tuple[Stage, ...] = (
         reads=("ingest.silver",),
         settings=("features", "tables"),
         code=("pipelines.tables",),
-        libraries=(*_TABLES, "numpy", "pyarrow"),
+        libraries=(*_TABLES, "deltalake", "numpy", "pyarrow"),
         outputs=("table", "version", "gold_hash", "rows", "data_docs"),
         parameters=(
             Parameter(
