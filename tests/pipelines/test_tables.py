@@ -63,7 +63,7 @@ def test_a_past_version_is_read_as_it_was(spark: SparkSession, tables: Tables) -
 def test_a_missing_table_is_named_with_the_way_out(tables: Tables) -> None:
     assert not tables.exists("gold")
     for ask in (tables.read, tables.version, tables.count, tables.content_hash):
-        with pytest.raises(TableMissingError, match="Table gold does not exist .*make run"):
+        with pytest.raises(TableMissingError, match=r"Table gold does not exist .*make run"):
             ask("gold")
 
 
