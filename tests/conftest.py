@@ -9,12 +9,17 @@ import pytest
 from pipelines.session import open_session
 from pipelines.settings import SparkSettings
 from pipelines.tables import Tables
+from training.settings import wait_without_spinning
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from pyspark.sql import SparkSession
+
+
+def pytest_configure() -> None:
+    wait_without_spinning()  # before any test imports scikit-learn
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # it has no types
 
 from features import columns as c
 from tests.training.world import FEATURES, sample, settings
@@ -27,6 +28,15 @@ def test_it_finds_the_cause_of_lateness_in_flights_it_has_not_seen() -> None:
 
 def test_the_same_data_and_seed_give_the_same_bits() -> None:
     models = [fit_model(sample(), sample(), FEATURES, settings().model) for _ in range(2)]
+    assert to_onnx(models[0]) == to_onnx(models[1])
+
+
+def test_the_number_of_threads_does_not_change_a_bit() -> None:
+    # Given one thread, and two, When a model is fitted, Then it is the same model
+    models = []
+    for threads in (1, 2):
+        with threadpool_limits(threads, user_api="openmp"):
+            models.append(fit_model(sample(), sample(), FEATURES, settings().model))
     assert to_onnx(models[0]) == to_onnx(models[1])
 
 

@@ -5,10 +5,17 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from typing import TYPE_CHECKING
 
 import msgspec
 
+from training import processes
 from training.processes import ProcessIdentity
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
 
 HERE = ProcessIdentity.of_this_process()
 
@@ -39,11 +46,26 @@ def test_nothing_is_said_of_processes_of_other_machines() -> None:
     assert not msgspec.structs.replace(HERE, host="elsewhere", pid=2**22).is_dead()
 
 
-def test_a_process_of_somebody_else_is_not_dead_because_we_may_not_signal_it() -> None:
-    # Given the first process of the machine, which started when it did
-    first = msgspec.structs.replace(HERE, pid=1)
-    # When it is asked about by its own start or another, Then the start decides
-    assert first.is_dead()  # it is not the process that started when this one did
+def test_a_process_of_somebody_else_lives_though_we_may_not_signal_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(_pid: int, _signal: int) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "kill", refuse)
+    assert not HERE.is_dead()
+    assert msgspec.structs.replace(HERE, started="another time").is_dead()
+
+
+def test_where_the_system_does_not_tell_when_a_process_started_the_pid_decides(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    # Given a system without /proc
+    monkeypatch.setattr(processes, "_PROC", tmp_path)
+    here = ProcessIdentity.of_this_process()
+    # When this process is asked about, Then it lives, as its pid does
+    assert here.started == ""
+    assert not here.is_dead()
 
 
 def test_text_that_is_no_identity_is_none() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from typing import Any
 
@@ -69,7 +70,6 @@ def test_it_tells_quality_beside_the_naive_model() -> None:
         "c" * 40,
         "with uncommitted changes",
         "late_before",
-        "actually flown",
         "EWR",
         "2013-02",
         "passed all 10 gates",
@@ -97,3 +97,15 @@ def test_what_it_is_told_is_text_and_never_markup() -> None:
     gone = card(Rival("7", problem="<b>no wind</b>"))
     assert "&lt;b&gt;no wind&lt;/b&gt;" in gone
     assert "<b>no wind" not in gone
+
+
+def test_it_warns_of_tail_numbers_only_if_it_uses_them() -> None:
+    # Given a model whose last feature is about the tail number, and one without such a feature
+    content = CardContent(judged(), trained().contract, LINEAGE, plots())
+    about_tail = (*FEATURES[:-1], replace(FEATURES[-1], family="tail"))
+    with_tail, without = (
+        card_of(content, settings(), features).decode() for features in (about_tail, FEATURES)
+    )
+    # Then only the card of the first says what is wrong with tail numbers
+    assert "actually flown" in with_tail
+    assert "actually flown" not in without
