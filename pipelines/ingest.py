@@ -7,23 +7,24 @@ import sys
 from typing import TYPE_CHECKING
 
 from features.silver.catalog import to_silver
-from features.silver.raw import RAW_COLUMNS
+from features.silver.raw import AIRPORTS, RAW_COLUMNS
 from pipelines.bronze import add_new_files, bronze_table, staging_folder
 from pipelines.command import stage_main
 from pipelines.context import StageOutcome
 from pipelines.data_docs import data_docs_index
 from pipelines.silver import (
-    QUARANTINE,
+    Candidates,
     candidates_of,
     refused_reasons,
     silver_table,
     stale_sources,
-    validate_counts,
     write_silver,
 )
 from pipelines.silver_quality import validate_silver
 
 if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
     from pipelines.context import Json, RunContext
 
 
@@ -32,21 +33,24 @@ def run(context: RunContext) -> StageOutcome:
 
     Raises:
         SourceError: A source file is not there or cannot be read.
+        ReconciliationError: Rows received = silver + quarantine does not hold.
         DataQualityError: Rows for silver do not meet what is expected of them.
-        ReconciliationError: Rows in = silver + quarantine does not hold.
     """
     new = _add_all_new_files(context)
-    tables = context.tables
-    marks = stale_sources(tables)
-    candidates = candidates_of(tables, [source for source in RAW_COLUMNS if source in marks])
-    for one in candidates:
-        validate_counts(one)
-        validate_silver(to_silver(one.rows), source=one.source, home=context.settings.home)
-    if candidates:
-        write_silver(tables, candidates, marks)
-    for one in candidates:
-        one.release()
-    return _outcome(context, new)
+    marks = stale_sources(context.tables)
+    ready: dict[str, Candidates] = {}
+    airports: DataFrame | None = None
+    for source in (source for source in RAW_COLUMNS if source in marks):
+        one = candidates_of(context.tables, source, airports)
+        silver = to_silver(one.rows)
+        validate_silver(silver, rows=one.kept, source=source, home=context.settings.home)
+        airports = silver if source == AIRPORTS else airports
+        ready[source] = one
+    if ready:
+        write_silver(context.tables, list(ready.values()), marks)
+    for one in ready.values():
+        one.rows.unpersist()
+    return _outcome(context, new, ready)
 
 
 def _add_all_new_files(context: RunContext) -> dict[str, int]:
@@ -63,21 +67,31 @@ def _add_all_new_files(context: RunContext) -> dict[str, int]:
     return new
 
 
-def _outcome(context: RunContext, new: dict[str, int]) -> StageOutcome:
+def _outcome(
+    context: RunContext, new: dict[str, int], ready: dict[str, Candidates]
+) -> StageOutcome:
     tables = context.tables
-    received = {source: tables.count(bronze_table(source)) for source in RAW_COLUMNS}
-    kept = {source: tables.count(silver_table(source)) for source in RAW_COLUMNS}
-    refused = {source: received[source] - kept[source] for source in RAW_COLUMNS}
+    kept, refused, hashes = dict[str, int](), dict[str, int](), dict[str, str]()
+    for source in RAW_COLUMNS:
+        name = silver_table(source)
+        if source in ready:
+            kept[source], refused[source] = ready[source].kept, ready[source].refused
+            hashes[source] = ready[source].content_hash
+        else:
+            kept[source] = tables.count(name)
+            refused[source] = tables.count(bronze_table(source)) - kept[source]
+            hashes[source] = tables.content_hash(name)
+    reasons = refused_reasons(tables) if any(refused.values()) else []
     outputs: dict[str, Json] = {
-        "received": received,
+        "received": {source: kept[source] + refused[source] for source in RAW_COLUMNS},
         "new": new,
         "kept": kept,
         "quarantine": refused,
-        "silver": {source: tables.content_hash(silver_table(source)) for source in RAW_COLUMNS},
-        "reasons": [[reason, rows] for reason, rows in refused_reasons(tables)],
+        "silver": hashes,
+        "reasons": [[reason, rows] for reason, rows in reasons],
         "data_docs": str(data_docs_index(context.settings.home)),
     }
-    note = f"{sum(kept.values()):,} rows in silver, {tables.count(QUARANTINE):,} in quarantine"
+    note = f"{sum(kept.values()):,} rows in silver, {sum(refused.values()):,} in quarantine"
     return StageOutcome(outputs, (note,))
 
 

@@ -9,11 +9,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+import pandas as pd
+from pyspark.sql import functions as F
+
 from features.errors import OntimeError
 from pipelines.data_docs import write_page
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from great_expectations.core import (
@@ -25,6 +29,9 @@ if TYPE_CHECKING:
         ExpectationConfiguration,
     )
     from pyspark.sql import DataFrame
+
+# 400 MB as doubles.
+MOST_CELLS_IN_MEMORY = 50_000_000
 
 
 class DataQualityError(OntimeError):
@@ -49,34 +56,42 @@ class QualityReport:
 
 
 def validate(
-    frame: DataFrame, *, table: str, expectations: Callable[[], list[Expectation]], home: Path
+    frame: DataFrame,
+    *,
+    rows: int,
+    table: str,
+    expectations: Callable[[], list[Expectation]],
+    conditions: Mapping[str, str],
+    home: Path,
 ) -> QualityReport:
     """Return the report on a table that meets its expectations.
 
+    A table that fits into memory is looked through there, a larger one by Spark jobs.
+
     Args:
-        frame: The rows; read several times.
+        frame: The rows; a large table is read several times.
+        rows: How many there are.
         table: The table's name.
         expectations: Makes the suite; called when Great Expectations is set up.
+        conditions: Columns to add for it: their names, and SQL over the others; null is false.
         home: The home folder, where the data docs are.
 
     Raises:
         DataQualityError: An expectation is not met; names it, the table and what was observed.
     """
+    added = {name: F.coalesce(F.expr(sql), F.lit(False)) for name, sql in conditions.items()}  # noqa: FBT003 - a literal column
+    whole = frame.withColumns(added) if added else frame
+    fits = rows * len(whole.columns) <= MOST_CELLS_IN_MEMORY
     with _quiet():
-        result = _result(frame, table, expectations)
+        result = _result(whole.toArrow().to_pandas() if fits else whole, table, expectations)
     page = write_page(result, table=table, home=home)
     if not result.success:
         raise DataQualityError(_explained(result, table, page))
-    rows = next(
-        found.result["observed_value"]
-        for found in result.results
-        if _config(found).type == "expect_table_row_count_to_be_between"
-    )
     return QualityReport(table, rows, len(result.results), page)
 
 
 def _result(
-    frame: DataFrame, table: str, expectations: Callable[[], list[Expectation]]
+    frame: DataFrame | pd.DataFrame, table: str, expectations: Callable[[], list[Expectation]]
 ) -> ExpectationSuiteValidationResult:
     import great_expectations as gx  # noqa: PLC0415 - takes 2 s, which a skipped run needs not
     from great_expectations.data_context.types.base import (  # noqa: PLC0415
@@ -90,10 +105,17 @@ def _result(
         progress_bars=ProgressBarsConfig(globally=False),
         analytics_enabled=False,
     )
-    context = gx.get_context(mode="ephemeral", project_config=config)
-    asset = context.data_sources.add_spark("spark").add_dataframe_asset(table)
-    batch = asset.add_batch_definition_whole_dataframe("all").get_batch({"dataframe": frame})
-    return batch.validate(gx.ExpectationSuite(name=table, expectations=expectations()))
+    sources = gx.get_context(mode="ephemeral", project_config=config).data_sources
+    in_memory = isinstance(frame, pd.DataFrame)
+    source = sources.add_pandas(table) if in_memory else sources.add_spark(table)
+    whole = source.add_dataframe_asset(table).add_batch_definition_whole_dataframe("all")
+    batch = whole.get_batch({"dataframe": frame})
+    result = batch.validate(gx.ExpectationSuite(name=table, expectations=expectations()))
+    for found in result.results:
+        observed = found.result.get("observed_value")
+        if isinstance(observed, np.generic):  # which the pages cannot show
+            found.result["observed_value"] = observed.item()
+    return result
 
 
 def _explained(result: ExpectationSuiteValidationResult, table: str, page: Path) -> str:

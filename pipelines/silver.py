@@ -12,19 +12,25 @@ from pyspark.sql import functions as F
 
 from features.columns import SOURCE_CHECKSUM, SOURCE_FILE
 from features.errors import OntimeError
-from features.silver.catalog import SILVER, to_quarantine, to_silver, with_refusals
+from features.silver.catalog import SILVER, to_quarantine, to_silver
+from features.silver.fields import REASON, REFUSAL, RULE
 from features.silver.raw import AIRPORTS, FLIGHTS, WEATHER
+from features.silver.versions import to_repeated_keys, with_repeats_refused
 from pipelines.bronze import bronze_table
+from pipelines.contents import content_of
 from pipelines.fingerprint import code_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from pyspark.sql import Row
 
     from pipelines.tables import Tables
 
 QUARANTINE = "quarantine"
 ROWS_PER_FILE = 50_000
 _NEED_AIRPORTS = (WEATHER, FLIGHTS)
+_FILE = (SOURCE_FILE, SOURCE_CHECKSUM)
 
 
 class ReconciliationError(OntimeError):
@@ -33,23 +39,23 @@ class ReconciliationError(OntimeError):
 
 @dataclass(frozen=True)
 class Candidates:
-    """The rows of one source on their way to silver, kept in memory.
+    """The rows of one source on their way to silver.
 
     Attributes:
         source: The source.
         bronze: Its rows as received.
-        rows: The same rows, typed, with their refusal.
-        typed: What of it is kept in memory.
+        rows: The same rows, typed, with their refusal; kept in memory.
+        kept: How many go to silver.
+        refused: How many go to quarantine.
+        content_hash: The content hash that its silver table will have.
     """
 
     source: str
     bronze: DataFrame
     rows: DataFrame
-    typed: DataFrame
-
-    def release(self) -> None:
-        """Give the memory back."""
-        self.typed.unpersist()
+    kept: int
+    refused: int
+    content_hash: str
 
 
 def silver_table(source: str) -> str:
@@ -63,61 +69,55 @@ def stale_sources(tables: Tables) -> dict[str, str]:
     A mark is kept as the description of the silver table's commit, which comes after that of
     quarantine: a run that was killed in between leaves the source stale.
     """
-    marks = _marks(tables)
-    return {
-        source: mark
-        for source, mark in marks.items()
-        if not tables.exists(silver_table(source))
-        or tables.description(silver_table(source)) != mark
-    }
+    stale: dict[str, str] = {}
+    for source, mark in _marks(tables).items():
+        name = silver_table(source)
+        if not tables.exists(name) or tables.description(name) != mark:
+            stale[source] = mark
+    return stale
 
 
-def candidates_of(tables: Tables, sources: Sequence[str]) -> list[Candidates]:
-    """Return the candidates of some sources."""
-    found: dict[str, Candidates] = {}
-    for source in sources:
-        bronze = tables.read(bronze_table(source))
-        airports = bronze
-        if source in _NEED_AIRPORTS:
-            fresh = found.get(AIRPORTS)
-            airports = to_silver(fresh.rows) if fresh else tables.read(silver_table(AIRPORTS))
-        typed = kept(SILVER[source].candidates(bronze, airports))
-        found[source] = Candidates(source, bronze, with_refusals(typed, source), typed)
-    return list(found.values())
+def candidates_of(tables: Tables, source: str, airports: DataFrame | None) -> Candidates:
+    """Return the candidates of a source, computed, counted and kept in memory.
 
-
-def kept(frame: DataFrame) -> DataFrame:
-    """Return the frame, kept where it is computed first."""
-    return frame.persist()
-
-
-def validate_counts(candidates: Candidates) -> None:
-    """Return if every bronze row of every file is once among the candidates.
+    Args:
+        tables: The tables.
+        source: The source.
+        airports: Silver airports of this run; None: those of the table.
 
     Raises:
-        ReconciliationError: It is not; names the file and the two counts.
+        ReconciliationError: Not every bronze row of every file is once among the candidates.
     """
-    file = [SOURCE_FILE, SOURCE_CHECKSUM]
-    received = _counts(candidates.bronze.groupBy(*file).count())
-    came_out = _counts(candidates.rows.groupBy(*file).count())
-    for key in sorted(received.keys() | came_out.keys()):
-        if received.get(key, 0) != came_out.get(key, 0):
-            raise ReconciliationError(
-                f"{candidates.source}: file {key[0]} has {received.get(key, 0):,} rows in bronze, "
-                f"and {came_out.get(key, 0):,} came out for silver and quarantine: none was "
-                "written. Report this: it is a defect of Ontime."
-            )
+    bronze = tables.read(bronze_table(source))
+    known = airports
+    if known is None:
+        known = tables.read(silver_table(AIRPORTS)) if source in _NEED_AIRPORTS else bronze
+    rows = _with_repeats(SILVER[source].candidates(bronze, known).persist(), source)
+    counts = (F.count("*").alias("rows"), F.count(REFUSAL).alias("refused"))
+    came_out = rows.groupBy(*_FILE).agg(*counts).collect()
+    received = bronze.groupBy(*_FILE).agg(counts[0]).collect()
+    _validate_counts(source, received, came_out)
+    content = content_of(to_silver(rows))
+    return Candidates(
+        source=source,
+        bronze=bronze,
+        rows=rows,
+        kept=content.rows,
+        refused=sum(file["refused"] for file in came_out),
+        content_hash=content.digest,
+    )
 
 
 def write_silver(
     tables: Tables, candidates: Sequence[Candidates], marks: Mapping[str, str]
 ) -> None:
     """Write quarantine for all sources in one commit, then the silver table of each."""
-    refused = [to_quarantine(one.rows, one.bronze, one.source) for one in candidates]
     names = ", ".join(f"'{one.source}'" for one in candidates)
+    with_refused = [one for one in candidates if one.refused] or candidates[:1]
+    refused = [to_quarantine(one.rows, one.bronze, one.source) for one in with_refused]
     tables.replace_where(
         QUARANTINE,
-        reduce(DataFrame.unionByName, refused).coalesce(1),
+        reduce(DataFrame.unionByName, refused),
         predicate=f"source IN ({names})",
         description=f"ingest: quarantine of {names}",
     )
@@ -130,8 +130,43 @@ def write_silver(
         )
 
 
-def _counts(frame: DataFrame) -> dict[tuple[str, str], int]:
-    return {(row[0], row[1]): row[2] for row in frame.collect()}
+def refused_reasons(tables: Tables, limit: int = 5) -> list[tuple[str, int]]:
+    """Return the commonest rules that rows in quarantine break, with an example, and their rows."""
+    counted = (
+        tables.read(QUARANTINE)
+        .groupBy("source", RULE)
+        .agg(F.count("*").alias("rows"), F.min(REASON).alias("example"))
+        .orderBy(F.desc("rows"), "source", RULE)
+        .limit(limit)
+    )
+    return [
+        (f"{row['source']}: {row[RULE]}, such as: {row['example']}", row["rows"])
+        for row in counted.collect()
+    ]
+
+
+def _with_repeats(typed: DataFrame, source: str) -> DataFrame:
+    """Return the candidates with repeated keys refused; computes and keeps them."""
+    table = SILVER[source]
+    repeated = to_repeated_keys(typed, table.key).persist()
+    if repeated.isEmpty():
+        repeated.unpersist()
+        return typed
+    return with_repeats_refused(typed, repeated, key=table.key, words=table.words).persist()
+
+
+def _validate_counts(source: str, received: Sequence[Row], came_out: Sequence[Row]) -> None:
+    before, after = (
+        {(row[SOURCE_FILE], row[SOURCE_CHECKSUM]): row["rows"] for row in rows}
+        for rows in (received, came_out)
+    )
+    for file in sorted(before.keys() | after.keys()):
+        if before.get(file, 0) != after.get(file, 0):
+            raise ReconciliationError(
+                f"{source}: file {file[0]} has {before.get(file, 0):,} rows in bronze, and "
+                f"{after.get(file, 0):,} came out for silver and quarantine: none was written. "
+                "Report this: it is a defect of Ontime."
+            )
 
 
 def _marks(tables: Tables) -> dict[str, str]:
@@ -146,18 +181,3 @@ def _marks(tables: Tables) -> dict[str, str]:
 
 def _digest(parts: object) -> str:
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
-
-
-def refused_reasons(tables: Tables, limit: int = 5) -> list[tuple[str, int]]:
-    """Return the commonest reasons in quarantine, in short, with their rows."""
-    counted = (
-        tables.read(QUARANTINE)
-        .groupBy("source", "rule")
-        .agg(F.count("*").alias("rows"), F.min("reason").alias("example"))
-        .orderBy(F.desc("rows"), "source", "rule")
-        .limit(limit)
-    )
-    return [
-        (f"{row['source']}: {row['rule']}, such as: {row['example']}", row["rows"])
-        for row in counted.collect()
-    ]

@@ -19,7 +19,6 @@ from features.silver.raw import (
     UNREADABLE,
     WEATHER,
 )
-from features.silver.versions import with_one_row_per_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -78,12 +77,6 @@ SILVER: Final[Mapping[str, SilverTable]] = {
         candidates=flights.to_flights, key=(c.FLIGHT_ID,), words="flight", fields=flights.FIELDS
     ),
 }
-
-
-def with_refusals(candidates: DataFrame, source: str) -> DataFrame:
-    """Return the candidates of a source with every row refused that does not go to silver."""
-    table = SILVER[source]
-    return with_one_row_per_key(candidates, table.key, table.words)
 
 
 def to_silver(candidates: DataFrame) -> DataFrame:

@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 if TYPE_CHECKING:
     from pyspark.sql import Column
 
-MISSING_SIGNS = ("", "NA", "NaN", "nan", "null", "NULL", "None")
+MISSING_SIGNS = ("", "NA", "NaN", "null")
 DAY_S = 86_400
 HOUR_S = 3_600
 _INT_LIMIT = 2**31

@@ -14,31 +14,42 @@ if TYPE_CHECKING:
 
     from pyspark.sql import DataFrame
 
-_KEPT = "_kept"
+_KEPT = "kept"
 
 
-def with_one_row_per_key(candidates: DataFrame, key: Sequence[str], words: str) -> DataFrame:
-    """Return the candidates, in their order, with all but one row of each key refused.
+def to_repeated_keys(candidates: DataFrame, key: Sequence[str]) -> DataFrame:
+    """Return the keys that several rows have, each with the row that is to be kept.
 
     The newest file that has the key wins, as a correction; within a file, its first row. Newest is
     the one that was ingested last; of those ingested together, the last by name. Rows that are
-    refused already do not count. The candidates are read twice: keep them first.
+    refused already do not count. The order of the rows does not matter.
 
     Args:
         candidates: Rows with their lineage and refusal.
         key: The columns of the key.
-        words: What a key names, for the reason: `flight`.
     """
     newest_first_row = F.struct(
         INGESTED, SOURCE_FILE, SOURCE_CHECKSUM, (-F.col(SOURCE_ROW)).alias("last")
     )
-    repeated = (
+    counted = (
         candidates.where(F.col(REFUSAL).isNull())
         .groupBy(*key)
-        .agg(F.count("*").alias("_rows"), F.max(newest_first_row).alias(_KEPT))
-        .where(F.col("_rows") > 1)
-        .drop("_rows")
+        .agg(F.count("*").alias("rows"), F.max(newest_first_row).alias(_KEPT))
     )
+    return counted.where(F.col("rows") > 1).drop("rows")
+
+
+def with_repeats_refused(
+    candidates: DataFrame, repeated: DataFrame, *, key: Sequence[str], words: str
+) -> DataFrame:
+    """Return the candidates, in their order, with all but one row of each key refused.
+
+    Args:
+        candidates: Rows with their lineage and refusal.
+        repeated: The repeated keys; far fewer than rows.
+        key: The columns of the key.
+        words: What a key names, for the reason: `flight`.
+    """
     kept_file, kept_checksum = F.col(f"{_KEPT}.{SOURCE_FILE}"), F.col(f"{_KEPT}.{SOURCE_CHECKSUM}")
     kept_row = -F.col(f"{_KEPT}.last")
     in_kept_file = F.col(SOURCE_CHECKSUM) == kept_checksum
