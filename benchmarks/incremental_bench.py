@@ -15,6 +15,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 from pyspark.sql import functions as F
 
 from benchmarks.report import machine
@@ -22,6 +24,7 @@ from benchmarks.years import DAYS, FLIGHTS, WEATHER, write_years
 from features import columns as c
 from features.blocks import EVERY_DAY
 from pipelines import build_features
+from pipelines.columnar import replace_all, write_file
 from pipelines.contents import Contents
 from pipelines.context import RunContext
 from pipelines.feature_table import write_features
@@ -63,7 +66,7 @@ class History:
         """Add the rows of a day to silver; of weather, what became known on that UTC day."""
         flights, weather = _silver(self.context, self.source)
         today = F.col(c.FLIGHT_DATE) == F.lit(day)
-        known = F.to_date(c.KNOWN) == F.lit(day + dt.timedelta(days=1))
+        known = F.to_date(c.KNOWN) == F.lit(day)
         for name, rows in ((FLIGHTS, flights.where(today)), (WEATHER, weather.where(known))):
             self.context.tables.append_once(name, rows, key=str(day), description="benchmark")
 
@@ -85,19 +88,25 @@ def history(settings: PipelineSettings, years: int, days_to_come: int) -> Histor
     context = RunContext(settings.model_copy(update={"home": home}))
     end = _FIRST + dt.timedelta(days=DAYS * years - days_to_come)
     print(f"{years} year(s) of history: {rows:,} SYNTHETIC flights", flush=True)
-    flights, weather = _silver(context, source)
-    until = F.to_date(c.KNOWN) <= F.lit(end)
-    for name, frame in (
-        (FLIGHTS, flights.where(F.col(c.FLIGHT_DATE) < F.lit(end))),
-        (WEATHER, weather.where(until)),
+    for name, before in (
+        (FLIGHTS, pc.field(c.FLIGHT_DATE) < end),
+        (WEATHER, pc.field(c.KNOWN) < dt.datetime.combine(end, dt.time(), dt.UTC)),
     ):
-        context.tables.replace(name, frame, description="benchmark")
+        _write_silver(source / name, home / "tables" / name, before)
     name = build_features.gold_table(settings.features.horizon_min)
     started = time.perf_counter()
     write_features(context, name, days=EVERY_DAY)
     print(f"  its feature table was built in {time.perf_counter() - started:.1f} s", flush=True)
     Contents(context.tables, home).after(name, where="true", before=None)
     return History(years, context, source, end)
+
+
+def _write_silver(source: Path, table: Path, before: pc.Expression) -> None:
+    """Make a silver table of the rows that have come by then, a file for each year."""
+    years = (pq.read_table(path, filters=before) for path in sorted(source.glob("*.parquet")))
+    parts = [year for year in years if year.num_rows]
+    adds = [write_file(part, table) for part in parts]
+    replace_all(table, parts[0].schema, adds, "benchmark")
 
 
 def _silver(context: RunContext, source: Path) -> tuple[DataFrame, DataFrame]:
