@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
 from pyarrow import fs
 
 from features.errors import OntimeError
@@ -88,7 +89,7 @@ def _files_at(place: str) -> Iterator[SourceFile]:
             )
         for one in known:
             yield _source_file(filesystem, one, one if one != path else where)
-    except OSError as error:
+    except (OSError, pa.ArrowInvalid) as error:
         raise SourceError(f"The source {where} cannot be read: {_short(error)}.") from error
 
 
@@ -171,11 +172,11 @@ def _source_file(filesystem: fs.FileSystem, path: str, place: str) -> SourceFile
 
 def _checksum(filesystem: fs.FileSystem, path: str) -> str:
     digest = hashlib.sha256()
-    with filesystem.open_input_stream(path) as stream:
+    with filesystem.open_input_stream(path, compression=None) as stream:
         while chunk := stream.read(_CHUNK):
             digest.update(chunk)
     return digest.hexdigest()
 
 
-def _short(error: OSError) -> str:
-    return error.strerror or str(error).partition(". Detail")[0]
+def _short(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error).partition(". Detail")[0]

@@ -12,7 +12,7 @@ import zipfile
 import zlib
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, cast
+from typing import IO, TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -108,15 +108,28 @@ def _opened(source: SourceFile) -> Iterator[IO[bytes]]:
                 f"The source file {source.place} is empty (0 bytes): deliver it again, or take it "
                 "away."
             )
-        raw = file if source.format == "parquet" else io.BufferedReader(file)
         if source.wrapping == "gz":
-            with gzip.open(raw) as stream:
-                yield cast("IO[bytes]", stream)
+            with gzip.open(file) as stream:
+                yield _seekable(cast("IO[bytes]", stream), source)
         elif source.wrapping == "zip":
-            with zipfile.ZipFile(raw) as archive, archive.open(_member(archive, source)) as stream:
-                yield stream
+            with _archive(file) as archive, archive.open(_member(archive, source)) as stream:
+                yield _seekable(stream, source)
+        elif source.format == "parquet":
+            yield file
         else:
-            yield raw
+            yield io.BufferedReader(file)
+
+
+def _seekable(stream: IO[bytes], source: SourceFile) -> IO[bytes]:
+    """Return the stream, in memory if its format is not read from front to back."""
+    return io.BytesIO(stream.read()) if source.format == "parquet" else stream
+
+
+def _archive(file: IO[bytes]) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(file)
+    except pa.ArrowInvalid as error:  # its table of contents points outside the file
+        raise zipfile.BadZipFile(str(error)) from error
 
 
 def _member(archive: zipfile.ZipFile, source: SourceFile) -> str:
@@ -156,6 +169,8 @@ def _read_errors(source: SourceFile) -> Iterator[None]:
             f"The archive {source.place} cannot be opened ({error}): deliver it without a password."
         ) from error
     except OSError as error:
+        if source.format == "parquet" and error.errno is None:
+            raise SourceError(_invalid(source, str(error).strip())) from error
         raise SourceError(
             f"The source file {source.place} cannot be read or staged: {error.strerror or error}."
         ) from error

@@ -63,8 +63,8 @@ def with_outcome_checked(rows: DataFrame) -> DataFrame:
     )  # fmt: skip
     return with_rule(
         rows, "impossible_value", F.col(c.ARRIVED) <= F.col(c.DEPARTED),
-        "It would arrive at ", F.col(c.ARRIVED), " UTC, no later than it departed (",
-        F.col(c.DEPARTED), " UTC).",
+        "It would arrive at ", F.col(c.ARRIVED), ", no later than it departed (",
+        F.col(c.DEPARTED), ").",
     )  # fmt: skip
 
 

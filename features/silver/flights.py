@@ -16,7 +16,14 @@ from features.silver.schedule import (
     with_hour_checked,
     with_zone,
 )
-from features.silver.values import first_instant_after, minutes_later, offset_min, wall_seconds
+from features.silver.values import (
+    DAY_S,
+    HOUR_S,
+    first_instant_after,
+    minutes_later,
+    offset_min,
+    wall_seconds,
+)
 from features.streams import CANCELLATION_KNOWN_AFTER_MIN, DIVERSION_KNOWN_AFTER_MIN
 
 if TYPE_CHECKING:
@@ -89,13 +96,15 @@ def with_schedule(rows: DataFrame) -> DataFrame:
         c.SCHEDULED_ARRIVAL,
         first_instant_after(departure, F.col("sched_arr_time"), destination_zone),
     )
-    hour = F.date_format(F.from_utc_timestamp(departure, F.lit("UTC")), "yyyyMMddHH")
+    seconds = F.unix_seconds(departure)
+    day = F.date_format(local_date(seconds), "yyyyMMdd")
+    hour = F.lpad(F.floor(F.pmod(seconds, F.lit(DAY_S)) / HOUR_S).cast("string"), 2, "0")
     return rows.withColumns(
         {
             c.ORIGIN_OFFSET: offset_min(departure, origin_zone),
             c.DESTINATION_OFFSET: offset_min(arrival, destination_zone),
             c.FLIGHT_DATE: local_date(wall_seconds(departure, origin_zone)),
-            c.FLIGHT_ID: F.concat_ws("-", c.CARRIER, c.FLIGHT_NUMBER, hour),
+            c.FLIGHT_ID: F.concat_ws("-", c.CARRIER, c.FLIGHT_NUMBER, F.concat(day, hour)),
         }
     )
 
