@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import shutil
 import tempfile
@@ -17,7 +18,6 @@ from pipelines.sources import find_files
 from pipelines.staging import StagedFile, stage_file
 
 if TYPE_CHECKING:
-    import datetime as dt
     from collections.abc import Iterator, Sequence
 
     from pipelines.context import RunContext
@@ -26,6 +26,25 @@ if TYPE_CHECKING:
 def bronze_table(source: str) -> str:
     """Return the name of the table that has the rows of a source as received."""
     return f"bronze_{source}"
+
+
+def add_all_new_files(context: RunContext) -> dict[str, int]:
+    """Append what is new of every source to bronze; return the new rows of each.
+
+    Raises:
+        SourceError: A file is not there or cannot be read.
+    """
+    at = dt.datetime.now(dt.UTC)
+    new = {}
+    with staging_folder(context.settings.home) as folder:
+        for source in RAW_COLUMNS:
+            added = add_new_files(context, source, folder=folder, at=at)
+            new[source] = sum(file.rows for file in added)
+            names = ", ".join(file.source.name for file in added)
+            context.console.step(
+                f"{source}: {new[source]:,} rows of {names}" if added else f"{source}: nothing new"
+            )
+    return new
 
 
 def add_new_files(

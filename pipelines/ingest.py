@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import sys
 from typing import TYPE_CHECKING
 
 from features.silver.catalog import to_silver
 from features.silver.raw import AIRPORTS, RAW_COLUMNS
-from pipelines.bronze import add_new_files, bronze_table, staging_folder
+from pipelines.bronze import add_all_new_files
 from pipelines.command import stage_main
 from pipelines.context import StageOutcome
 from pipelines.data_docs import data_docs_index
 from pipelines.silver import (
     Candidates,
     candidates_of,
+    figures_of,
     refused_reasons,
-    silver_table,
     stale_sources,
     write_silver,
 )
@@ -36,7 +35,7 @@ def run(context: RunContext) -> StageOutcome:
         ReconciliationError: Rows received = silver + quarantine does not hold.
         DataQualityError: Rows for silver do not meet what is expected of them.
     """
-    new = _add_all_new_files(context)
+    new = add_all_new_files(context)
     marks = stale_sources(context.tables)
     ready: dict[str, Candidates] = {}
     airports: DataFrame | None = None
@@ -53,41 +52,19 @@ def run(context: RunContext) -> StageOutcome:
     return _outcome(context, new, ready)
 
 
-def _add_all_new_files(context: RunContext) -> dict[str, int]:
-    at = dt.datetime.now(dt.UTC)
-    new = {}
-    with staging_folder(context.settings.home) as folder:
-        for source in RAW_COLUMNS:
-            added = add_new_files(context, source, folder=folder, at=at)
-            new[source] = sum(file.rows for file in added)
-            names = ", ".join(file.source.name for file in added)
-            context.console.step(
-                f"{source}: {new[source]:,} rows of {names}" if added else f"{source}: nothing new"
-            )
-    return new
-
-
 def _outcome(
     context: RunContext, new: dict[str, int], ready: dict[str, Candidates]
 ) -> StageOutcome:
-    tables = context.tables
-    kept, refused, hashes = dict[str, int](), dict[str, int](), dict[str, str]()
-    for source in RAW_COLUMNS:
-        name = silver_table(source)
-        if source in ready:
-            kept[source], refused[source] = ready[source].kept, ready[source].refused
-            hashes[source] = ready[source].content_hash
-        else:
-            kept[source] = tables.count(name)
-            refused[source] = tables.count(bronze_table(source)) - kept[source]
-            hashes[source] = tables.content_hash(name)
-    reasons = refused_reasons(tables) if any(refused.values()) else []
+    figures = {source: figures_of(context.tables, source, ready.get(source)) for source in new}
+    kept = {source: each.kept for source, each in figures.items()}
+    refused = {source: each.refused for source, each in figures.items()}
+    reasons = refused_reasons(context.tables) if any(refused.values()) else []
     outputs: dict[str, Json] = {
-        "received": {source: kept[source] + refused[source] for source in RAW_COLUMNS},
+        "received": {source: kept[source] + refused[source] for source in new},
         "new": new,
         "kept": kept,
         "quarantine": refused,
-        "silver": hashes,
+        "silver": {source: each.content_hash for source, each in figures.items()},
         "reasons": [[reason, rows] for reason, rows in reasons],
         "data_docs": str(data_docs_index(context.settings.home)),
     }

@@ -58,6 +58,15 @@ class Candidates:
     content_hash: str
 
 
+@dataclass(frozen=True)
+class SourceFigures:
+    """How many rows of a source are in silver and in quarantine, and the hash of its silver."""
+
+    kept: int
+    refused: int
+    content_hash: str
+
+
 def silver_table(source: str) -> str:
     """Return the name of the silver table of a source."""
     return f"silver_{source}"
@@ -128,6 +137,16 @@ def write_silver(
             description=marks[one.source],
             rows_per_file=ROWS_PER_FILE,
         )
+
+
+def figures_of(tables: Tables, source: str, candidates: Candidates | None) -> SourceFigures:
+    """Return the figures of a source: of its candidates in this run, else of its tables."""
+    if candidates is not None:
+        return SourceFigures(candidates.kept, candidates.refused, candidates.content_hash)
+    name = silver_table(source)
+    kept = tables.count(name)
+    refused = tables.count(bronze_table(source)) - kept
+    return SourceFigures(kept, refused, tables.content_hash(name))
 
 
 def refused_reasons(tables: Tables, limit: int = 5) -> list[tuple[str, int]]:
