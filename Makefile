@@ -20,7 +20,7 @@ PYTHON := .venv/bin/python
 .PHONY: help setup run serve prove-no-leak setup-bench bench-features bench-incremental setup-dev test test-full check format lock clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' Makefile
 
 setup: ## Build the environment (.venv) from the hash-checked lock
 	@bash requirements/install.sh run
