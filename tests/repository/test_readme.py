@@ -1,0 +1,76 @@
+"""What the README tells a newcomer to type works, and what it points at is there."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from serving.openapi import EXAMPLE_REQUEST
+from serving.settings import ServingSettings
+from tests.serving.support import a_home, a_service, running_server
+
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+ADDRESS = "http://127.0.0.1:8000"
+PAGES = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md")
+
+
+def commands(start: str) -> list[str]:
+    blocks = re.findall(r"```bash\n(.*?)```", README, re.DOTALL)
+    return [line for block in blocks for line in block.splitlines() if line.startswith(start)]
+
+
+def test_the_curl_lines_work_as_they_stand(tmp_path: Path) -> None:
+    # Given a released model behind the service
+    with running_server(a_service(a_home(tmp_path), ServingSettings(allow_as_of=True))) as address:
+        # When each curl line is typed, with nothing changed but the port
+        lines = [line.replace(ADDRESS, address) for line in commands("curl")]
+        answers = [_typed(f"{line} --silent --fail-with-body") for line in lines]
+    # Then each is answered; the prediction is of the flight, and the history has it
+    health, model, prediction, history, load = (json.loads(answer) for answer in answers)
+    assert health["status"] == "ok"
+    assert model["alias"] == load["alias"] == "champion"
+    assert prediction["flight_id"] == "UA-389-2013123023"
+    assert 0 < prediction["probability"] < 1
+    ids = [entry["prediction_id"] for entry in history["items"]]
+    assert ids == [prediction["prediction_id"]]
+
+
+def _typed(line: str) -> bytes:
+    return subprocess.run(["bash", "-c", line], capture_output=True, check=True).stdout
+
+
+def test_the_flight_it_asks_about_is_the_example_of_the_documentation() -> None:
+    # Given the prediction line of the README / When its body is read / Then it is the example
+    (line,) = [line for line in commands("curl") if "/model/predict" in line]
+    words = shlex.split(line)
+    assert json.loads(words[words.index("-d") + 1]) == EXAMPLE_REQUEST
+
+
+def test_the_make_words_exist() -> None:
+    # Given the make lines / When they are compared with the Makefile / Then each is a target
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    words = {line.split()[1] for line in commands("make")}
+    assert {"run", "test", "serve"} <= words
+    assert all(re.search(rf"^{word}:", makefile, re.MULTILINE) for word in words)
+
+
+def test_the_stage_commands_exist() -> None:
+    # Given the commands for one stage / When they are looked up / Then MLproject has the stage
+    (line,) = commands("mlflow run")
+    entry = line.split("-e ")[1].split()[0]
+    assert f"  {entry}:" in (ROOT / "MLproject").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_somewhere(page: str) -> None:
+    # Given the links of a page to files of the repository / When / Then each is there
+    text = (ROOT / page).read_text(encoding="utf-8")
+    targets = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", text)
+    missing = [t for t in targets if "://" not in t and not (ROOT / t).exists()]
+    assert not missing
