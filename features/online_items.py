@@ -56,9 +56,9 @@ DAYS_NEEDED: Final = MAX_WINDOW_DAYS + MAX_WINDOW_MIN // MINUTES_PER_DAY + 4
 class _Needs:
     """Which measures of one stream the features of one entity read, and how."""
 
-    totals: set[str] = field(default_factory=set)
-    values: set[str] = field(default_factory=set)
-    days: set[str] = field(default_factory=set)
+    totals: dict[str, None] = field(default_factory=dict)  # keys in order: equal items, equal bytes
+    values: dict[str, None] = field(default_factory=dict)
+    days: dict[str, None] = field(default_factory=dict)
 
 
 def online_items(
@@ -129,11 +129,11 @@ def _needs(entity: Entity, features: tuple[Feature, ...]) -> dict[str, _Needs]:
                 continue
             need = needs[item.stream]
             if isinstance(item, Latest):
-                need.values.add(item.measure)
+                need.values[item.measure] = None
             elif isinstance(item, Standing) or not isinstance(item.window, Days):
-                need.totals.add(item.measure)
+                need.totals[item.measure] = None
             else:
-                need.days.add(item.measure)
+                need.days[item.measure] = None
     return needs
 
 

@@ -53,7 +53,8 @@ def materialize(tables: Tables, database: Path, *, retain_days: int) -> int:
 
 def network_of(flights: DataFrame, airports: DataFrame) -> Network:
     """Return the airports with a known time zone, the origins, and the distance of each route."""
-    zones = airports.where(F.col("timezone").isNotNull()).select(c.AIRPORT, "timezone").collect()
+    known_zones = airports.where(F.col("timezone").isNotNull()).orderBy(c.AIRPORT)
+    zones = known_zones.select(c.AIRPORT, "timezone").collect()
     routes = flights.groupBy(c.ORIGIN, c.DESTINATION).agg(F.max(c.DISTANCE).alias(c.DISTANCE))
     known = routes.where(F.col(c.DISTANCE).isNotNull()).orderBy(c.ORIGIN, c.DESTINATION).collect()
     return Network(

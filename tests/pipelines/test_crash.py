@@ -82,7 +82,7 @@ def final_state(home: Path, spark: SparkSession) -> dict[str, Any]:
     assert release.document == document_of(ledger)
     experiments = [found.experiment_id for found in client.search_experiments()]
     versions = client.search_model_versions("name='ontime'")
-    package = read_model_package(store, model_name="ontime", version=versions[0].version)
+    package = read_model_package(store, model_name="ontime", version=str(versions[0].version))
     with sqlite3.connect(home / "serving.db") as connection:
         items = connection.execute("SELECT key, body FROM online_items ORDER BY key").fetchall()
     return {
@@ -92,7 +92,7 @@ def final_state(home: Path, spark: SparkSession) -> dict[str, Any]:
         "running": [
             run.info.run_id for run in client.search_runs(experiments, "status = 'RUNNING'")
         ],
-        "versions": [version.version for version in versions],
+        "versions": [str(version.version) for version in versions],
         "aliases": client.get_registered_model("ontime").aliases,
         "champion": release.document.champion and release.document.champion.version,
         "challenger": release.document.challenger,
