@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import great_expectations.expectations as gxe
+import pandas as pd
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -66,5 +67,6 @@ def always(condition: str) -> Expectation:
     return gxe.ExpectColumnValuesToBeInSet(column=condition, value_set=[True])
 
 
-def _nothing(value: object) -> dict[str, Any] | None:
-    return {"success": True, "result": {"observed_value": None}} if value is None else None
+def _nothing(value: Any) -> dict[str, Any] | None:  # noqa: ANN401 - a value of any column
+    """Return what is found of a column without values: it is as expected; None if it has some."""
+    return {"success": True, "result": {"observed_value": None}} if pd.isna(value) else None

@@ -141,9 +141,11 @@ def _config(found: ExpectationValidationResult) -> ExpectationConfiguration:
 
 
 def _observed(found: ExpectationValidationResult) -> str:
-    error = found.exception_info or {}
-    if "observed_value" in found.result:
-        return str(found.result["observed_value"])
+    result, error = found.result, found.exception_info or {}
+    if "unexpected_count" in result:
+        return f"{result['unexpected_count']:,} of {result['element_count']:,} rows otherwise"
+    if "observed_value" in result:
+        return str(result["observed_value"])
     messages = [one.get("exception_message") for one in error.values() if isinstance(one, dict)]
     return str(messages[0] if messages else error.get("exception_message", "nothing"))
 
@@ -154,5 +156,5 @@ def _quiet() -> Iterator[None]:
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
     logging.getLogger("great_expectations").setLevel(logging.WARNING)
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="module 'sre_constants' is deprecated")
+        warnings.filterwarnings("ignore", message="module 'sre_")
         yield

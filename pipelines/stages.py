@@ -76,6 +76,15 @@ STAGES: tuple[Stage, ...] = (
         # By source (flights, weather, ...): rows received in all, of them new in this run, kept in
         # silver, in quarantine; by silver table its content hash; the commonest reasons with rows.
         outputs=("received", "new", "kept", "quarantine", "silver", "reasons", "data_docs"),
+        parameters=tuple(
+            Parameter(
+                name=source,
+                kind=str,
+                help=f"file, folder, glob or URI of {source}: CSV, JSON lines or Parquet",
+                setting=f"sources.{source}",
+            )
+            for source in ("flights", "weather", "planes", "airports", "airlines")
+        ),
     ),
     Stage(
         name="build_features",
