@@ -32,7 +32,7 @@ def run(
         env=environment,
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=580,
         check=False,
     )
 
@@ -67,7 +67,7 @@ def test_a_stage_that_has_to_wait_says_so_in_one_sentence_and_fails_the_run(home
 
 @pytest.mark.slow
 @pytest.mark.spark
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 def test_the_training_run_is_the_child_of_the_projects_and_a_stray_run_id_changes_nothing(
     home: Path, small_conf: Path, fallback: Path
 ) -> None:
