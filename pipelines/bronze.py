@@ -14,6 +14,7 @@ from pyspark.sql import functions as F
 
 from features.columns import INGESTED, SOURCE_CHECKSUM
 from features.silver.raw import RAW_COLUMNS
+from pipelines.at_once import at_once
 from pipelines.sources import find_files
 from pipelines.staging import StagedFile, stage_file
 
@@ -35,16 +36,15 @@ def add_all_new_files(context: RunContext) -> dict[str, int]:
         SourceError: A file is not there or cannot be read.
     """
     at = dt.datetime.now(dt.UTC)
-    new = {}
     with staging_folder(context.settings.home) as folder:
-        for source in RAW_COLUMNS:
-            added = add_new_files(context, source, folder=folder, at=at)
-            new[source] = sum(file.rows for file in added)
-            names = ", ".join(file.source.name for file in added)
-            context.console.step(
-                f"{source}: {new[source]:,} rows of {names}" if added else f"{source}: nothing new"
-            )
-    return new
+
+        def add(source: str) -> list[StagedFile]:
+            return add_new_files(context, source, folder=folder, at=at)
+
+        added = dict(zip(RAW_COLUMNS, at_once(add, RAW_COLUMNS), strict=True))
+    for source, files in added.items():
+        _tell(context, source, files)
+    return {source: sum(file.rows for file in files) for source, files in added.items()}
 
 
 def add_new_files(
@@ -65,15 +65,23 @@ def add_new_files(
     known = _known_checksums(context, source)
     columns = RAW_COLUMNS[source]
     staged = [stage_file(file, columns, folder) for file in files if file.checksum not in known]
-    for file in staged:
+    if staged:
+        _append(context, source, staged, at)
+    return staged
+
+
+def _tell(context: RunContext, source: str, files: Sequence[StagedFile]) -> None:
+    names = ", ".join(file.source.name for file in files)
+    rows = sum(file.rows for file in files)
+    context.console.step(
+        f"{source}: {rows:,} rows of {names}" if files else f"{source}: nothing new"
+    )
+    for file in files:
         if file.ignored:
             context.console.step(
                 f"{source}: ignoring columns of {file.source.name} that Ontime does not know: "
                 f"{', '.join(file.ignored)}"
             )
-    if staged:
-        _append(context, source, staged, at)
-    return staged
 
 
 @contextmanager

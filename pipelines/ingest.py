@@ -6,14 +6,13 @@ import sys
 from typing import TYPE_CHECKING
 
 from features.silver.catalog import to_silver
-from features.silver.raw import AIRPORTS, RAW_COLUMNS
 from pipelines.bronze import add_all_new_files
 from pipelines.command import stage_main
 from pipelines.context import StageOutcome
 from pipelines.data_docs import data_docs_index
 from pipelines.silver import (
     Candidates,
-    candidates_of,
+    all_candidates,
     figures_of,
     refused_reasons,
     stale_sources,
@@ -22,8 +21,6 @@ from pipelines.silver import (
 from pipelines.silver_quality import validate_silver
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
-
     from pipelines.context import Json, RunContext
 
 
@@ -37,19 +34,15 @@ def run(context: RunContext) -> StageOutcome:
     """
     new = add_all_new_files(context)
     marks = stale_sources(context.tables)
-    ready: dict[str, Candidates] = {}
-    airports: DataFrame | None = None
-    for source in (source for source in RAW_COLUMNS if source in marks):
-        one = candidates_of(context.tables, source, airports)
-        silver = to_silver(one.rows)
-        validate_silver(silver, rows=one.kept, source=source, home=context.settings.home)
-        airports = silver if source == AIRPORTS else airports
-        ready[source] = one
-    if ready:
-        write_silver(context.tables, list(ready.values()), marks)
-    for one in ready.values():
+    candidates = all_candidates(context.tables, marks)
+    for one in candidates:
+        silver, home = to_silver(one.rows), context.settings.home
+        validate_silver(silver, rows=one.kept, source=one.source, home=home)
+    if candidates:
+        write_silver(context.tables, candidates, marks)
+    for one in candidates:
         one.rows.unpersist()
-    return _outcome(context, new, ready)
+    return _outcome(context, new, {one.source: one for one in candidates})
 
 
 def _outcome(

@@ -14,14 +14,15 @@ from features.columns import SOURCE_CHECKSUM, SOURCE_FILE
 from features.errors import OntimeError
 from features.silver.catalog import SILVER, to_quarantine, to_silver
 from features.silver.fields import REASON, REFUSAL, RULE
-from features.silver.raw import AIRPORTS, FLIGHTS, WEATHER
+from features.silver.raw import AIRPORTS, FLIGHTS, RAW_COLUMNS, WEATHER
 from features.silver.versions import to_repeated_keys, with_repeats_refused
+from pipelines.at_once import at_once
 from pipelines.bronze import bronze_table
 from pipelines.contents import content_of
 from pipelines.fingerprint import code_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from pyspark.sql import Row
 
@@ -86,6 +87,20 @@ def stale_sources(tables: Tables) -> dict[str, str]:
     return stale
 
 
+def all_candidates(tables: Tables, sources: Iterable[str]) -> list[Candidates]:
+    """Return the candidates of some sources, in the order of ingestion.
+
+    Raises:
+        ReconciliationError: Not every bronze row of every file is once among the candidates.
+    """
+    wanted = [source for source in RAW_COLUMNS if source in set(sources)]
+    first = [candidates_of(tables, source, None) for source in wanted if source == AIRPORTS]
+    airports = to_silver(first[0].rows) if first else None
+    # The longest, which comes last, first.
+    rest = [source for source in reversed(wanted) if source != AIRPORTS]
+    return [*first, *reversed(at_once(lambda one: candidates_of(tables, one, airports), rest))]
+
+
 def candidates_of(tables: Tables, source: str, airports: DataFrame | None) -> Candidates:
     """Return the candidates of a source, computed, counted and kept in memory.
 
@@ -130,13 +145,17 @@ def write_silver(
         predicate=f"source IN ({names})",
         description=f"ingest: quarantine of {names}",
     )
-    for one in candidates:
+
+    def write(one: Candidates) -> None:
         tables.replace(
             silver_table(one.source),
             to_silver(one.rows),
             description=marks[one.source],
             rows_per_file=ROWS_PER_FILE,
         )
+
+    # The longest first.
+    at_once(write, sorted(candidates, key=lambda one: -one.kept))
 
 
 def figures_of(tables: Tables, source: str, candidates: Candidates | None) -> SourceFigures:
@@ -168,10 +187,13 @@ def _with_repeats(typed: DataFrame, source: str) -> DataFrame:
     """Return the candidates with repeated keys refused; computes and keeps them."""
     table = SILVER[source]
     repeated = to_repeated_keys(typed, table.key).persist()
-    if repeated.isEmpty():
-        repeated.unpersist()
-        return typed
-    return with_repeats_refused(typed, repeated, key=table.key, words=table.words).persist()
+    rows = typed
+    if not repeated.isEmpty():
+        rows = with_repeats_refused(typed, repeated, key=table.key, words=table.words).persist()
+        rows.count()
+        typed.unpersist()
+    repeated.unpersist()
+    return rows
 
 
 def _validate_counts(source: str, received: Sequence[Row], came_out: Sequence[Row]) -> None:
