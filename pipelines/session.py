@@ -113,9 +113,6 @@ def _config(settings: SparkSettings, home: Path, jars: list[Path]) -> Mapping[st
         "spark.databricks.delta.snapshotPartitions": "2",
         # Java never compiles a method of more bytes: Spark had better split it.
         "spark.sql.codegen.hugeMethodLimit": "8000",
-        # What is kept in memory is kept for minutes.
-        "spark.sql.inMemoryColumnarStorage.compressed": "false",
-        "spark.driver.extraJavaOptions": _java_options(settings),
         "spark.driver.memory": settings.driver_memory,
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
@@ -134,12 +131,6 @@ def _let_workers_run_this_python() -> None:
     paths = [packages, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
     os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(paths))
     os.environ["PYSPARK_PYTHON"] = sys.executable
-
-
-def _java_options(settings: SparkSettings) -> str:
-    # On few cores a collector that stops the program does less work than one that runs beside it.
-    quick = " -XX:TieredStopAtLevel=1" if settings.quick_compiler else ""
-    return f"-XX:+UseParallelGC{quick}"
 
 
 def _text(value: str | float | bool) -> str:  # noqa: FBT001 - any value that YAML can hold

@@ -36,8 +36,6 @@ class SparkSettings(Settings):
         shuffle_partitions: Partitions after a shuffle.
         jars_folder: Where the Delta jars are kept.
         ivy_settings: An Ivy settings file that names another repository than Maven Central.
-        quick_compiler: Whether Java compiles quickly rather than well: a fifth less work for a run
-            of minutes, more for one of hours.
         config: Further Spark settings, by their own names.
     """
 
@@ -47,7 +45,6 @@ class SparkSettings(Settings):
     shuffle_partitions: int = Field(default=4, ge=1)
     jars_folder: Path = Path("~/.cache/ontime/jars")
     ivy_settings: Path | None = None
-    quick_compiler: bool = False
     config: dict[str, str | int | float | bool] = Field(default_factory=dict)
 
 
