@@ -40,7 +40,6 @@ def spark(
         master="local[2]",
         driver_memory="2g",
         shuffle_partitions=2,
-        quick_compiler=True,
     )
     session = open_session(settings, home=tmp_path_factory.mktemp("spark-home"))
     yield session
