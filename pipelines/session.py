@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import warnings
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -73,7 +74,9 @@ def open_session(
     log = home / "logs" / "spark.log"
     _let_workers_run_this_python()
     try:
-        with _errors_into(log):
+        with _output_into(log), warnings.catch_warnings():
+            # Spark Connect sets again, in vain, what its server has been started with.
+            warnings.filterwarnings("ignore", message="Failed to set spark")
             return builder.getOrCreate()
     except (PySparkException, OSError) as error:
         raise SparkStartError(_explained(log, settings)) from error
@@ -138,18 +141,21 @@ def _text(value: str | float | bool) -> str:  # noqa: FBT001 - any value that YA
 
 
 @contextmanager
-def _errors_into(log: Path) -> Iterator[None]:
-    """Make a process started meanwhile write its standard error into a file, all its life long."""
+def _output_into(log: Path) -> Iterator[None]:
+    """Make a process started meanwhile write all its output into a file, all its life long."""
     log.parent.mkdir(parents=True, exist_ok=True)
-    terminal = os.dup(2)
+    sys.stdout.flush()
     file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o644)
+    ours = [(descriptor, os.dup(descriptor)) for descriptor in (1, 2)]
     try:
-        os.dup2(file, 2)
+        for descriptor, _ in ours:
+            os.dup2(file, descriptor)
         yield
     finally:
-        os.dup2(terminal, 2)
+        for descriptor, kept in ours:
+            os.dup2(kept, descriptor)
+            os.close(kept)
         os.close(file)
-        os.close(terminal)
 
 
 def _explained(log: Path, settings: SparkSettings) -> str:

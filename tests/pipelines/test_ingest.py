@@ -2,16 +2,19 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from features.silver.catalog import SILVER
 from features.silver.raw import RAW_COLUMNS
 from pipelines.console import Console
 from pipelines.context import RunContext, StageOutcome
 from pipelines.ingest import run
 from pipelines.quality import DataQualityError
 from pipelines.settings import load_settings
+from pipelines.silver import ReconciliationError
 from pipelines.sources import SourceError
 from pipelines.tables import Tables
 from tests.features.raw_rows import FLIGHT_LINE, WEATHER_LINE, received
@@ -20,7 +23,7 @@ from tests.pipelines.source_files import csv_text, json_text, written
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pyspark.sql import SparkSession
+    from pyspark.sql import DataFrame, SparkSession
 
 pytestmark = [pytest.mark.spark, pytest.mark.timeout(600)]
 
@@ -123,6 +126,7 @@ def test_files_come_in_once_and_corrections_replace_what_they_correct(world: Wor
     assert json.loads(refused[0].row)["tailnum"] == "N14228"
 
 
+@pytest.mark.slow
 def test_a_run_that_died_between_two_commits_is_completed(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -176,3 +180,19 @@ def test_columns_that_are_not_known_are_left_out_and_told(world: World) -> None:
         "ignoring columns of flights.csv that Ontime does not know: gate" in world.said.getvalue()
     )
     assert "gate" not in world.tables.read("bronze_flights").columns
+
+
+def test_a_row_that_gets_lost_stops_the_run(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given a defect by which a row of a file does not come out
+    world.write("flights.csv", [FLIGHT, FLIGHT | {"flight": "2"}])
+    table = SILVER["flights"]
+
+    def loses(bronze: DataFrame, airports: DataFrame) -> DataFrame:
+        return table.candidates(bronze, airports).where("source_row <> 2")
+
+    monkeypatch.setitem(SILVER, "flights", replace(table, candidates=loses))
+    # When it is ingested / Then nothing is written
+    sentence = r"flights: file flights\.csv has 2 rows in bronze, and 1 came out"
+    with pytest.raises(ReconciliationError, match=sentence):
+        world.ingest()
+    assert not world.tables.exists("silver_airports")
