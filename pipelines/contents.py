@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import functions as F
 
 from features.columns import INGESTED
+from serving.stores.files import write_whole
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -108,11 +109,8 @@ class Contents:
         return content
 
     def _keep(self, name: str, version: int, content: Content) -> None:
-        path = self._path(name)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_suffix(".tmp")
-        unfinished.write_text(json.dumps({"version": version, **asdict(content)}), encoding="utf-8")
-        unfinished.replace(path)
+        kept = json.dumps({"version": version, **asdict(content)})
+        write_whole(self._path(name), kept.encode())
 
     def _path(self, name: str) -> Path:
         return self._folder / f"{name}.json"

@@ -9,6 +9,7 @@ from pipelines.command import stage_main
 from pipelines.context import StageOutcome
 from pipelines.gold import read_part
 from pipelines.measure import champion_of, export_figures
+from serving.stores.files import write_whole
 from training import lineage
 from training.evaluation import evaluate
 from training.gates import decide_gates
@@ -66,10 +67,7 @@ def run(context: RunContext) -> StageOutcome:
 
 def _write_report(context: RunContext, card: bytes) -> Path:
     path = context.settings.home / "reports" / "model_card.html"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(".tmp")
-    unfinished.write_bytes(card)
-    unfinished.replace(path)
+    write_whole(path, card)
     return path
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from serving.stores.files import write_whole
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
@@ -16,8 +18,5 @@ def write_figures(home: Path, name: str, figures: Mapping[str, float | str | boo
     It is replaced as a whole: after a crash the old or the new one is there.
     """
     path = home / "figures" / f"{name}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(".tmp")
-    unfinished.write_text(json.dumps(dict(figures), indent=2) + "\n", encoding="utf-8")
-    unfinished.replace(path)
+    write_whole(path, (json.dumps(dict(figures), indent=2) + "\n").encode())
     return path

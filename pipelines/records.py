@@ -6,12 +6,12 @@ of that attempt and simply runs again.
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from features.errors import OntimeError
+from serving.stores.files import write_whole
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -88,15 +88,8 @@ class StageRecords:
 
     def write(self, stage: str, record: StageRecord) -> None:
         """Write a record so that after a crash either the old or the new one is there, whole."""
-        self._folder.mkdir(parents=True, exist_ok=True)
-        path = self._path(stage)
-        unfinished = path.with_suffix(f".{os.getpid()}.tmp")
-        with unfinished.open("wb") as file:
-            file.write(msgspec.json.format(msgspec.json.encode(record), indent=2))
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
-        _sync_folder(self._folder)
+        body = msgspec.json.format(msgspec.json.encode(record), indent=2)
+        write_whole(self._path(stage), body)
 
     def remove(self, stage: str) -> None:
         """Forget a stage's success; nothing happens if there is none."""
@@ -104,12 +97,3 @@ class StageRecords:
 
     def _path(self, stage: str) -> Path:
         return self._folder / f"{stage}.json"
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a rename in a folder survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

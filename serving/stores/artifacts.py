@@ -11,7 +11,6 @@ import fcntl
 import hashlib
 import os
 import re
-import secrets
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -24,6 +23,7 @@ from serving.stores.errors import (
     ObjectNotFoundError,
     StoreError,
 )
+from serving.stores.files import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -106,7 +106,7 @@ class FolderArtifactStore:
                     f"The artifact store already has an object '{key}', and it is never "
                     "overwritten: use a new name or version."
                 )
-            _write(path, body)
+            write_whole(path, body)
         return _etag(body)
 
     def replace(self, key: str, body: bytes, etag: str) -> str:
@@ -117,7 +117,7 @@ class FolderArtifactStore:
                 raise ConflictError(
                     f"The object '{key}' changed since it was read: read it again and decide anew."
                 )
-            _write(path, body)
+            write_whole(path, body)
         return _etag(body)
 
     def list(self, prefix: str) -> list[str]:
@@ -172,35 +172,3 @@ def open_artifact_store(uri: str) -> ArtifactStore:
 
 def _etag(body: bytes) -> str:
     return hashlib.sha256(body).hexdigest()
-
-
-def _write(path: Path, body: bytes) -> None:
-    """Put the bytes at the path at once, and on disk before it returns."""
-    _make_folder(path.parent)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    try:
-        with temporary.open("xb") as file:
-            file.write(body)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    _sync_folder(path.parent)
-
-
-def _make_folder(folder: Path) -> None:
-    """Make the folder and its parents, each one's entry on disk."""
-    if folder.is_dir():
-        return
-    _make_folder(folder.parent)
-    folder.mkdir(exist_ok=True)
-    _sync_folder(folder.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
