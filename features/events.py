@@ -10,7 +10,14 @@ from numpy.typing import NDArray
 
 from features import columns as c
 from features.declarations import LOCAL_HOUR, MINUTES_PER_DAY, Entity
-from features.streams import MAX_EVENT_LAG_MIN, OVERDUE_FOR_MIN, Measure, Stream
+from features.streams import (
+    COUNT,
+    MAX_EVENT_LAG_MIN,
+    OVERDUE_FOR_MIN,
+    Measure,
+    Stream,
+    measure_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -103,6 +110,14 @@ def measured(measure: Measure, table: Events) -> Ints:
         other = table.integers[measure.minus]
         return np.where((values == NULL) | (other == NULL), NULL, values - other)
     return values
+
+
+def summed(stream: Stream, name: str, table: Events) -> Ints:
+    """Return what each row adds to a total of a measure: 0 where it has none; `count` adds 1."""
+    if name == COUNT:
+        return np.ones(len(table), dtype=np.int64)
+    values = measured(measure_of(stream, name), table)
+    return np.where(values == NULL, 0, values)
 
 
 def measured_floats(measure: Measure, table: Events) -> Floats:

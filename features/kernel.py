@@ -34,14 +34,14 @@ from features.events import (
     closing_minutes,
     entity_codes,
     event_minutes,
-    measured,
     measured_floats,
+    summed,
     taken,
     to_floats,
     with_local_hour,
 )
 from features.search import Bools, EventIndex, Positions, Queries, key_order, stable_order
-from features.streams import COUNT, STREAMS, Stream, measure_of
+from features.streams import STREAMS, Stream, measure_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -76,9 +76,7 @@ class Kernel:
         streams: Mapping[str, Stream] = STREAMS,
     ) -> None:
         self._streams = streams
-        order = schedule_order(flights)
-        self._flights = taken(with_local_hour(flights), order)
-        self._weather = taken(weather, np.argsort(weather.integers[c.KNOWN], kind="stable"))
+        self._flights, self._weather, order = in_order(flights, weather)
         self._rows = np.flatnonzero(wanted[order])
         self.source_rows = order[self._rows]
         departure = self._flights.integers[c.SCHEDULED_DEPARTURE][self._rows]
@@ -189,10 +187,7 @@ class Kernel:
     def _totals(self, index: EventIndex, stream: Stream, name: str) -> Ints:
         if name in index.totals:
             return index.totals[name]
-        table = self._table(stream)
-        if name == COUNT:
-            return index.add_totals(name, np.ones(len(table), dtype=np.int64))
-        return index.add_totals(name, measured(measure_of(stream, name), table))
+        return index.add_totals(name, summed(stream, name, self._table(stream)))
 
     def _table(self, stream: Stream) -> Events:
         return self._flights if stream.table == "flights" else self._weather
@@ -215,7 +210,14 @@ class Kernel:
         return self._codes[where]
 
 
-def schedule_order(flights: Events) -> Positions:
+def in_order(flights: Events, weather: Events) -> tuple[Events, Events, Positions]:
+    """Return both tables in the order of time and ties, and the flights' rows in that order."""
+    order = _schedule_order(flights)
+    by_time = np.argsort(weather.integers[c.KNOWN], kind="stable")
+    return taken(with_local_hour(flights), order), taken(weather, by_time), order
+
+
+def _schedule_order(flights: Events) -> Positions:
     """Return the rows by scheduled departure, flight number and carrier: the order of ties."""
     order = stable_order(flights.codes[c.CARRIER] + 1)  # -1 is missing
     order = order[stable_order(flights.integers[c.FLIGHT_NUMBER][order])]

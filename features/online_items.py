@@ -23,23 +23,20 @@ from features.declarations import (
     Standing,
 )
 from features.events import (
-    NULL,
     Events,
     Ints,
     closing_minutes,
     entity_codes,
     event_minutes,
-    measured,
     measured_floats,
-    taken,
+    summed,
     to_floats,
-    with_local_hour,
 )
 from features.items import Item, Track, encode
-from features.kernel import schedule_order
+from features.kernel import in_order
 from features.online import entities, key_of
-from features.search import EventIndex, Positions
-from features.streams import COUNT, STREAMS, Stream, measure_of
+from features.search import EventIndex, Positions, running_totals
+from features.streams import STREAMS, Stream, measure_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -77,13 +74,8 @@ def online_items(
         retain_days: For how many days before the end features can be asked for.
         features: The declared features.
     """
-    raw_flights, raw_weather = to_events(flights, weather)
-    order = schedule_order(raw_flights)
-    by_time = np.argsort(raw_weather.integers[c.KNOWN], kind="stable")
-    tables = {
-        "flights": taken(with_local_hour(raw_flights), order),
-        "weather": taken(raw_weather, by_time),
-    }
+    flight_events, weather_events, order = in_order(*to_events(flights, weather))
+    tables = {"flights": flight_events, "weather": weather_events}
     parts = {name: flights[name].take(order).to_pylist() for name in FLIGHT_TEXTS}
     parts[c.FLIGHT_NUMBER] = tables["flights"].integers[c.FLIGHT_NUMBER].tolist()
     parts[LOCAL_HOUR] = tables["flights"].codes[LOCAL_HOUR].tolist()
@@ -161,9 +153,7 @@ class _View:
         self._since = since
         self._minutes = event_minutes(stream, table)
         self._closing = closing_minutes(stream, table) if stream.until else None
-        self._integers = {
-            name: _integers(stream, table, name) for name in needs.totals | needs.days
-        }
+        self._integers = {name: summed(stream, name, table) for name in needs.totals | needs.days}
         measures = {name: measure_of(stream, name) for name in needs.values}
         self._values = {name: measured_floats(m, table) for name, m in measures.items()}
         self._known = {
@@ -203,20 +193,10 @@ class _View:
         }
 
     def _track(self, rows: Positions, minutes: Ints) -> Track:
-        totals = {
-            name: np.concatenate(([0], np.cumsum(self._integers[name][rows], dtype=np.int64)))
-            for name in self._needs.totals
-        }
+        totals = {name: running_totals(self._integers[name][rows]) for name in self._needs.totals}
         return Track(
             minutes=minutes[rows].data,
             totals={name: total.data for name, total in totals.items()},
             values={name: values[rows].data for name, values in self._values.items()},
             known={name: known[rows].data for name, known in self._known.items()},
         )
-
-
-def _integers(stream: Stream, table: Events, name: str) -> Ints:
-    if name == COUNT:
-        return np.ones(len(table), dtype=np.int64)
-    values = measured(measure_of(stream, name), table)
-    return np.where(values == NULL, 0, values)

@@ -84,10 +84,13 @@ class EventIndex:
 
     def add_totals(self, measure: str, values: Ints) -> Ints:
         """Return the running totals of a measure, given for every row of the table."""
-        chosen = values[self.rows]
-        steps = np.where(chosen == NULL, 0, chosen)
-        self.totals[measure] = np.concatenate(([0], np.cumsum(steps, dtype=np.int64)))
+        self.totals[measure] = running_totals(values[self.rows])
         return self.totals[measure]
+
+
+def running_totals(values: Ints) -> Ints:
+    """Return the total of the values before each position; one longer than they are."""
+    return np.concatenate(([0], np.cumsum(values, dtype=np.int64)))
 
 
 def key_order(codes: Ints, minutes: Ints) -> Positions:

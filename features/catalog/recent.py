@@ -20,7 +20,7 @@ from features.declarations import (
     Standing,
     Sum,
 )
-from features.streams import ARRIVALS, CANCELLATIONS, COUNT, DEPARTURES, OVERDUE, Stream
+from features.streams import ARRIVALS, CANCELLATIONS, COUNT, DEPARTURES, OVERDUE
 
 _WHERE: Final[dict[str, tuple[Entity, str]]] = {
     "all": (EVERYWHERE, "at the three New York airports"),
@@ -41,38 +41,31 @@ _HOURS: Final = {
 }
 
 
-def _mean_delay(event: str, stream: Stream, where: str, hours: int) -> Feature:
-    entity, words = _WHERE[where]
-    window = Minutes(before=60 * hours)
-    return Feature(
-        name=f"{event}_delay_{where}_{hours}h",
-        family="recent",
-        unit="min",
-        definition=f"Mean {event} delay of the {event}s {words} in the last {hours} h.",
-        null=f"no {event} in the window",
-        inputs=(
-            Sum(stream.name, "delay_min", entity, window),
-            Sum(stream.name, COUNT, entity, window),
-        ),
-        compute=ratio,
-        minimum=-1440,
-        maximum=2880,
-    )
+def _mean_delay(event: str, where: str, hours: int) -> Feature:
+    words = f"Mean {event} delay of the {event}s"
+    return _mean(event, "delay_min", where, hours, words, unit="min", least=-1440, most=2880)
 
 
-def _late_share(event: str, stream: Stream, where: str, hours: int) -> Feature:
-    entity, words = _WHERE[where]
+def _late_share(event: str, where: str, hours: int) -> Feature:
+    words = f"Share of {event}s 15 min late or more"
+    return _mean(event, "late", where, hours, words, unit="share", least=0, most=1)
+
+
+def _mean(
+    event: str, measure: str, where: str, hours: int, what: str, *, unit: str, least: int, most: int
+) -> Feature:
+    (entity, words), stream = _WHERE[where], _STREAMS[event].name
     window = Minutes(before=60 * hours)
     return Feature(
-        name=f"{event}_late_{where}_{hours}h",
+        name=f"{event}_{measure.removesuffix('_min')}_{where}_{hours}h",
         family="recent",
-        unit="share",
-        definition=f"Share of {event}s 15 min late or more {words} in the last {hours} h.",
+        unit=unit,
+        definition=f"{what} {words} in the last {hours} h.",
         null=f"no {event} in the window",
-        inputs=(Sum(stream.name, "late", entity, window), Sum(stream.name, COUNT, entity, window)),
+        inputs=(Sum(stream, measure, entity, window), Sum(stream, COUNT, entity, window)),
         compute=ratio,
-        minimum=0,
-        maximum=1,
+        minimum=least,
+        maximum=most,
     )
 
 
@@ -124,16 +117,12 @@ def _cancelled(where: str) -> Feature:
 
 FEATURES: Final = (
     *(
-        _mean_delay(event, stream, where, hours)
+        _mean_delay(event, where, hours)
         for where, windows in _HOURS.items()
-        for event, stream in _STREAMS.items()
+        for event in _STREAMS
         for hours in windows
     ),
-    *(
-        _late_share(event, stream, where, 3)
-        for where in ("all", "origin", "carrier")
-        for event, stream in _STREAMS.items()
-    ),
+    *(_late_share(event, where, 3) for where in ("all", "origin", "carrier") for event in _STREAMS),
     *(_overdue_count(where) for where in _WHERE if where != "route"),
     *(_overdue_minutes(where) for where in _WHERE if where != "route"),
     *(_cancelled(where) for where in ("all", "origin", "carrier")),
