@@ -33,7 +33,7 @@ def draw(results: Sequence[Result], folder: Path) -> None:
 
 
 def _chart(values: dict[tuple[str, int], float], axis: str, path: Path) -> None:
-    figure = Figure(figsize=(7, 4.2), layout="constrained")
+    figure = Figure(figsize=(8.5, 4.2), layout="constrained")
     axes = figure.add_subplot()
     for engine, name in _NAMES.items():
         points = sorted((rows, value) for (each, rows), value in values.items() if each == engine)
@@ -42,5 +42,5 @@ def _chart(values: dict[tuple[str, int], float], axis: str, path: Path) -> None:
     axes.set(xscale="log", yscale="log", xlabel="synthetic flights", ylabel=axis)
     axes.set_title("The feature work of benchmarks/work.py, Parquet to written table")
     axes.grid(visible=True, which="both", alpha=0.3)
-    axes.legend()
+    axes.legend(fontsize="small", loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
     figure.savefig(path, metadata={"Date": None})
