@@ -1,4 +1,4 @@
-"""What tests share: one Spark session, a home folder for each, and an MLflow store to copy."""
+"""What tests share: one Spark session, a home folder for each, an MLflow store, an emulated AWS."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 from pipelines.session import open_session
 from pipelines.settings import SparkSettings
 from pipelines.tables import Tables
+from tests.emulated_aws import EmulatedAws, emulated_aws
 from training.settings import wait_without_spinning
 
 if TYPE_CHECKING:
@@ -69,3 +70,19 @@ def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
     Tracking(f"sqlite:///{path}", "ontime").client.search_experiments()
     return path
+
+
+@pytest.fixture(scope="session")
+def aws_server() -> Iterator[EmulatedAws]:
+    """The one emulated AWS of the test run; tests keep apart by the names of what they make."""
+    with emulated_aws() as running:
+        yield running
+
+
+@pytest.fixture
+def aws(aws_server: EmulatedAws, monkeypatch: pytest.MonkeyPatch) -> EmulatedAws:
+    """The emulated AWS, which the environment of this process names."""
+    for name, value in aws_server.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("AWS_PROFILE", raising=False)
+    return aws_server

@@ -129,11 +129,7 @@ class FolderArtifactStore:
         return sorted(key for key in found if key.startswith(prefix))
 
     def _path(self, key: str) -> Path:
-        if not _KEY.fullmatch(key):
-            raise InvalidKeyError(
-                f"'{key}' is not a key of an artifact store: use names of letters, digits and "
-                "._=- joined by '/', none of them starting with a dot."
-            )
+        require_key(key)
         return self._root / key
 
     @contextlib.contextmanager
@@ -154,20 +150,39 @@ class FolderArtifactStore:
 
 
 def open_artifact_store(uri: str) -> ArtifactStore:
-    """Return the artifact store at a path or `file:` URI.
+    """Return the artifact store at a path, a `file:` or an `s3:` URI.
+
+    For S3, AWS's own settings name credentials, region and, if it is not AWS, the endpoint.
 
     Raises:
-        StoreError: The URI has a scheme that no store is known for.
+        StoreError: The URI has a scheme that no store is known for, or names no bucket.
     """
     parts = urlsplit(uri)
     if parts.scheme == "":
         return FolderArtifactStore(Path(uri))
     if parts.scheme == "file" and parts.netloc in {"", "localhost"}:
         return FolderArtifactStore(Path(unquote(parts.path)))
+    if parts.scheme == "s3" and parts.netloc:
+        from serving.stores.s3 import S3ArtifactStore  # noqa: PLC0415 - boto3 takes 0.5 s
+
+        return S3ArtifactStore(parts.netloc, parts.path.strip("/"))
     raise StoreError(
         f"No artifact store is known for '{uri}': give a folder, or a URI such as "
-        "file:///srv/ontime/store."
+        "file:///srv/ontime/store or s3://bucket/ontime."
     )
+
+
+def require_key(key: str) -> None:
+    """Refuse what is not a key.
+
+    Raises:
+        InvalidKeyError: It is not a plain relative name.
+    """
+    if not _KEY.fullmatch(key):
+        raise InvalidKeyError(
+            f"'{key}' is not a key of an artifact store: use names of letters, digits and "
+            "._=- joined by '/', none of them starting with a dot."
+        )
 
 
 def _etag(body: bytes) -> str:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,18 +23,20 @@ from serving.stores.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from tests.emulated_aws import EmulatedAws
 
 ROOT = Path(__file__).resolve().parents[3]
 KEY = "models/ontime/3/model.onnx"
-MAKERS: dict[str, Callable[[Path], ArtifactStore]] = {
-    "folder": lambda folder: FolderArtifactStore(folder / "store"),
-}
 
 
-@pytest.fixture(params=MAKERS)
+@pytest.fixture(params=["folder", pytest.param("s3", marks=pytest.mark.aws)])
 def artifacts(request: pytest.FixtureRequest, tmp_path: Path) -> ArtifactStore:
-    return MAKERS[request.param](tmp_path)
+    if request.param == "folder":
+        return FolderArtifactStore(tmp_path / "store")
+    aws: EmulatedAws = request.getfixturevalue("aws")
+    bucket = f"ontime-{uuid.uuid4()}"
+    aws.client("s3").create_bucket(Bucket=bucket)
+    return open_artifact_store(f"s3://{bucket}/some/prefix")
 
 
 def test_what_is_created_is_read_back(artifacts: ArtifactStore) -> None:
