@@ -146,7 +146,7 @@ def _source(module: str, root: Path) -> Path | None:
 def _read(path: Path) -> tuple[str, tuple[str, ...]]:
     """Return the hash of a file's meaning, and the modules of ours that it imports."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    imported = tuple(dict.fromkeys(_imports(tree)))
+    imported = tuple(dict.fromkeys((*_imports(tree), *_found_in_package(path, tree))))
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             _drop_docstring(node)
@@ -180,6 +180,16 @@ def _imports(tree: ast.AST) -> Iterator[str]:
         for name in names:
             if name.split(".")[0] in PACKAGES:
                 yield from accumulate(name.split("."), "{}.{}".format)  # its packages as well
+
+
+def _found_in_package(path: Path, tree: ast.AST) -> list[str]:
+    """Return all modules of a package that looks for them itself (`pkgutil.iter_modules`)."""
+    looks = any(isinstance(node, ast.Name) and node.id == "iter_modules" for node in ast.walk(tree))
+    if not looks or path.name != "__init__.py":
+        return []
+    top = next(parent for parent in path.parents if parent.name in PACKAGES)
+    package = ".".join(path.parent.relative_to(top.parent).parts)
+    return [f"{package}.{module.stem}" for module in sorted(path.parent.glob("[a-z]*.py"))]
 
 
 def _data_files(folder: Path) -> list[Path]:

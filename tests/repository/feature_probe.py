@@ -1,0 +1,79 @@
+"""Run in a copy of the repository: tells, as JSON, all places where a feature turns up."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+import numpy as np
+
+from features import columns as c
+from features.catalog import FEATURES
+from features.contract import contract_of, to_json
+from features.online import features_of, keys_of
+from features.online_items import online_items
+from features.prover import branches, instants_of, prove
+from features.reference import reference
+from features.table import features_table, gold_columns
+from pipelines.fingerprint import code_of
+from pipelines.gold_quality import gold_expectations
+from pipelines.prove_no_leak import NAMES
+from tests.features.factories import flight, flights_table, weather_table
+from tests.features.real_world import real_world
+from tests.features.test_online import as_flight
+
+HORIZON = 120
+# To LAX: two flights of which one is cancelled, known 180 minutes later; then the flight asked for.
+WORLD = [
+    flight(0, delay=None, late=None),
+    flight(60, **{c.FLIGHT_NUMBER: 2}),
+    flight(600, **{c.FLIGHT_NUMBER: 3}),
+]
+
+
+def found(name: str) -> dict[str, Any]:
+    """Return where the feature of that name is, and its values in a small world."""
+    offline, online = values(name)
+    limited = [getattr(expected, "column", "") for expected in gold_expectations(FEATURES)]
+    return {
+        "place in catalog": [feature.name for feature in FEATURES].index(name),
+        "features": len(FEATURES),
+        "schema": dict(gold_columns())[name],
+        "contract": name in json.dumps(json.loads(to_json(contract_of(HORIZON, 0.5)))),
+        "limits in suite": limited.count(name),
+        "reference rows": reference(FEATURES).count(f"| `{name}` |"),
+        "leak prover": name in NAMES,
+        "leaks": list(proof(name)),
+        "code of the stage": [f for f in code_of("pipelines.feature_files") if "cuts" in f],
+        "offline": offline,
+        "online": online,
+    }
+
+
+def values(name: str) -> tuple[list[float | None], list[float | None]]:
+    """Return the feature of every flight of the small world, from the table and online."""
+    flights, weather = flights_table(WORLD), weather_table([])
+    wanted = np.ones(len(WORLD), dtype=np.bool_)
+    offline = features_table(flights, weather, wanted, horizon_min=HORIZON)[name].to_pylist()
+    items = dict(online_items(flights, weather, retain_days=6))
+    contract = contract_of(HORIZON, 0.5, [name])
+    online: list[Any] = []
+    for row in WORLD:
+        own = as_flight(row)
+        held = {key: items[key] for key in keys_of(own) if key in items}
+        got, _ = features_of(own, own.scheduled_departure_at - HORIZON, held, contract)
+        online += got
+    return offline, online
+
+
+def proof(name: str) -> tuple[str, ...]:
+    """Return the feature, if it leaks at some instants of real weeks."""
+    world = real_world()
+    instants = instants_of(world, 2, horizon_min=HORIZON, seed=1)
+    others = branches(world, instants, seed=1)
+    return prove(world, others, features_table, features=[name], horizon_min=HORIZON).leaking
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(found(sys.argv[1])))
