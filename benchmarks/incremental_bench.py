@@ -73,7 +73,7 @@ class History:
     def build(self, day: dt.date) -> float:
         """Run the stage for a day and return the seconds it took."""
         started = time.perf_counter()
-        outcome = build_features.run(self.context, first_day=str(day), last_day=str(day))
+        outcome = build_features.run(self.context, from_day=str(day), to_day=str(day))
         seconds = time.perf_counter() - started
         rows = f"{outcome.outputs['rows']:,} rows"
         print(f"  {self.years:2} year(s): {day} {seconds:6.2f} s, {rows}", flush=True)
@@ -93,7 +93,7 @@ def history(settings: PipelineSettings, years: int, days_to_come: int) -> Histor
         (WEATHER, pc.field(c.KNOWN) < dt.datetime.combine(end, dt.time(), dt.UTC)),
     ):
         _write_silver(source / name, home / "tables" / name, before)
-    name = build_features.gold_table(settings.features.horizon_min)
+    name = settings.features.table
     started = time.perf_counter()
     write_features(context, name, days=EVERY_DAY)
     print(f"  its feature table was built in {time.perf_counter() - started:.1f} s", flush=True)

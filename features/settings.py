@@ -38,6 +38,16 @@ class FeatureSettings(Settings):
     horizon_min: int = Field(default=120, ge=1, le=1440)
     block_days: int = Field(default=92, ge=1, le=366)
 
+    @property
+    def key(self) -> str:
+        """What tells one feature table from another: `h120` for a horizon of 120 minutes."""
+        return f"h{self.horizon_min}"
+
+    @property
+    def table(self) -> str:
+        """The name of the feature table; those of several horizons live side by side."""
+        return f"gold_features_{self.key}"
+
 
 def conf_folder() -> Path:
     """Return the folder of the YAML files: `ONTIME_CONF`, or `conf/` beside the packages."""

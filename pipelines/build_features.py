@@ -23,19 +23,19 @@ class DayRangeError(OntimeError):
     """A range of days cannot be read, or has no days."""
 
 
-def run(context: RunContext, *, first_day: str = "", last_day: str = "") -> StageOutcome:
+def run(context: RunContext, *, from_day: str = "", to_day: str = "") -> StageOutcome:
     """Compute the feature table, or a range of its days, and check it.
 
     Args:
         context: What every stage is given.
-        first_day: First flight date to compute, YYYY-MM-DD; empty is from the beginning.
-        last_day: Last flight date to compute; empty is to the end.
+        from_day: First flight date to compute, YYYY-MM-DD; empty is from the beginning.
+        to_day: Last flight date to compute; empty is to the end.
 
     Raises:
         DayRangeError: The range cannot be read, or ends before it begins.
     """
-    days, tables, home = _day_range(first_day, last_day), context.tables, context.settings.home
-    name = gold_table(context.settings.features.horizon_min)
+    days, tables, home = _day_range(from_day, to_day), context.tables, context.settings.home
+    name = context.settings.features.table
     contents = Contents(tables, home)
     before = contents.known(name)
     written = write_features(context, name, days=days)
@@ -48,11 +48,6 @@ def run(context: RunContext, *, first_day: str = "", last_day: str = "") -> Stag
     outputs |= {"gold_hash": content.digest, "data_docs": str(report.path)}
     note = f"{name}: {content.rows:,} rows, {report.rows:,} of them written, version {version}"
     return StageOutcome(outputs, (note,))
-
-
-def gold_table(horizon_min: int) -> str:
-    """Return the name of the feature table of a horizon."""
-    return f"gold_features_h{horizon_min}"
 
 
 def _day_range(first: str, last: str) -> DayRange:

@@ -42,7 +42,7 @@ def stage_main(name: str, argv: Sequence[str] | None = None) -> int:
     parser = parser_of(f"python -m pipelines.{name}", f"{stage.title}.", stage.parameters)
 
     def work(context: RunContext, arguments: argparse.Namespace) -> None:
-        named = {p.name: getattr(arguments, p.name) for p in stage.parameters if not p.setting}
+        named = {p.argument: getattr(arguments, p.name) for p in stage.parameters if not p.setting}
         run_stage(stage, context, force=arguments.force, arguments=named)
 
     return run_command(parser, stage.parameters, work, argv)

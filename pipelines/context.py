@@ -56,7 +56,7 @@ class RunContext:
     @cached_property
     def records(self) -> StageRecords:
         """The stage records below the home folder."""
-        return StageRecords(self.settings.home / "stages")
+        return StageRecords(self.settings.home / "stages", self.settings.features.key)
 
     @cached_property
     def artifacts(self) -> ArtifactStore:

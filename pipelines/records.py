@@ -1,7 +1,7 @@
 """Stage records: what each stage did when it last succeeded, and from what.
 
-One JSON file per stage. It is written last and atomically, so a stage that was killed has no record
-of that attempt and simply runs again.
+One JSON file per stage, or per stage and feature table. It is written last and atomically, so a
+stage that was killed has no record of that attempt and simply runs again.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from features.errors import OntimeError
+from features.settings import FeatureSettings
+from pipelines.stages import STAGES
 from serving.stores.files import write_whole
 
 if TYPE_CHECKING:
@@ -49,10 +51,12 @@ class StageRecords:
 
     Args:
         folder: Where the files are; made when the first record is written.
+        key: Which feature table is meant by the stages that have a record for each of them.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, key: str = FeatureSettings().key) -> None:
         self._folder = folder
+        self._names = {each.name: f"{each.name}_{key}" for each in STAGES if each.by_table}
 
     def read(self, stage: str) -> StageRecord | None:
         """Return the record of a stage; None if it has not succeeded yet.
@@ -96,4 +100,4 @@ class StageRecords:
         self._path(stage).unlink(missing_ok=True)
 
     def _path(self, stage: str) -> Path:
-        return self._folder / f"{stage}.json"
+        return self._folder / f"{self._names.get(stage, stage)}.json"

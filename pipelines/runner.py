@@ -65,7 +65,9 @@ def run_stage(
         OntimeError: The stage cannot do its work; nothing is recorded.
     """
     started = time.perf_counter()
-    named = {p.name: p.default for p in stage.parameters if not p.setting} | dict(arguments or {})
+    named = {p.argument: p.default for p in stage.parameters if not p.setting} | dict(
+        arguments or {}
+    )
     outside = outside_inputs(stage.name, context)
     parts = parts_of(stage, context, outside=outside, arguments=named)
     record, why = _reason_to_run(stage, context, parts, force=force)

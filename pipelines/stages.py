@@ -23,6 +23,7 @@ class Parameter:
         setting: The configuration key that it overrides, such as `features.horizon_min`; None if
             it is handed to the stage's `run` as a named argument.
         default: Used when it is not given; None: as the configuration says.
+        keyword: What it is called in `run`, where its name is a word of Python.
     """
 
     name: str
@@ -30,6 +31,12 @@ class Parameter:
     help: str
     setting: str | None = None
     default: Value | None = None
+    keyword: str = ""
+
+    @property
+    def argument(self) -> str:
+        """What it is called in the stage's `run`."""
+        return self.keyword or self.name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +53,8 @@ class Stage:
         libraries: Distributions whose version decides the result.
         outputs: What it hands back at the least, for the stages after it and the summary.
         parameters: What a person may set when running it alone.
+        by_table: Whether it has a record for each feature table: another horizon is another result
+            beside it, and not a change of it.
     """
 
     name: str
@@ -56,6 +65,7 @@ class Stage:
     libraries: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
     parameters: tuple[Parameter, ...] = ()
+    by_table: bool = False
 
     @property
     def upstream(self) -> tuple[str, ...]:
@@ -102,18 +112,21 @@ STAGES: tuple[Stage, ...] = (
                 setting="features.horizon_min",
             ),
             Parameter(
-                name="first_day",
+                name="from",
                 kind=str,
                 help="first flight date to compute, YYYY-MM-DD; empty: from the beginning",
                 default="",
+                keyword="from_day",
             ),
             Parameter(
-                name="last_day",
+                name="to",
                 kind=str,
                 help="last flight date to compute, YYYY-MM-DD; empty: to the end",
                 default="",
+                keyword="to_day",
             ),
         ),
+        by_table=True,
     ),
     Stage(
         name="train",
@@ -133,6 +146,7 @@ STAGES: tuple[Stage, ...] = (
         ),
         libraries=_MODEL,
         outputs=("run_id",),
+        by_table=True,
     ),
     Stage(
         name="evaluate",
@@ -143,6 +157,7 @@ STAGES: tuple[Stage, ...] = (
         # figures: auc, auc_low, auc_high, auc_naive and what else the gates looked at; report: the
         # path of the model card.
         outputs=("passed", "reasons", "figures", "report"),
+        by_table=True,
     ),
     Stage(
         name="register",

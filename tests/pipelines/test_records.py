@@ -52,12 +52,28 @@ def test_a_damaged_record_is_named_with_the_way_out(
     records: StageRecords, tmp_path: Path, body: bytes
 ) -> None:
     records.write("train", RECORD)
-    (tmp_path / "stages" / "train.json").write_bytes(body)
-    with pytest.raises(UnreadableRecordError, match=r"train\.json is not readable"):
+    (tmp_path / "stages" / "train_h120.json").write_bytes(body)
+    with pytest.raises(UnreadableRecordError, match=r"train_h120\.json is not readable"):
         records.read("train")
 
 
 def test_a_write_leaves_nothing_but_the_record(records: StageRecords, tmp_path: Path) -> None:
     records.write("train", RECORD)
     records.write("train", RECORD)
-    assert [path.name for path in (tmp_path / "stages").iterdir()] == ["train.json"]
+    assert [path.name for path in (tmp_path / "stages").iterdir()] == ["train_h120.json"]
+
+
+def test_stages_whose_result_is_of_a_feature_table_have_a_record_for_each(
+    records: StageRecords, tmp_path: Path
+) -> None:
+    # Given a horizon with records
+    records.write("ingest", RECORD)
+    records.write("build_features", RECORD)
+    # When the records of another horizon are asked for, written and removed
+    other = StageRecords(tmp_path / "stages", "h30")
+    assert other.read("ingest") == RECORD
+    assert other.read("build_features") is None
+    other.write("build_features", RECORD)
+    other.remove("build_features")
+    # Then those of the first are as they were
+    assert records.read("build_features") == RECORD

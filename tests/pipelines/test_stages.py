@@ -45,7 +45,7 @@ def test_the_module_of_a_stage_has_a_run_with_its_parameters(stage: Stage) -> No
     named = {parameter.name: parameter.default for parameter in arguments}
     assert context.name == "context"
     assert all(parameter.kind is inspect.Parameter.KEYWORD_ONLY for parameter in arguments)
-    assert named == {p.name: p.default for p in stage.parameters if p.setting is None}
+    assert named == {p.argument: p.default for p in stage.parameters if p.setting is None}
 
 
 @pytest.mark.parametrize("name", NAMES)

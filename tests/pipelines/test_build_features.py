@@ -1,0 +1,82 @@
+"""The stage that makes the feature table: horizons side by side, ranges of days, what it tells."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+import pytest
+
+from features import columns as c
+from pipelines.build_features import DayRangeError, run
+from pipelines.console import Console
+from pipelines.context import RunContext
+from pipelines.feature_table import FLIGHTS, WEATHER
+from pipelines.records import StageRecord
+from pipelines.runner import run_stage
+from pipelines.settings import load_settings
+from pipelines.stages import stage_named
+from tests.features.factories import flights_table, weather_table
+from tests.features.test_blocks import world
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pyspark.sql import SparkSession
+
+    from pipelines.tables import Tables
+
+pytestmark = pytest.mark.spark
+
+STAGE = stage_named("build_features")
+
+
+def context_of(tables: Tables, horizon_min: int = 120) -> RunContext:
+    """Return the context of a command that is given a horizon."""
+    settings = load_settings("dev")
+    features = settings.features.model_copy(update={"horizon_min": horizon_min})
+    context = RunContext(settings.model_copy(update={"features": features}), Console(io.StringIO()))
+    context.__dict__["tables"] = tables
+    return context
+
+
+@pytest.fixture
+def ingested(spark: SparkSession, tables: Tables, home: Path) -> Tables:
+    """Silver tables of 50 days, and the record that they were ingested."""
+    flights, weather = world(50)
+    weather = [row | {c.PRESSURE: 1000.0} for row in weather]
+    for name, table in ((FLIGHTS, flights_table(flights)), (WEATHER, weather_table(weather))):
+        tables.replace(name, spark.createDataFrame(table), description="silver")
+    outputs = {"silver": {"flights": "a" * 64, "weather": "b" * 64}}
+    context_of(tables).records.write("ingest", StageRecord("f" * 64, {}, outputs, 1.0, "just now"))
+    assert (home / "stages" / "ingest.json").exists()
+    return tables
+
+
+def test_another_horizon_is_a_table_beside_the_first_and_disturbs_nothing(ingested: Tables) -> None:
+    # Given the feature table of the configured horizon
+    first = run_stage(STAGE, context_of(ingested))
+    version = ingested.version("gold_features_h120")
+    # When that of another horizon is made
+    other = run_stage(STAGE, context_of(ingested, 30))
+    # Then it has a table and a record of its own
+    assert other.outputs["table"] == "gold_features_h30"
+    assert other.outputs["rows"] == first.outputs["rows"] == 500
+    assert other.outputs["gold_hash"] != first.outputs["gold_hash"]
+    # And of both, nothing has to be made again
+    again = [run_stage(STAGE, context_of(ingested, horizon)) for horizon in (120, 30)]
+    assert [report.skipped for report in again] == [True, True]
+    assert [report.outputs for report in again] == [first.outputs, other.outputs]
+    assert ingested.version("gold_features_h120") == version
+    assert ingested.content_hash("gold_features_h120") == first.outputs["gold_hash"]
+
+
+@pytest.mark.parametrize(
+    ("days", "sentence"),
+    [(("2013-4-1", ""), "is not YYYY-MM-DD"), (("2013-04-02", "2013-04-01"), "has no days")],
+)
+def test_a_range_that_is_none_is_told(
+    ingested: Tables, days: tuple[str, str], sentence: str
+) -> None:
+    with pytest.raises(DayRangeError, match=sentence):
+        run(context_of(ingested), from_day=days[0], to_day=days[1])
