@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from pipelines.console import Console
 from pipelines.records import StageRecords
+from serving.settings import artifact_store_uri
 from serving.stores.artifacts import open_artifact_store
 from training.registry import Registry
 from training.settings import artifact_root, tracking_uri
@@ -61,7 +62,7 @@ class RunContext:
     @cached_property
     def artifacts(self) -> ArtifactStore:
         """The artifact store: model packages, release document, ledger."""
-        return open_artifact_store(str(self.settings.home / "store"))
+        return open_artifact_store(artifact_store_uri(self.settings.serving, self.settings.home))
 
     @cached_property
     def tracking(self) -> Tracking:

@@ -13,6 +13,7 @@ from pipelines.promote import PromotionRefusedError
 from pipelines.runner import run_stage
 from pipelines.stages import STAGES
 from pipelines.summary import RunResult, figures_of, summary_of
+from serving.settings import artifact_store_uri
 from training.settings import artifact_root, surrounding_run
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ def _result(context: RunContext, reports: Sequence[StageReport], seconds: float)
     return RunResult(
         home=settings.home,
         model=settings.serving.model_name,
+        store=artifact_store_uri(settings.serving, settings.home),
         tracking=context.tracking.store,
         address=f"http://{settings.serving.host}:{settings.serving.port}",
         reports=reports,

@@ -11,6 +11,7 @@ from features.errors import OntimeError
 from pipelines.settings import load_settings
 from serving.listening import listen
 from serving.release import read_release
+from serving.settings import artifact_store_uri
 from serving.stores.artifacts import open_artifact_store
 
 if TYPE_CHECKING:
@@ -51,10 +52,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _require_release(settings: PipelineSettings) -> None:
-    if read_release(open_artifact_store(str(settings.home / "store"))) is None:
+    where = artifact_store_uri(settings.serving, settings.home)
+    if read_release(open_artifact_store(where)) is None:
         raise NothingReleasedError(
-            f"No model is released in {settings.home}: run `make run` first, which trains and "
-            "releases one."
+            f"No model is released in {where}: run `make run` first, which trains and releases one."
         )
 
 

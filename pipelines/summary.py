@@ -26,6 +26,7 @@ class RunResult:
     Attributes:
         home: The folder that holds everything Ontime makes.
         model: The registered model.
+        store: The artifact store, with the ledger: a folder or a URI.
         tracking: Address of the MLflow tracking store.
         address: Where the service will answer.
         reports: One per stage that did not fail, in run order.
@@ -36,6 +37,7 @@ class RunResult:
 
     home: Path
     model: str
+    store: str
     tracking: str
     address: str
     reports: Sequence[StageReport]
@@ -147,7 +149,7 @@ def _places(result: RunResult) -> list[str]:
         "Look at",
         f"  {'model card':<{WIDTH}}{_shown(report)}",
         f"  {'data docs':<{WIDTH}}{_shown(docs)}",
-        f"  {'ledger of decisions':<{WIDTH}}{_shown(result.home / 'store' / 'ledger')}",
+        f"  {'ledger of decisions':<{WIDTH}}{_shown(result.store)}/ledger",
         f"  {'figures of this run':<{WIDTH}}{_shown(result.home / 'figures' / 'run.json')}",
     ]
 

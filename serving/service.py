@@ -19,6 +19,7 @@ from serving.problems import (
     NotReadyError,
 )
 from serving.requests import parse_load
+from serving.settings import artifact_store_uri
 from serving.stores.artifacts import open_artifact_store
 from serving.stores.errors import InvalidCursorError, StoreError
 from serving.stores.history import SqlitePredictionHistory
@@ -198,7 +199,7 @@ def open_service(settings: ServingSettings, home: Path) -> PredictionService:
     database = home / "serving.db"
     return PredictionService(
         settings,
-        artifacts=open_artifact_store(str(home / "store")),
+        artifacts=open_artifact_store(artifact_store_uri(settings, home)),
         history=SqlitePredictionHistory(database),
         online=SqliteOnlineStore(database),
     )

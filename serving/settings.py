@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from pydantic import Field
 
 from features.settings import Settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class ServingSettings(Settings):
@@ -12,6 +17,8 @@ class ServingSettings(Settings):
 
     Attributes:
         model_name: Registered model whose versions are served.
+        store_uri: The artifact store, with release document, model packages and ledger: a folder or
+            a URI such as `s3://bucket/ontime`; null: `store` in the home folder.
         host: Address to listen on.
         port: Port to listen on.
         follow_seconds: How often the release document is looked at.
@@ -22,6 +29,7 @@ class ServingSettings(Settings):
     """
 
     model_name: str = Field(default="ontime", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    store_uri: str | None = Field(default=None, min_length=1)
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=1, le=65535)
     follow_seconds: float = Field(default=1.0, gt=0, le=60)
@@ -29,3 +37,8 @@ class ServingSettings(Settings):
     max_body_bytes: int = Field(default=64 * 1024, ge=1024)
     history_page: int = Field(default=20, ge=1)
     history_page_max: int = Field(default=100, ge=1)
+
+
+def artifact_store_uri(settings: ServingSettings, home: Path) -> str:
+    """Return where the artifact store is: as configured, else in the home folder."""
+    return settings.store_uri or str(home / "store")

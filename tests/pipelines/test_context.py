@@ -52,3 +52,15 @@ def test_a_run_that_asked_for_no_tables_starts_no_spark(context: RunContext) -> 
     with context as entered:
         assert entered is context
     assert "spark" not in context.__dict__
+
+
+def test_release_ledger_and_packages_are_where_the_configuration_says(
+    context: RunContext, home: Path, tmp_path: Path
+) -> None:
+    # Given the artifact store in a folder of its own
+    elsewhere = context.settings.serving.model_copy(update={"store_uri": str(tmp_path / "there")})
+    settings = context.settings.model_copy(update={"serving": elsewhere})
+    # When something is written, Then it is there, and not at home
+    RunContext(settings).artifacts.create("release.json", b"{}")
+    assert (tmp_path / "there" / "release.json").is_file()
+    assert not (home / "store").exists()

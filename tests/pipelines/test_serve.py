@@ -43,7 +43,7 @@ def test_without_a_release_one_sentence_names_the_way_out(
 ) -> None:
     assert main(["--port", "0"]) == 1
     error = capsys.readouterr().err
-    assert error.startswith(f"serve: No model is released in {home}: run `make run` first")
+    assert error.startswith(f"serve: No model is released in {home}/store: run `make run` first")
     assert error.count("\n") == 1
 
 

@@ -81,6 +81,7 @@ def result(
     return RunResult(
         home=HOME,
         model="ontime",
+        store=str(HOME / "store"),
         tracking=f"sqlite:///{HOME}/mlflow.db",
         address="http://127.0.0.1:8000",
         reports=reports,
@@ -101,6 +102,7 @@ def test_the_summary_of_a_first_run_tells_rows_quality_places_times_and_what_nex
     assert "Version 1 is the champion: it answers requests." in text
     assert "model card            .ontime/reports/card.html" in text
     assert "data docs             .ontime/reports/data_docs/index.html" in text
+    assert "ledger of decisions   .ontime/store/ledger" in text
     assert "ingest                    10.0 s  ####" in text
     assert "promote                   70.0 s  " + "#" * 30 in text
     assert "make serve" in text

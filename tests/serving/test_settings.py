@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from features.settings import ConfError, load_conf, section
-from serving.settings import ServingSettings
+from serving.settings import ServingSettings, artifact_store_uri
 
 
 @pytest.mark.parametrize("environment", ["dev", "staging", "prod"])
@@ -23,3 +25,10 @@ def test_the_files_hold_good_settings(environment: str) -> None:
 def test_a_bad_value_is_named(key: str, value: object) -> None:
     with pytest.raises(ConfError, match=f"serving.{key}"):
         section(ServingSettings, {"serving": {key: value}}, "serving")
+
+
+def test_the_artifact_store_is_at_home_unless_configured() -> None:
+    home = Path("/srv/ontime")
+    assert artifact_store_uri(ServingSettings(), home) == "/srv/ontime/store"
+    elsewhere = ServingSettings(store_uri="s3://models/ontime")
+    assert artifact_store_uri(elsewhere, home) == "s3://models/ontime"
