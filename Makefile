@@ -17,7 +17,7 @@ export UV_DEFAULT_INDEX ?= $(PIP_INDEX_URL)
 endif
 PYTHON := .venv/bin/python
 
-.PHONY: help setup run serve prove-no-leak setup-bench bench-features bench-incremental setup-dev test test-full check format lock clean
+.PHONY: help setup run serve prove-no-leak score-batch setup-bench bench-features bench-incremental setup-dev test test-full check format lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' Makefile
@@ -36,6 +36,9 @@ serve: setup ## Answer requests from the released model on 127.0.0.1:8000
 
 prove-no-leak: setup ## Prove that no feature knows what comes after its prediction time
 	@$(PYTHON) -m pipelines.prove_no_leak $(ARGS)
+
+score-batch: setup ## Score the whole year with the released model, and compare with the service
+	@$(PYTHON) -m pipelines.score_batch --check yes $(ARGS)
 
 setup-bench: ## Build the environment of the benchmarks (.venv-bench)
 	@bash requirements/install.sh bench

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import sys
 from typing import TYPE_CHECKING
 
-from features.blocks import DayRange
 from features.columns import FLIGHT_DATE
-from features.errors import OntimeError
 from pipelines.command import stage_main
 from pipelines.contents import Contents
 from pipelines.context import StageOutcome
+from pipelines.days import day_range
 from pipelines.feature_table import write_features
 from pipelines.gold_quality import validate_gold
 
 if TYPE_CHECKING:
     from pipelines.context import Json, RunContext
-
-
-class DayRangeError(OntimeError):
-    """A range of days cannot be read, or has no days."""
 
 
 def run(context: RunContext, *, from_day: str = "", to_day: str = "") -> StageOutcome:
@@ -34,7 +28,7 @@ def run(context: RunContext, *, from_day: str = "", to_day: str = "") -> StageOu
     Raises:
         DayRangeError: The range cannot be read, or ends before it begins.
     """
-    days, tables, home = _day_range(from_day, to_day), context.tables, context.settings.home
+    days, tables, home = day_range(from_day, to_day), context.tables, context.settings.home
     name = context.settings.features.table
     contents = Contents(tables, home)
     before = contents.known(name)
@@ -48,18 +42,6 @@ def run(context: RunContext, *, from_day: str = "", to_day: str = "") -> StageOu
     outputs |= {"gold_hash": content.digest, "data_docs": str(report.path)}
     note = f"{name}: {content.rows:,} rows, {report.rows:,} of them written, version {version}"
     return StageOutcome(outputs, (note,))
-
-
-def _day_range(first: str, last: str) -> DayRange:
-    try:
-        days = DayRange(*(dt.date.fromisoformat(day) if day else None for day in (first, last)))
-    except ValueError as error:
-        raise DayRangeError(
-            f"A day of '{first}' to '{last}' is not YYYY-MM-DD: {error}."
-        ) from error
-    if days.first and days.last and days.first > days.last:
-        raise DayRangeError(f"The range from {first} to {last} has no days: swap the two.")
-    return days
 
 
 if __name__ == "__main__":

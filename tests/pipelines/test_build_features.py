@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from features import columns as c
-from pipelines.build_features import DayRangeError, run
+from pipelines.build_features import run
 from pipelines.console import Console
 from pipelines.context import RunContext
+from pipelines.days import DayRangeError
 from pipelines.feature_table import FLIGHTS, WEATHER
 from pipelines.records import StageRecord
 from pipelines.runner import run_stage

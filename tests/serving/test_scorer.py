@@ -139,3 +139,23 @@ def _of_numbers(
     model.ir_version = 10
     data: bytes = model.SerializeToString()
     return data
+
+
+def test_arrays_give_what_rows_give(contract: Contract, scorer: Scorer) -> None:
+    # Given the same rows as arrays
+    rows = [row_of(contract, n) for n in (0.0, None, -2.5)]
+    numbers = np.array([[n] * len(contract.numeric) for n in (0.0, math.nan, -2.5)])
+    texts = np.full((3, len(contract.categorical)), "JFK", dtype=np.object_)
+    # Then the probabilities are the same
+    assert scorer.score_arrays(numbers, texts).tolist() == scorer.score(rows)
+    assert scorer.score_arrays(numbers[:0], texts[:0]).tolist() == []
+
+
+def test_arrays_that_get_no_probabilities_are_refused() -> None:
+    contract = contract_of(120, 0.3, ["departure_minute", "scheduled_duration"])
+    scorer = Scorer(_without_text(contract, last="Identity"), contract)
+    texts = np.empty((2, 0), dtype=np.object_)
+    assert scorer.score_arrays(np.full((2, 2), 0.25), texts).tolist() == [0.5, 0.5]
+    for number in (3.0, -1.0, math.nan):
+        with pytest.raises(ScorerError, match="not probabilities"):
+            scorer.score_arrays(np.full((2, 2), number), texts)
