@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from serving.follower import ServedModel
     from serving.network import Network
     from serving.requests import PredictionRequest
-    from serving.stores.online import OnlineStore
+    from serving.stores.online import OnlineItems
 
 _ENCODER = msgspec.json.Encoder()
 
@@ -64,7 +64,7 @@ class PredictionCore:
         *,
         model: Callable[[], ServedModel],
         network: Callable[[], Network],
-        online: OnlineStore,
+        online: OnlineItems,
         allow_as_of: bool = False,
         clock: Callable[[], int] = now_ms,
         new_id: Callable[[], str] = new_prediction_id,

@@ -13,7 +13,7 @@ import msgspec
 from features.errors import OntimeError
 
 if TYPE_CHECKING:
-    from serving.stores.online import OnlineStore
+    from serving.stores.online import OnlineItems, OnlineStore
 
 NETWORK_KEY: Final = "network"
 
@@ -48,7 +48,7 @@ def write_network(store: OnlineStore, network: Network) -> None:
     store.put_many({NETWORK_KEY: msgspec.msgpack.encode(network)})
 
 
-def read_network(store: OnlineStore) -> Network:
+def read_network(store: OnlineItems) -> Network:
     """Return the network.
 
     Raises:

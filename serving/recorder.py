@@ -15,7 +15,7 @@ from serving.problems import HistoryUnavailableError
 from serving.stores.errors import StoreError
 
 if TYPE_CHECKING:
-    from serving.stores.history import PredictionHistory, PredictionRecord
+    from serving.stores.history import PredictionRecord, PredictionSink
 
 _MOST_AT_ONCE = 500
 
@@ -29,7 +29,7 @@ class GroupRecorder:
         history: Where they are kept.
     """
 
-    def __init__(self, history: PredictionHistory) -> None:
+    def __init__(self, history: PredictionSink) -> None:
         self._history = history
         self._loop = asyncio.get_running_loop()
         self._waiting: list[tuple[PredictionRecord, asyncio.Future[None]]] = []

@@ -27,3 +27,15 @@ class ConflictError(StoreError):
 
 class InvalidCursorError(StoreError):
     """A cursor was not handed out by the prediction history."""
+
+
+class ItemTooLargeError(StoreError):
+    """An item is larger than the store takes."""
+
+
+class KeyReusedError(StoreError):
+    """An idempotency key came back with another request."""
+
+
+class InProgressError(StoreError):
+    """The first request with this idempotency key is still being answered."""

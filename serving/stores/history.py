@@ -1,20 +1,17 @@
 """The prediction history: every answer that was given, newest first.
 
-Access patterns, and there are no others: append; all predictions, newest first; the predictions of
-one flight, newest first. Each is one range read of a key (time, prediction id), never a scan.
+Access patterns, and there are no others: append; one prediction by its id; all predictions or those
+of one flight, newest first, within a range of time. Each is one read of a key or of a range of
+keys, never a scan. docs/stores.md says how each store does it, and how long records are kept.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-import msgspec
-
-from serving.stores.errors import InvalidCursorError
+from serving.stores.cursor import to_cursor, upper_end
 from serving.stores.sqlite import connect, explained, transaction
 
 if TYPE_CHECKING:
@@ -29,25 +26,34 @@ CREATE TABLE IF NOT EXISTS predictions (
     body BLOB NOT NULL,
     PRIMARY KEY (requested_at_ms, prediction_id)
 );
+CREATE UNIQUE INDEX IF NOT EXISTS predictions_by_id ON predictions (prediction_id);
 CREATE INDEX IF NOT EXISTS predictions_by_flight
     ON predictions (flight_id, requested_at_ms, prediction_id);
 """
 _APPEND = (
     "INSERT INTO predictions (requested_at_ms, prediction_id, flight_id, body) "
-    "VALUES (?, ?, ?, ?) ON CONFLICT (requested_at_ms, prediction_id) DO NOTHING"
+    "VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
 )
+_GET = """
+SELECT requested_at_ms, prediction_id, flight_id, body FROM predictions WHERE prediction_id = ?
+"""
 _PAGE = """
 SELECT requested_at_ms, prediction_id, flight_id, body FROM predictions
-WHERE (requested_at_ms, prediction_id) < (?, ?)
+WHERE (requested_at_ms, prediction_id) < (?, ?) AND requested_at_ms >= ?
 ORDER BY requested_at_ms DESC, prediction_id DESC LIMIT ?
 """
 _PAGE_OF_FLIGHT = """
 SELECT requested_at_ms, prediction_id, flight_id, body FROM predictions
-WHERE flight_id = ? AND (requested_at_ms, prediction_id) < (?, ?)
+WHERE flight_id = ? AND (requested_at_ms, prediction_id) < (?, ?) AND requested_at_ms >= ?
 ORDER BY requested_at_ms DESC, prediction_id DESC LIMIT ?
 """
-_MAX_MS = 2**63 - 1
-_AFTER_ALL = (_MAX_MS, "")
+_FORGET = """
+DELETE FROM predictions WHERE (requested_at_ms, prediction_id) IN (
+    SELECT requested_at_ms, prediction_id FROM predictions WHERE requested_at_ms < ?
+    ORDER BY requested_at_ms LIMIT ?
+)
+"""
+_FORGOTTEN_AT_ONCE = 2_000  # a longer transaction would keep predictions waiting
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,18 +86,37 @@ class HistoryPage:
     next_cursor: str | None
 
 
-class PredictionHistory(Protocol):
-    """Predictions, kept for good; newest first."""
+class PredictionSink(Protocol):
+    """Where predictions go before they are given."""
 
     def append(self, records: Sequence[PredictionRecord]) -> None:
-        """Keep the records; they are on disk when it returns. Appending one again changes nothing.
+        """Keep the records; they are durable when it returns.
+
+        A prediction id that is there already changes nothing, so appending again is safe.
 
         Raises:
-            StoreError: They could not be kept; none of them is.
+            StoreError: Not all of them could be kept (but some may be): append them again.
+        """
+
+
+class PredictionHistory(PredictionSink, Protocol):
+    """Predictions, kept as long as the retention says; newest first."""
+
+    def get(self, prediction_id: str) -> PredictionRecord | None:
+        """Return one prediction, or None when there is none of this id.
+
+        Raises:
+            StoreError: The history cannot be read.
         """
 
     def page(
-        self, *, limit: int, cursor: str | None = None, flight_id: str | None = None
+        self,
+        *,
+        limit: int,
+        cursor: str | None = None,
+        flight_id: str | None = None,
+        since_ms: int | None = None,
+        until_ms: int | None = None,
     ) -> HistoryPage:
         """Return at most `limit` records, newest first; new ones never shift an older page.
 
@@ -99,10 +124,21 @@ class PredictionHistory(Protocol):
             limit: The most records to return, at least 1.
             cursor: `next_cursor` of the page before; None for the newest page.
             flight_id: Only predictions of this flight.
+            since_ms: Only predictions asked for at this instant or later.
+            until_ms: Only predictions asked for before this instant.
 
         Raises:
             InvalidCursorError: The cursor is not one that a page handed out.
             StoreError: The history cannot be read.
+        """
+
+    def forget(self, *, before_ms: int) -> int:
+        """Remove predictions asked for before an instant; return how many it removed.
+
+        A store that forgets by itself (DynamoDB, by its time to live) does nothing and returns 0.
+
+        Raises:
+            StoreError: The history cannot be written.
         """
 
 
@@ -123,26 +159,46 @@ class SqlitePredictionHistory:
         self._reading = threading.Lock()
 
     def append(self, records: Sequence[PredictionRecord]) -> None:
-        """Keep the records with one commit; see `PredictionHistory.append`."""
+        """Keep the records with one commit, all or none; see `PredictionHistory.append`."""
         rows = [(r.requested_at_ms, r.prediction_id, r.flight_id, r.body) for r in records]
         with self._writing, explained(self._path), transaction(self._writer):
             self._writer.executemany(_APPEND, rows)
 
+    def get(self, prediction_id: str) -> PredictionRecord | None:
+        """Return one prediction; see `PredictionHistory.get`."""
+        with self._reading, explained(self._path):
+            found = self._reader.execute(_GET, (prediction_id,)).fetchone()
+        return None if found is None else PredictionRecord(*found)
+
     def page(
-        self, *, limit: int, cursor: str | None = None, flight_id: str | None = None
+        self,
+        *,
+        limit: int,
+        cursor: str | None = None,
+        flight_id: str | None = None,
+        since_ms: int | None = None,
+        until_ms: int | None = None,
     ) -> HistoryPage:
         """Return a page, newest first; see `PredictionHistory.page`."""
-        position = _AFTER_ALL if cursor is None else _position(cursor)
-        one_more = limit + 1  # tells whether an older page exists
+        end = upper_end(cursor, until_ms)
+        range_and_one_more = (*end, since_ms or 0, limit + 1)  # tells whether an older page exists
         with self._reading, explained(self._path):
             if flight_id is None:
-                found = self._reader.execute(_PAGE, (*position, one_more)).fetchall()
+                found = self._reader.execute(_PAGE, range_and_one_more).fetchall()
             else:
-                query = (flight_id, *position, one_more)
+                query = (flight_id, *range_and_one_more)
                 found = self._reader.execute(_PAGE_OF_FLIGHT, query).fetchall()
-        records = [PredictionRecord(*row) for row in found[:limit]]
-        more = len(found) > limit
-        return HistoryPage(records, _cursor(records[-1]) if more else None)
+        return page_of([PredictionRecord(*row) for row in found], limit)
+
+    def forget(self, *, before_ms: int) -> int:
+        """Remove old predictions, a few at a time; see `PredictionHistory.forget`."""
+        removed = 0
+        while True:
+            with self._writing, explained(self._path), transaction(self._writer):
+                gone = self._writer.execute(_FORGET, (before_ms, _FORGOTTEN_AT_ONCE)).rowcount
+            removed += gone
+            if gone < _FORGOTTEN_AT_ONCE:
+                return removed
 
     def close(self) -> None:
         """Close the file."""
@@ -151,25 +207,10 @@ class SqlitePredictionHistory:
             self._reader.close()
 
 
-def _cursor(last: PredictionRecord) -> str:
-    position = msgspec.json.encode((last.requested_at_ms, last.prediction_id))
-    return base64.urlsafe_b64encode(position).decode().rstrip("=")
-
-
-def _position(cursor: str) -> tuple[int, str]:
-    try:
-        padded = cursor + "=" * (-len(cursor) % 4)
-        position = base64.b64decode(padded, altchars=b"-_", validate=True)
-        at, prediction_id = msgspec.json.decode(position, type=tuple[int, str])
-    except (ValueError, binascii.Error, msgspec.MsgspecError) as error:
-        raise _not_ours(cursor) from error
-    if not 0 <= at <= _MAX_MS:
-        raise _not_ours(cursor)
-    return at, prediction_id
-
-
-def _not_ours(cursor: str) -> InvalidCursorError:
-    return InvalidCursorError(
-        f"'{cursor[:80]}' is not a cursor of the prediction history: take the value of 'next' from "
-        "the page before, or leave the cursor out to start at the newest."
-    )
+def page_of(found: Sequence[PredictionRecord], limit: int) -> HistoryPage:
+    """Return the page of at most `limit` records, given one more if there is an older one."""
+    records = found[:limit]
+    if len(found) <= limit:
+        return HistoryPage(records, None)
+    last = records[-1]
+    return HistoryPage(records, to_cursor((last.requested_at_ms, last.prediction_id)))

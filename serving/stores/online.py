@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import secrets
+import sqlite3
 import threading
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
+from serving.stores.errors import ConflictError
 from serving.stores.sqlite import connect, explained, transaction
 
 if TYPE_CHECKING:
@@ -16,31 +20,80 @@ if TYPE_CHECKING:
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS online_items (
     key TEXT PRIMARY KEY,
-    body BLOB NOT NULL
+    body BLOB NOT NULL,
+    tag TEXT NOT NULL DEFAULT ''
 )
 """
+_ADD_TAG = "ALTER TABLE online_items ADD COLUMN tag TEXT NOT NULL DEFAULT ''"
 _READ = "SELECT key, body FROM online_items WHERE key IN (SELECT value FROM json_each(?))"
+_READ_TAGGED = """
+SELECT key, body, tag FROM online_items WHERE key IN (SELECT value FROM json_each(?))
+"""
 _WRITE = (
-    "INSERT INTO online_items (key, body) VALUES (?, ?) "
-    "ON CONFLICT (key) DO UPDATE SET body = excluded.body"
+    "INSERT INTO online_items (key, body, tag) VALUES (?, ?, ?) "
+    "ON CONFLICT (key) DO UPDATE SET body = excluded.body, tag = excluded.tag"
 )
+_CREATE = "INSERT INTO online_items (key, body, tag) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+_REPLACE = "UPDATE online_items SET body = ?, tag = ? WHERE key = ? AND tag = ?"
 
 
-class OnlineStore(Protocol):
-    """Items of bytes by entity key, such as `origin=JFK`. What the bytes mean is not its matter."""
+@dataclass(frozen=True, slots=True)
+class OnlineItem:
+    """An item as read, to be replaced only if nobody else has done so since.
+
+    Attributes:
+        body: The bytes.
+        tag: Changes with every write of the item; means nothing else.
+    """
+
+    body: bytes
+    tag: str
+
+
+class OnlineItems(Protocol):
+    """What a prediction needs of the online store: items of bytes by entity key."""
 
     def get_many(self, keys: Iterable[str]) -> dict[str, bytes]:
         """Return the items that exist, in one batched read; a key without an item is left out.
+
+        A write of a moment ago may not show yet (DynamoDB reads are cheap and eventually right).
 
         Raises:
             StoreError: The store cannot be read.
         """
 
+
+class OnlineStore(OnlineItems, Protocol):
+    """Items of bytes by entity key, such as `origin=JFK`. What the bytes mean is not its matter."""
+
     def put_many(self, items: Mapping[str, bytes]) -> None:
         """Store the items, each replacing the one of its key; durable when it returns.
 
         Raises:
-            StoreError: The store cannot be written.
+            StoreError: The store cannot be written, or an item is larger than it takes. Some of
+                the items may be stored: put them again.
+        """
+
+    def read_many(self, keys: Iterable[str]) -> dict[str, OnlineItem]:
+        """Return the items that exist, as last written, with their tags.
+
+        Raises:
+            StoreError: The store cannot be read.
+        """
+
+    def replace(self, key: str, body: bytes, *, tag: str | None) -> str:
+        """Replace the item that has this tag and return its new tag.
+
+        Several may update one key so: read, change, replace; and all of it again on a conflict.
+
+        Args:
+            key: The entity key.
+            body: The new bytes.
+            tag: As read; None when there was no item.
+
+        Raises:
+            ConflictError: Somebody else wrote the item since; it is untouched.
+            StoreError: The store cannot be written, or the item is larger than it takes.
         """
 
 
@@ -55,6 +108,8 @@ class SqliteOnlineStore:
         self._path = path
         self._connection = connect(path, _SCHEMA)
         self._lock = threading.Lock()
+        with explained(path):
+            _bring_up_to_date(self._connection)
 
     def get_many(self, keys: Iterable[str]) -> dict[str, bytes]:
         """Return the items that exist; see `OnlineStore.get_many`."""
@@ -64,10 +119,55 @@ class SqliteOnlineStore:
 
     def put_many(self, items: Mapping[str, bytes]) -> None:
         """Store the items, all or none; see `OnlineStore.put_many`."""
+        tag = new_tag()
+        rows = [(key, body, tag) for key, body in items.items()]
         with self._lock, explained(self._path), transaction(self._connection):
-            self._connection.executemany(_WRITE, items.items())
+            self._connection.executemany(_WRITE, rows)
+
+    def read_many(self, keys: Iterable[str]) -> dict[str, OnlineItem]:
+        """Return the items with their tags; see `OnlineStore.read_many`."""
+        wanted = msgspec.json.encode(list(keys)).decode()
+        with self._lock, explained(self._path):
+            found = self._connection.execute(_READ_TAGGED, (wanted,)).fetchall()
+        return {key: OnlineItem(body, tag) for key, body, tag in found}
+
+    def replace(self, key: str, body: bytes, *, tag: str | None) -> str:
+        """Replace the item that has this tag; see `OnlineStore.replace`."""
+        new = new_tag()
+        statement, values = (
+            (_CREATE, (key, body, new)) if tag is None else (_REPLACE, (body, new, key, tag))
+        )
+        with self._lock, explained(self._path), transaction(self._connection):
+            changed = self._connection.execute(statement, values).rowcount
+        if not changed:
+            raise lost_race(key)
+        return new
 
     def close(self) -> None:
         """Close the file."""
         with self._lock:
             self._connection.close()
+
+
+def new_tag() -> str:
+    """Return a tag that no item had before."""
+    return secrets.token_hex(8)
+
+
+def lost_race(key: str) -> ConflictError:
+    """Return the error of who replaces an item that somebody else wrote first."""
+    return ConflictError(
+        f"The online item '{key}' changed since it was read: read it again and decide anew."
+    )
+
+
+def _bring_up_to_date(connection: sqlite3.Connection) -> None:
+    """Add the tags to a file made before there were any."""
+    columns = {row[1] for row in connection.execute("PRAGMA table_info(online_items)")}
+    if "tag" in columns:
+        return
+    try:
+        connection.execute(_ADD_TAG)
+    except sqlite3.OperationalError as error:  # another process was first
+        if "duplicate column" not in str(error):
+            raise

@@ -11,7 +11,7 @@ import pytest
 from serving.problems import HistoryUnavailableError
 from serving.recorder import GroupRecorder
 from serving.stores.errors import StoreError
-from serving.stores.history import HistoryPage, PredictionRecord
+from serving.stores.history import PredictionRecord
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,11 +30,6 @@ class SlowHistory:
         if self._failure:
             raise self._failure
         self.commits.append([record.prediction_id for record in records])
-
-    def page(
-        self, *, limit: int, cursor: str | None = None, flight_id: str | None = None
-    ) -> HistoryPage:
-        raise AssertionError((limit, cursor, flight_id))
 
 
 def record(number: int) -> PredictionRecord:

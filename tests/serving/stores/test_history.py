@@ -23,17 +23,17 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[3]
 
 
-def record(at: int, name: str = "p", flight: str = "UA-1-2013010110") -> PredictionRecord:
-    return PredictionRecord(at, name, flight, f'{{"at":{at}}}'.encode())
+def record(at: int, name: str = "", flight: str = "UA-1-2013010110") -> PredictionRecord:
+    return PredictionRecord(at, name or f"p{at}", flight, f'{{"at":{at}}}'.encode())
 
 
 def all_pages(
-    history: PredictionHistory, limit: int, flight_id: str | None = None
+    history: PredictionHistory, limit: int, flight_id: str | None = None, **times: int
 ) -> list[PredictionRecord]:
     found: list[PredictionRecord] = []
     cursor = None
     while True:
-        page = history.page(limit=limit, cursor=cursor, flight_id=flight_id)
+        page = history.page(limit=limit, cursor=cursor, flight_id=flight_id, **times)
         found += page.records
         cursor = page.next_cursor
         if cursor is None:
@@ -57,15 +57,15 @@ def test_nothing_yet_is_an_empty_page(history: PredictionHistory) -> None:
 
 def test_newest_come_first_whatever_the_order_of_arrival(history: PredictionHistory) -> None:
     # Given records that arrive out of order, two of them in the same millisecond
-    records = [record(2, "b"), record(3, "a"), record(1, "c"), record(2, "a")]
+    records = [record(2, "c"), record(3, "a"), record(1, "d"), record(2, "b")]
     history.append(records[:2])
     history.append(records[2:])
     # Then the newest is first, and equal times are in the order of the ids
     assert [(r.requested_at_ms, r.prediction_id) for r in history.page(limit=10).records] == [
         (3, "a"),
+        (2, "c"),
         (2, "b"),
-        (2, "a"),
-        (1, "c"),
+        (1, "d"),
     ]
     assert history.page(limit=1).records == [records[1]]
 
@@ -104,6 +104,29 @@ def test_a_record_appended_again_changes_nothing(history: PredictionHistory) -> 
     history.append([record(1)])
     history.append([record(1), record(2)])
     assert [r.requested_at_ms for r in all_pages(history, 5)] == [2, 1]
+
+
+def test_one_prediction_is_found_by_its_id(history: PredictionHistory) -> None:
+    history.append([record(1, "a"), record(2, "b")])
+    assert history.get("a") == record(1, "a")
+    assert history.get("c") is None
+
+
+@pytest.mark.parametrize("flight", [None, "A"])
+def test_a_range_of_time_holds_its_start_and_not_its_end(
+    history: PredictionHistory, flight: str | None
+) -> None:
+    # Given predictions from three days, two in each instant
+    day = 86_400_000
+    instants = [0, 5, day - 1, day, day + 5, 2 * day]
+    history.append([record(at, f"{at}{flight}", flight) for at in instants for flight in "AB"])
+    # Then a range holds what was asked for from its start until before its end
+    for since, until in ((5, day), (day, 3 * day), (0, 5), (day - 1, day + 1), (3, 3), (9, 4)):
+        found = all_pages(history, 2, flight, since_ms=since, until_ms=until)
+        expected = [at for at in instants if since <= at < until for _ in (flight or "AB")]
+        assert [r.requested_at_ms for r in found] == sorted(expected, reverse=True)
+    assert len(all_pages(history, 100, flight, since_ms=day)) == 3 * len(flight or "AB")
+    assert len(all_pages(history, 100, flight, until_ms=day)) == 3 * len(flight or "AB")
 
 
 @pytest.mark.parametrize("cursor", ["", "x", "####", "WzFd", "bnVsbA", "WyItIiwieCJd", "é" * 300])
@@ -161,7 +184,7 @@ from pathlib import Path
 from serving.stores.history import PredictionRecord, SqlitePredictionHistory
 history = SqlitePredictionHistory(Path(sys.argv[1]))
 for at in range(1_000_000):
-    history.append([PredictionRecord(at, "p", "f", b"{}")])
+    history.append([PredictionRecord(at, str(at), "f", b"{}")])
     print(at, flush=True)
 """
 
@@ -187,6 +210,17 @@ def test_sqlite_keeps_what_it_acknowledged_before_kill(tmp_path: Path) -> None:
     assert acknowledged > 0
     assert found[: acknowledged + 1] == list(range(acknowledged + 1))
     assert len(found) <= acknowledged + 2
+
+
+def test_sqlite_forgets_what_is_old(tmp_path: Path) -> None:
+    # Given more old records than are removed at once
+    history = SqlitePredictionHistory(tmp_path / "serving.db")
+    history.append([record(at) for at in range(5_000)])
+    # When those before an instant are forgotten, Then the others are there
+    assert history.forget(before_ms=4_990) == 4_990
+    assert [r.requested_at_ms for r in all_pages(history, 100)] == list(range(4_999, 4_989, -1))
+    assert history.forget(before_ms=4_990) == 0
+    history.close()
 
 
 def test_sqlite_failure_keeps_nothing_and_says_what_to_do(tmp_path: Path) -> None:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from serving.stores.errors import StoreError
+from serving.stores.errors import ConflictError, StoreError
 from serving.stores.online import OnlineStore, SqliteOnlineStore
+from serving.stores.sqlite import connect
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,6 +47,55 @@ def test_any_text_is_a_key(online: OnlineStore) -> None:
     assert online.get_many(items) == items
 
 
+def test_an_item_is_replaced_by_who_has_seen_the_latest(online: OnlineStore) -> None:
+    # Given an item that two have read
+    first = online.replace("a", b"1", tag=None)
+    seen = online.read_many(["a", "b"])
+    assert {key: (item.body, item.tag) for key, item in seen.items()} == {"a": (b"1", first)}
+    # When one of them replaces it
+    second = online.replace("a", b"2", tag=first)
+    # Then the other may not, nor who has seen none or another
+    for stale in (first, None, "never"):
+        with pytest.raises(ConflictError, match="'a' changed"):
+            online.replace("a", b"lost", tag=stale)
+    assert online.read_many(["a"])["a"].body == b"2"
+    # And who has seen the latest may
+    online.replace("a", b"3", tag=second)
+    assert online.get_many(["a"]) == {"a": b"3"}
+
+
+def test_what_is_not_there_cannot_be_replaced(online: OnlineStore) -> None:
+    with pytest.raises(ConflictError):
+        online.replace("a", b"1", tag="tag")
+    assert online.read_many(["a"]) == {}
+
+
+def test_a_plain_write_is_noticed_too(online: OnlineStore) -> None:
+    # Given an item that was read, When the pipeline writes all items anew, even the same bytes
+    tag = online.replace("a", b"1", tag=None)
+    online.put_many({"a": b"1"})
+    with pytest.raises(ConflictError):
+        online.replace("a", b"2", tag=tag)
+
+
+def test_no_replacement_is_lost(online: OnlineStore) -> None:
+    # Given a counter that does not exist yet, and eight who count up
+    def count_up(_: int) -> None:
+        while True:
+            seen = online.read_many(["count"]).get("count")
+            body = b"%d" % (int(seen.body) + 1 if seen else 1)
+            try:
+                online.replace("count", body, tag=seen.tag if seen else None)
+            except ConflictError:
+                continue
+            return
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(count_up, range(40)))
+    # Then each is counted once
+    assert online.get_many(["count"]) == {"count": b"40"}
+
+
 def test_many_threads_read_and_write(online: OnlineStore) -> None:
     def use(number: int) -> bool:
         online.put_many({f"key={number}": str(number).encode()})
@@ -63,6 +113,23 @@ def test_sqlite_failure_stores_nothing(tmp_path: Path) -> None:
         online.put_many(items)
     assert online.get_many(["good"]) == {}
     online.close()
+
+
+def test_sqlite_file_without_tags_is_brought_up_to_date(tmp_path: Path) -> None:
+    # Given a file made before items had tags
+    old = connect(
+        tmp_path / "serving.db",
+        "CREATE TABLE online_items (key TEXT PRIMARY KEY, body BLOB NOT NULL);"
+        "INSERT INTO online_items VALUES ('a', x'31')",
+    )
+    old.close()
+    # Then its items are read, and may be replaced, and it may be opened again
+    online = SqliteOnlineStore(tmp_path / "serving.db")
+    online.replace("a", b"2", tag=online.read_many(["a"])["a"].tag)
+    online.close()
+    again = SqliteOnlineStore(tmp_path / "serving.db")
+    assert again.get_many(["a"]) == {"a": b"2"}
+    again.close()
 
 
 def test_sqlite_writer_of_another_process_is_seen(tmp_path: Path) -> None:
