@@ -31,11 +31,12 @@ __all__ = [
 
 ROOT = Path(__file__).resolve().parent.parent
 CONDA = ROOT / "conda.yaml"
+_OURS = ("pyproject.toml", "--extra=local")
 # Each lock, what it is compiled from, and the lock that it must agree with, in order.
 LOCKS: dict[str, tuple[str, ...]] = {
-    "run": ("pyproject.toml",),
-    "dev": ("pyproject.toml", "--extra=dev", "--constraints=requirements/run.txt"),
-    "bench": ("pyproject.toml", "--extra=bench", "--constraints=requirements/run.txt"),
+    "run": (*_OURS,),
+    "dev": (*_OURS, "--extra=dev", "--constraints=requirements/run.txt"),
+    "bench": (*_OURS, "--extra=bench", "--constraints=requirements/run.txt"),
     "bootstrap": ("requirements/bootstrap.in", "--constraints=requirements/dev.txt"),
 }
 COMPILE = (
@@ -98,9 +99,10 @@ def locked(name: str) -> dict[str, str]:
 
 
 def declared(extra: str | None = None) -> list[Requirement]:
-    """Return the direct dependencies of pyproject.toml, with those of an extra if asked for."""
+    """Return the direct dependencies of an installation, with those of an extra if asked for."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    lines = project["dependencies"] + (project["optional-dependencies"][extra] if extra else [])
+    extras = project["optional-dependencies"]
+    lines = project["dependencies"] + extras["local"] + (extras[extra] if extra else [])
     return [Requirement(line) for line in lines]
 
 
@@ -121,11 +123,13 @@ def out_of_range() -> list[str]:
 def conda_text() -> str:
     """Return conda.yaml: the direct runtime dependencies at exactly the locked versions."""
     pins = locked("run")
-    packages = []
+    extras: dict[str, set[str]] = {}
     for requirement in declared():
-        name = canonicalize_name(requirement.name)
-        extras = f"[{','.join(sorted(requirement.extras))}]" if requirement.extras else ""
-        packages.append(f"      - {name}{extras}=={pins[name]}\n")
+        extras.setdefault(canonicalize_name(requirement.name), set()).update(requirement.extras)
+    packages = [
+        f"      - {name}{_bracketed(wanted)}=={pins[name]}\n"
+        for name, wanted in extras.items()
+    ]
     return (
         "# Written by `make lock`: the environment of `mlflow run` where conda is.\n"
         "name: ontime\n"
@@ -137,6 +141,10 @@ def conda_text() -> str:
         "  - pip\n"
         "  - pip:\n" + "".join(sorted(packages))
     )
+
+
+def _bracketed(extras: set[str]) -> str:
+    return f"[{','.join(sorted(extras))}]" if extras else ""
 
 
 def _compile(name: str, output: Path, *, upgrade: bool) -> None:
