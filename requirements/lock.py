@@ -127,8 +127,7 @@ def conda_text() -> str:
     for requirement in declared():
         extras.setdefault(canonicalize_name(requirement.name), set()).update(requirement.extras)
     packages = [
-        f"      - {name}{_bracketed(wanted)}=={pins[name]}\n"
-        for name, wanted in extras.items()
+        f"      - {name}{_bracketed(wanted)}=={pins[name]}\n" for name, wanted in extras.items()
     ]
     return (
         "# Written by `make lock`: the environment of `mlflow run` where conda is.\n"

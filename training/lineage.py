@@ -12,6 +12,8 @@ import msgspec
 
 _ROOT: Final = Path(__file__).resolve().parent.parent
 _LOCK: Final = _ROOT / "requirements" / "run.txt"
+BUILD_FILE: Final = "build.json"
+"""In conf/ of an installed wheel: which code it was built from."""
 _UNKNOWN: Final = "unknown"
 
 
@@ -71,8 +73,11 @@ def code_lineage(root: Path = _ROOT) -> CodeLineage:
     """Return which code runs now.
 
     Args:
-        root: The clone; by default the one this file is in.
+        root: The clone; by default the one this file is in. Without one, the wheel tells.
     """
+    built = root / "conf" / BUILD_FILE
+    if built.is_file():
+        return msgspec.json.decode(built.read_bytes(), type=CodeLineage)
     commit = _git(root, "rev-parse", "HEAD")
     changed = bool(_git(root, "status", "--porcelain", "--untracked-files=no"))
     lock = root / _LOCK.relative_to(_ROOT)
