@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Final
 
 from features.errors import OntimeError
 from pipelines.databricks.bundle import job_of
+from pipelines.databricks.connection import connect
 from pipelines.databricks.following import follow
-from pipelines.databricks.workspace import Workspace, connect
+from pipelines.databricks.workspace import Workspace
 from pipelines.stages import STAGES
 from pipelines.wheel import ROOT, build_wheel
 

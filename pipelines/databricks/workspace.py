@@ -5,30 +5,21 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from databricks.sdk import WorkspaceClient
-from databricks.sdk.core import Config
-from databricks.sdk.errors import (
-    InternalError,
-    NotFound,
-    PermissionDenied,
-    TemporarilyUnavailable,
-    TooManyRequests,
-    Unauthenticated,
-)
+from databricks.sdk.errors import NotFound
 from databricks.sdk.errors.base import DatabricksError
 from databricks.sdk.service.jobs import JobAccessControlRequest, JobSettings
 from databricks.sdk.service.workspace import ImportFormat
 
-from features.errors import OntimeError
 from pipelines.databricks.bundle import with_wheel
+from pipelines.databricks.connection import TRANSIENT, WorkspaceError, explained, sentences
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
+    from databricks.sdk import WorkspaceClient
     from databricks.sdk.service.jobs import BaseJob, Run, RunOutput
 
     from pipelines.databricks.bundle import JobDefinition
@@ -38,12 +29,7 @@ DEFINITION: Final = "definition"
 
 _ATTEMPTS: Final = 4
 _FIRST_PAUSE_S = 2.0
-_TRANSIENT: Final = (InternalError, TemporarilyUnavailable, TooManyRequests)
 _ResultT = TypeVar("_ResultT")
-
-
-class WorkspaceError(OntimeError):
-    """The workspace refused a call, or could not be reached."""
 
 
 class Workspace:
@@ -123,19 +109,15 @@ class Workspace:
     def start(self, job_id: int, *, token: str, stage: str | None, force: bool) -> int:
         """Start a run, unless one was started with this token already; return its id."""
         jobs = self._client.jobs
-        run_id = self._call(
-            lambda: (
-                jobs.run_now(
-                    job_id,
-                    idempotency_token=token,
-                    only=[stage] if stage else None,
-                    job_parameters={"force": "yes"} if force else None,
-                ).response.run_id
+        wait: Any = self._call(
+            lambda: jobs.run_now(
+                job_id,
+                idempotency_token=token,
+                only=[stage] if stage else None,
+                job_parameters={"force": "yes"} if force else None,
             )
         )
-        if run_id is None:
-            raise WorkspaceError(f"The workspace started no run of job {job_id}: try again.")
-        return run_id
+        return int(wait.run_id)
 
     def run(self, run_id: int) -> Run:
         """Return a run as it is now."""
@@ -190,48 +172,27 @@ class Workspace:
             self._client.workspace.get_status(path)
         except NotFound:
             return False
-        except _TRANSIENT:
+        except TRANSIENT:
             return False  # then it is uploaded once more
         except DatabricksError as error:
-            raise _explained(error) from error
+            raise explained(error) from error
         return True
 
     def _call(self, call: Callable[[], _ResultT]) -> _ResultT:
         for attempt in range(1, _ATTEMPTS):
             try:
-                with _sentences():
+                with sentences():
                     return call()
-            except _TRANSIENT:
+            except TRANSIENT:
                 self._pause(_FIRST_PAUSE_S**attempt)
         try:
-            with _sentences():
+            with sentences():
                 return call()
-        except _TRANSIENT as error:
+        except TRANSIENT as error:
             raise WorkspaceError(
                 f"The workspace failed {_ATTEMPTS} times ({error}): submit again later; what has "
                 "been done already is not done twice."
             ) from error
-
-
-def connect(*, timeout_s: float = 300) -> WorkspaceClient:
-    """Return a client of the workspace that the environment or a profile names.
-
-    Args:
-        timeout_s: For how long a call is tried again while the workspace is busy or unreachable.
-
-    Raises:
-        WorkspaceError: Neither names one.
-    """
-    try:
-        config = Config(
-            retry_timeout_seconds=int(timeout_s), product="ontime", product_version="0.1.0"
-        )
-    except ValueError as error:
-        raise WorkspaceError(
-            f"No workspace is configured ({str(error).splitlines()[0]}): set DATABRICKS_HOST and "
-            "DATABRICKS_TOKEN, or DATABRICKS_CONFIG_PROFILE."
-        ) from error
-    return WorkspaceClient(config=config)
 
 
 def _id_of(job: BaseJob) -> int:
@@ -243,33 +204,3 @@ def _id_of(job: BaseJob) -> int:
 def _definition_of(job: BaseJob) -> str | None:
     tags = job.settings.tags if job.settings else None
     return (tags or {}).get(DEFINITION)
-
-
-@contextmanager
-def _sentences() -> Iterator[None]:
-    """Turn what the SDK raises into sentences; what may pass is for the caller."""
-    try:
-        yield
-    except _TRANSIENT:
-        raise
-    except DatabricksError as error:
-        raise _explained(error) from error
-    except TimeoutError as error:
-        raise WorkspaceError(
-            f"The workspace stayed busy or out of reach ({error}): submit again later; what has "
-            "been done already is not done twice."
-        ) from error
-
-
-def _explained(error: DatabricksError) -> WorkspaceError:
-    if isinstance(error, Unauthenticated):
-        return WorkspaceError(
-            f"The workspace does not accept our token, which may have expired ({error}): make a "
-            "new one, set DATABRICKS_TOKEN, and submit again."
-        )
-    if isinstance(error, PermissionDenied):
-        return WorkspaceError(
-            f"The workspace does not allow this ({error}): ask for the permission, or submit as "
-            "someone who has it."
-        )
-    return WorkspaceError(f"The workspace refused: {error}")
