@@ -55,9 +55,9 @@ def test_a_lock_is_exact_and_hashed_and_has_no_address(name: str) -> None:
 
 def test_the_development_lock_contains_the_run_lock() -> None:
     # Given both locks
-    run, dev = lock.requirement_lines("run"), lock.requirement_lines("dev")
-    # Then each line of the first is in the second
-    assert set(run) <= set(dev)
+    run, dev = lock.locked("run"), lock.locked("dev")
+    # Then each package of the first is in the second, at the same version
+    assert run.items() <= dev.items()
 
 
 def test_the_installer_is_the_same_version_in_both_locks() -> None:
