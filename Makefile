@@ -17,7 +17,7 @@ export UV_DEFAULT_INDEX ?= $(PIP_INDEX_URL)
 endif
 PYTHON := .venv/bin/python
 
-.PHONY: help setup run serve prove-no-leak score-batch setup-bench bench-features bench-incremental setup-dev test test-full check format lock clean
+.PHONY: help setup run serve prove-no-leak score-batch setup-bench bench-features bench-incremental setup-dev test test-full check format lock clean quarantine freshness
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' Makefile
@@ -33,6 +33,12 @@ run: setup ## Run the whole pipeline: raw flights to a released model
 
 serve: setup ## Answer requests from the released model on 127.0.0.1:8000
 	@$(PYTHON) -m pipelines.serve $(ARGS)
+
+quarantine: setup ## Show the refused rows, and why (ARGS="--source flights --rule ... --day ...")
+	@$(PYTHON) -m pipelines.quarantine $(ARGS)
+
+freshness: setup ## Show how fresh and how full each table is, as text and as a page
+	@$(PYTHON) -m pipelines.freshness $(ARGS)
 
 prove-no-leak: setup ## Prove that no feature knows what comes after its prediction time
 	@$(PYTHON) -m pipelines.prove_no_leak $(ARGS)

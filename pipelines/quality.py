@@ -14,7 +14,7 @@ import pandas as pd
 from pyspark.sql import functions as F
 
 from features.errors import OntimeError
-from pipelines.data_docs import write_page
+from pipelines.data_docs import observed, write_page
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -84,7 +84,7 @@ def validate(
     fits = rows * len(whole.columns) <= MOST_CELLS_IN_MEMORY
     with _quiet():
         result = _result(whole.toArrow().to_pandas() if fits else whole, table, expectations)
-    page = write_page(result, table=table, home=home)
+    page = write_page(result, table=table, rows=rows, home=home)
     if not result.success:
         raise DataQualityError(_explained(result, table, page))
     return QualityReport(table, rows, len(result.results), page)
@@ -129,7 +129,7 @@ def _explained(result: ExpectationSuiteValidationResult, table: str, page: Path)
     wanted = config.description or ", ".join(f"{key} {value}" for key, value in given.items())
     more = f" and {len(broken) - 1} more" if len(broken) > 1 else ""
     return (
-        f"Table {table} does not meet {config.type} ({wanted}){more}: observed {_observed(first)}. "
+        f"Table {table} does not meet {config.type} ({wanted}){more}: observed {observed(first)}. "
         f"It was not used; see {page}."
     )
 
@@ -138,16 +138,6 @@ def _config(found: ExpectationValidationResult) -> ExpectationConfiguration:
     if found.expectation_config is None:
         raise DataQualityError(f"Great Expectations does not tell what it found: {found}.")
     return found.expectation_config
-
-
-def _observed(found: ExpectationValidationResult) -> str:
-    result, error = found.result, found.exception_info or {}
-    if "unexpected_count" in result:
-        return f"{result['unexpected_count']:,} of {result['element_count']:,} rows otherwise"
-    if "observed_value" in result:
-        return str(result["observed_value"])
-    messages = [one.get("exception_message") for one in error.values() if isinstance(one, dict)]
-    return str(messages[0] if messages else error.get("exception_message", "nothing"))
 
 
 @contextmanager

@@ -122,6 +122,7 @@ def _data(result: RunResult) -> list[str]:
     if reasons:
         lines.append("  in quarantine because:")
         lines += [f"    {rows:>8,}  {reason}" for reason, rows in reasons]
+        lines.append("  row by row: make quarantine")
     return lines
 
 
@@ -173,6 +174,7 @@ def _next_commands(result: RunResult) -> list[str]:
     return [
         "",
         "Next",
+        "  make freshness",
         "  make serve",
         f"  curl {result.address}/model/predict -H 'content-type: application/json' -d '{body}'",
         f"  .venv/bin/mlflow ui --backend-store-uri {tracking}",
