@@ -55,8 +55,15 @@ def conf_folder() -> Path:
     return Path(given) if given else Path(__file__).resolve().parent.parent / "conf"
 
 
+def on_databricks() -> bool:
+    """Return whether this process runs on Databricks, on a cluster or serverless."""
+    return "DATABRICKS_RUNTIME_VERSION" in os.environ
+
+
 def load_conf(environment: str | None = None, folder: Path | None = None) -> dict[str, Any]:
     """Return `base.yaml` with the environment's file merged over it.
+
+    On Databricks `databricks.yaml` is merged over both.
 
     Args:
         environment: `dev`, `staging` or `prod`; by default `ONTIME_ENV`, else `dev`.
@@ -70,9 +77,11 @@ def load_conf(environment: str | None = None, folder: Path | None = None) -> dic
         known = ", ".join(ENVIRONMENTS)
         raise ConfError(f"Unknown environment '{name}': set ONTIME_ENV (or --env) to {known}.")
     where = folder or conf_folder()
-    return _merged(_read(where / "base.yaml"), _read(where / f"{name}.yaml")) | {
-        "environment": name
-    }
+    names = ["base", name, *(["databricks"] if on_databricks() else [])]
+    merged: dict[str, Any] = {}
+    for each in names:
+        merged = _merged(merged, _read(where / f"{each}.yaml"))
+    return merged | {"environment": name}
 
 
 def section(model: type[SettingsT], data: dict[str, Any], name: str) -> SettingsT:

@@ -8,6 +8,7 @@ import sys
 import traceback
 from typing import TYPE_CHECKING, Any
 
+import yaml
 from pydantic import ValidationError
 
 from features.errors import OntimeError
@@ -94,6 +95,13 @@ def parser_of(
             metavar=parameter.kind.__name__.upper(),
             help=f"{parameter.help} (default: {meaning})",
         )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="any key of conf/, such as tables.uri=catalog:main.ontime (may be repeated)",
+    )
     _add_switch(parser, "--force", "run even if nothing changed")
     _add_switch(parser, "--debug", "show the traceback of an error")
     return parser
@@ -107,6 +115,8 @@ def settings_of(parameters: Sequence[Parameter], arguments: argparse.Namespace) 
     """
     settings = load_settings(arguments.environment)
     data = settings.model_dump()
+    for text in arguments.set:
+        _set_named(data, text)
     for parameter in parameters:
         given = getattr(arguments, parameter.name)
         if parameter.setting is not None and given is not None:
@@ -154,6 +164,21 @@ def _set(data: dict[str, Any], path: list[str], value: Any) -> None:  # noqa: AN
     for key in path[:-1]:
         data = data[key]
     data[path[-1]] = value
+
+
+def _set_named(data: dict[str, Any], text: str) -> None:
+    """Set what `a.key=value` says; the value is read as YAML, as in conf/."""
+    key, given, value = text.partition("=")
+    *sections, last = key.split(".")
+    place: Any = data
+    for part in sections:
+        place = place.get(part) if isinstance(place, dict) else None
+    if not given or not isinstance(place, dict) or last not in place:
+        raise ConfError(
+            f"--set {text}: there is no key '{key}' in conf/: give KEY=VALUE with a key such as "
+            "tables.uri."
+        )
+    place[last] = yaml.safe_load(value)
 
 
 def _quiet_libraries() -> None:

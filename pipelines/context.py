@@ -79,9 +79,13 @@ class RunContext:
     @cached_property
     def spark(self) -> SparkSession:
         """The Spark session of this run, built on first use."""
-        from pipelines.session import open_session  # noqa: PLC0415 - a skipped run needs no Spark
+        from pipelines import session  # noqa: PLC0415 - only now: a skipped run needs no Spark
 
-        return open_session(self.settings.spark, home=self.settings.home, say=self.console.step)
+        taken = session.taken_session()
+        self.__dict__["_session_is_ours"] = taken is None
+        return taken or session.open_session(
+            self.settings.spark, home=self.settings.home, say=self.console.step
+        )
 
     @cached_property
     def tables(self) -> Tables:
@@ -99,8 +103,8 @@ class RunContext:
         return self.records.require(stage).outputs
 
     def close(self) -> None:
-        """Stop the Spark session if one was built."""
-        if "spark" in self.__dict__:
+        """Stop the Spark session if we built one; one that was there is not ours to stop."""
+        if self.__dict__.get("_session_is_ours"):
             self.spark.stop()
 
     def __enter__(self) -> Self:

@@ -53,7 +53,7 @@ def _gold_gone(context: RunContext, record: StageRecord) -> str:
 
 def _gone(context: RunContext, tables: Iterable[str]) -> str:
     root = context.settings.tables.uri or str(context.settings.home / "tables")
-    if "://" in root:  # not a local folder: looking there would take a session
+    if ":" in root:  # not a local folder: looking there would take a session
         return ""
     for table in tables:
         if not Path(root, table, "_delta_log").is_dir():

@@ -1,4 +1,8 @@
-"""The Spark session: an active one is taken, else a quiet local one is built, for Delta and UTC."""
+"""The Spark session: one that is there is taken, else a quiet local one is built, in UTC.
+
+For a person who explores, `from pipelines.session import spark, table` gives a ready session and
+any table by its name; both follow conf/ and `ONTIME_ENV` as every command does.
+"""
 
 from __future__ import annotations
 
@@ -14,14 +18,20 @@ from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from features.errors import OntimeError
+from features.settings import on_databricks
 from pipelines.jars import delta_jars
 from pipelines.java import validate_java
-from pipelines.settings import java_command
+from pipelines.settings import java_command, load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from pyspark.sql import DataFrame
+
+    from pipelines.context import RunContext
     from pipelines.settings import SparkSettings
+
+    spark: SparkSession
 
 # A full run of the real data needs about half of it.
 LEAST_FREE_BYTES = 1_000_000_000
@@ -35,10 +45,42 @@ class DiskSpaceError(OntimeError):
     """There is too little room on the disk to start."""
 
 
+def __getattr__(name: str) -> SparkSession:
+    """Return the session for `from pipelines.session import spark`, opened when first asked for."""
+    if name != "spark":
+        raise AttributeError(f"module 'pipelines.session' has no attribute '{name}'")
+    return _context().spark
+
+
+def table(name: str, version: int | None = None) -> DataFrame:
+    """Return a table by its name, such as `silver_flights`, as it is now or as a commit left it.
+
+    Raises:
+        TableMissingError: There is no such table or version.
+    """
+    return _context().tables.read(name, version)
+
+
+def _context() -> RunContext:
+    from pipelines.context import RunContext  # noqa: PLC0415 - it imports MLflow, and this module
+
+    return RunContext(load_settings())
+
+
+def taken_session() -> SparkSession | None:
+    """Return the session that is there already and is not ours to stop; None if there is none.
+
+    On Databricks there always is one.
+    """
+    if on_databricks():
+        return SparkSession.builder.getOrCreate()
+    return SparkSession.getActiveSession()
+
+
 def open_session(
     settings: SparkSettings, *, home: Path, say: Callable[[str], None] = lambda _: None
 ) -> SparkSession:
-    """Return the active Spark session, or a new one that reads and writes Delta tables.
+    """Return the session that is there, or a new one that reads and writes Delta tables.
 
     A new one is classic, or of Spark Connect where `settings.remote` is set. What Java and Spark
     have to say goes to `logs/spark.log` below the home folder, not to the terminal.
@@ -54,9 +96,9 @@ def open_session(
         DiskSpaceError: The disk of the home folder is nearly full.
         SparkStartError: Spark did not start for another reason; tells the last line of its log.
     """
-    active = SparkSession.getActiveSession()
-    if active is not None:
-        return active
+    taken = taken_session()
+    if taken is not None:
+        return taken
     builder = SparkSession.builder.appName("ontime")
     if settings.remote is not None and not settings.remote.startswith("local"):
         return builder.remote(settings.remote).getOrCreate()

@@ -73,7 +73,8 @@ class TableSettings(Settings):
     """Where the Delta tables are.
 
     Attributes:
-        uri: Folder or URI below which each table has its folder; null: `tables` in the home folder.
+        uri: Folder or URI below which each table has its folder, or `catalog:<catalog>.<schema>`,
+            a schema of Unity Catalog whose tables they are; null: `tables` in the home folder.
         columnar: Whether workers read silver and write the feature table in columns, where the
             tables are on this machine's disk; false: Spark reads and writes everywhere.
     """

@@ -66,3 +66,16 @@ def test_a_missing_file_or_environment_is_named(tmp_path: Path) -> None:
         ConfError, match=r"Unknown environment 'test': set ONTIME_ENV .* dev, staging, prod"
     ):
         load_conf("test", tmp_path)
+
+
+def test_on_databricks_its_own_file_is_merged_over_the_environments(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given
+    folder = written(tmp_path, "tables: {uri: here, columnar: true}")
+    (folder / "databricks.yaml").write_text("tables: {columnar: false}")
+    assert load_conf("dev", folder)["tables"] == {"uri": "here", "columnar": True}
+    # When
+    monkeypatch.setenv("DATABRICKS_RUNTIME_VERSION", "18.0")
+    # Then
+    assert load_conf("dev", folder)["tables"] == {"uri": "here", "columnar": False}

@@ -133,3 +133,26 @@ def test_a_wrong_configuration_is_told_before_anything_is_done(
     assert code == 1
     assert "Unknown environment 'moon'" in capsys.readouterr().err
     assert not home.exists()
+
+
+def test_any_key_of_the_configuration_can_be_set(parser: argparse.ArgumentParser) -> None:
+    # Given
+    given = ["--set", "tables.uri=catalog:main.ontime", "--set", "features.horizon_min=30"]
+    # When
+    settings = settings_of(PARAMETERS, parser.parse_args(given))
+    # Then
+    assert settings.tables.uri == "catalog:main.ontime"
+    assert settings.features.horizon_min == 30
+
+
+@pytest.mark.parametrize("text", ["tables.url=x", "tables", "moon.uri=x", "tables.uri.deep=x"])
+def test_a_key_that_is_not_there_cannot_be_set(parser: argparse.ArgumentParser, text: str) -> None:
+    # When / Then
+    with pytest.raises(ConfError, match="there is no key"):
+        settings_of(PARAMETERS, parser.parse_args(["--set", text]))
+
+
+def test_a_value_that_cannot_be_is_refused(parser: argparse.ArgumentParser) -> None:
+    # When / Then
+    with pytest.raises(ConfError, match="not valid for features"):
+        settings_of(PARAMETERS, parser.parse_args(["--set", "features.horizon_min=soon"]))

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import errno
+import fcntl
 import signal
 import subprocess
 import sys
@@ -74,3 +76,29 @@ def test_a_lock_file_with_other_text_is_no_obstacle(tmp_path: Path) -> None:
     (tmp_path / "run.lock").write_text("[]")
     with only_run(tmp_path) as taken_over:
         assert taken_over is None
+
+
+def test_where_the_file_system_has_no_locks_the_run_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given: a volume of Databricks, for one
+    def no_locks(*_: object) -> None:
+        raise OSError(errno.ENOTSUP, "not supported")
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    # When / Then
+    with only_run(tmp_path) as taken_over:
+        assert taken_over is None
+
+
+def test_a_lock_that_fails_otherwise_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given
+    def broken(*_: object) -> None:
+        raise OSError(errno.EIO, "broken")
+
+    monkeypatch.setattr(fcntl, "flock", broken)
+    # When / Then
+    with pytest.raises(OSError, match="broken"), only_run(tmp_path):
+        pass
