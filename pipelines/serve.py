@@ -61,12 +61,13 @@ def _require_release(settings: PipelineSettings) -> None:
 
 def _serve(settings: PipelineSettings, listener: socket.socket) -> None:
     # Imported late: a taken port or a missing release is told before the second this takes.
+    from serving.api import Api  # noqa: PLC0415 - see above
     from serving.logs import write_logs_to  # noqa: PLC0415 - see above
     from serving.openapi import EXAMPLE_REQUEST  # noqa: PLC0415 - see above
     from serving.server import serve  # noqa: PLC0415 - see above
     from serving.service import open_service  # noqa: PLC0415 - see above
 
-    service = open_service(settings.serving, settings.home)
+    service = open_service(settings.serving.options(), settings.home)
     write_logs_to(sys.stdout)
     host, port = listener.getsockname()[:2]
     address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
@@ -77,7 +78,7 @@ def _serve(settings: PipelineSettings, listener: socket.socket) -> None:
         f"-d '{json.dumps(EXAMPLE_REQUEST)}'",
         flush=True,
     )
-    serve(service, listener)
+    serve(Api(service), listener)
 
 
 if __name__ == "__main__":

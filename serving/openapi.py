@@ -1,7 +1,12 @@
-"""The OpenAPI document, written from the structs that requests and answers really are."""
+"""The OpenAPI document, written from the structs that requests and answers really are.
+
+`python -m serving.openapi --write` writes docs/openapi.json, which is checked in.
+"""
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -13,6 +18,7 @@ if TYPE_CHECKING:
 
 TITLE: Final = "Ontime"
 VERSION: Final = "1.0.0"
+_FILE: Final = Path(__file__).resolve().parent.parent / "docs" / "openapi.json"
 DESCRIPTION: Final = (
     "Will this flight arrive 15 minutes late or more? Answers come from the released model "
     "version; every answer is kept in the prediction history before it is given."
@@ -84,6 +90,11 @@ def openapi_document() -> dict[str, Any]:
         "paths": _paths(),
         "components": {"schemas": components},
     }
+
+
+def document_file() -> bytes:
+    """Return the document as it is checked in."""
+    return msgspec.json.format(msgspec.json.encode(openapi_document()), indent=2) + b"\n"
 
 
 def _paths() -> dict[str, Any]:
@@ -192,3 +203,9 @@ def _parameter(name: str, description: str, schema: dict[str, Any]) -> dict[str,
 
 def _ref(kind: str) -> dict[str, str]:
     return {"$ref": f"#/components/schemas/{kind}"}
+
+
+if __name__ == "__main__":
+    if "--write" in sys.argv:
+        _FILE.write_bytes(document_file())
+    sys.exit(_FILE.read_bytes() != document_file())

@@ -38,16 +38,24 @@ class ProblemError(OntimeError):
     Args:
         detail: What happened, with which input, and what to do.
         errors: What is wrong with each field at fault.
+        headers: What the answer's headers say besides, names in lower case.
     """
 
     status: ClassVar[int] = 500
     slug: ClassVar[str] = "internal-error"
     title: ClassVar[str] = "The service failed"
 
-    def __init__(self, detail: str, errors: Sequence[FieldProblem] = ()) -> None:
+    def __init__(
+        self,
+        detail: str,
+        errors: Sequence[FieldProblem] = (),
+        *,
+        headers: tuple[tuple[bytes, bytes], ...] = (),
+    ) -> None:
         super().__init__(detail)
         self.detail = detail
         self.errors = tuple(errors)
+        self.headers = headers
 
     def to_json(self, request_id: str) -> bytes:
         """Return the problem details as JSON."""
@@ -140,3 +148,10 @@ class HistoryUnavailableError(ProblemError):
     status = 503
     slug = "history-unavailable"
     title = "The prediction history cannot be used"
+
+
+def not_kept(error: Exception) -> HistoryUnavailableError:
+    """Return what a caller is told whose prediction could not be kept."""
+    return HistoryUnavailableError(
+        f"The prediction was made and could not be kept, so it is not given. {error}"
+    )

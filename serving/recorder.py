@@ -11,7 +11,7 @@ import asyncio
 import threading
 from typing import TYPE_CHECKING
 
-from serving.problems import HistoryUnavailableError
+from serving.problems import HistoryUnavailableError, not_kept
 from serving.stores.errors import StoreError
 
 if TYPE_CHECKING:
@@ -65,9 +65,7 @@ class GroupRecorder:
             try:
                 self._history.append([record for record, _ in batch])
             except StoreError as error:
-                failure = HistoryUnavailableError(
-                    f"The prediction was made and could not be kept, so it is not given. {error}"
-                )
+                failure = not_kept(error)
             except Exception as error:  # noqa: BLE001 - whoever waits must hear of every failure
                 failure = error
             self._loop.call_soon_threadsafe(_settle, [kept for _, kept in batch], failure)

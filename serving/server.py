@@ -12,19 +12,19 @@ from serving.listening import BACKLOG
 if TYPE_CHECKING:
     import socket
 
-    from serving.service import PredictionService
+    from serving.api import Api
 
 _KEEP_ALIVE_SECONDS: Final = 30
 _STOP_SECONDS: Final = 10
 
 
-def make_server(service: PredictionService) -> uvicorn.Server:
+def make_server(api: Api) -> uvicorn.Server:
     """Return the server; it stops when its `should_exit` is set.
 
     Requests that are under way then are answered first, for at most 10 seconds.
     """
     config = uvicorn.Config(
-        create_app(service),
+        create_app(api),
         access_log=False,  # the application writes one line per request itself
         log_config=None,
         backlog=BACKLOG,
@@ -36,6 +36,6 @@ def make_server(service: PredictionService) -> uvicorn.Server:
     return uvicorn.Server(config)
 
 
-def serve(service: PredictionService, listener: socket.socket) -> None:
+def serve(api: Api, listener: socket.socket) -> None:
     """Answer requests on a listening socket until told to stop (SIGINT, SIGTERM)."""
-    make_server(service).run(sockets=[listener])
+    make_server(api).run(sockets=[listener])

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import time
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from serving.answers import HealthAnswer, HistoryAnswer, ModelAnswer
+from serving.clock import new_prediction_id, now_ms
 from serving.core import Prediction, PredictionCore
 from serving.follower import CHAMPION, Alias, ModelFollower, ServedModel
 from serving.logs import log
@@ -17,21 +19,21 @@ from serving.problems import (
     HistoryUnavailableError,
     InvalidRequestError,
     NotReadyError,
+    not_kept,
 )
 from serving.requests import parse_load
-from serving.settings import artifact_store_uri
 from serving.stores.artifacts import open_artifact_store
 from serving.stores.errors import InvalidCursorError, StoreError
 from serving.stores.history import SqlitePredictionHistory
 from serving.stores.online import SqliteOnlineStore
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from serving.settings import ServingSettings
+    from serving.options import ServingOptions
     from serving.stores.artifacts import ArtifactStore
-    from serving.stores.history import PredictionHistory
+    from serving.stores.history import PredictionHistory, PredictionRecord
     from serving.stores.online import OnlineStore
 
 ALIASES: Final[Mapping[str, Alias]] = {
@@ -40,7 +42,7 @@ ALIASES: Final[Mapping[str, Alias]] = {
     "challenger": "challenger",
     "Staging": "challenger",
 }
-_HISTORY_PARAMETERS: Final = ("limit", "cursor", "flight_id")
+HISTORY_PARAMETERS: Final = ("limit", "cursor", "flight_id")
 _LONGEST_FLIGHT_ID: Final = 32
 
 
@@ -48,31 +50,38 @@ class PredictionService:
     """Answers requests; safe to use from several threads.
 
     Args:
-        settings: How requests are answered.
+        options: How requests are answered.
         artifacts: Release document and model packages.
         history: Where predictions are kept.
         online: State of the features, and the network.
+        clock: Milliseconds since the epoch.
+        new_id: Makes prediction ids.
     """
 
     def __init__(
         self,
-        settings: ServingSettings,
+        options: ServingOptions,
         *,
         artifacts: ArtifactStore,
         history: PredictionHistory,
         online: OnlineStore,
+        clock: Callable[[], int] = now_ms,
+        new_id: Callable[[], str] = new_prediction_id,
     ) -> None:
-        self.settings = settings
+        self.options = options
         self.history = history
         self._online = online
         self._network: Network | None = None
         self._network_fault: str | None = None
-        self._follower = ModelFollower(artifacts, settings.model_name)
+        self._due_at = 0.0
+        self._follower = ModelFollower(artifacts, options.model_name)
         self._core = PredictionCore(
             model=self._follower.current,
             network=self._known_network,
             online=online,
-            allow_as_of=settings.allow_as_of,
+            allow_as_of=options.allow_as_of,
+            clock=clock,
+            new_id=new_id,
         )
 
     def refresh(self) -> None:
@@ -88,6 +97,13 @@ class PredictionService:
             if str(error) != self._network_fault:
                 log(logging.ERROR, "network_failed", reason=str(error))
             self._network_fault = str(error)
+
+    def refresh_when_due(self) -> None:
+        """Refresh unless it was done less than `follow_seconds` ago."""
+        now = time.monotonic()
+        if now >= self._due_at:
+            self._due_at = now + self.options.follow_seconds
+            self.refresh()
 
     def predict(self, body: bytes) -> Prediction:
         """Return the prediction for a request body; to be kept before it is given.
@@ -118,20 +134,27 @@ class PredictionService:
         """
         return self._described(self._follower.current())
 
+    def keep(self, records: Sequence[PredictionRecord]) -> None:
+        """Return once the predictions are in the history.
+
+        Raises:
+            HistoryUnavailableError: They could not be kept.
+        """
+        try:
+            self.history.append(records)
+        except StoreError as error:
+            raise not_kept(error) from error
+
     def history_page(self, query: Mapping[str, str]) -> bytes:
         """Return a page of the prediction history, newest first.
 
         Args:
-            query: `limit`, `cursor` and `flight_id`, each optional.
+            query: Values of `HISTORY_PARAMETERS`, each optional.
 
         Raises:
-            InvalidRequestError: A parameter is unknown or has a value that cannot be.
+            InvalidRequestError: A parameter has a value that cannot be.
             HistoryUnavailableError: The history cannot be read.
         """
-        unknown = [name for name in query if name not in _HISTORY_PARAMETERS]
-        if unknown:
-            fix = f"Known parameters are {', '.join(_HISTORY_PARAMETERS)}."
-            raise _invalid(unknown[0][:60], "There is no such parameter.", fix)
         try:
             page = self.history.page(
                 limit=self._limit(query.get("limit")),
@@ -180,9 +203,9 @@ class PredictionService:
         return msgspec.json.encode(answer)
 
     def _limit(self, given: str | None) -> int:
-        most = self.settings.history_page_max
+        most = self.options.history_page_max
         if given is None:
-            return min(self.settings.history_page, most)
+            return min(self.options.history_page, most)
         if not (given.isascii() and given.isdigit() and len(given) <= len(str(most))) or not (
             1 <= int(given) <= most
         ):
@@ -190,18 +213,32 @@ class PredictionService:
         return int(given)
 
 
-def open_service(settings: ServingSettings, home: Path) -> PredictionService:
+def open_service(
+    options: ServingOptions,
+    home: Path,
+    *,
+    clock: Callable[[], int] = now_ms,
+    new_id: Callable[[], str] = new_prediction_id,
+) -> PredictionService:
     """Return the service over the embedded stores below the home folder.
+
+    Args:
+        options: How requests are answered.
+        home: The folder.
+        clock: Milliseconds since the epoch.
+        new_id: Makes prediction ids.
 
     Raises:
         StoreError: A store cannot be opened.
     """
     database = home / "serving.db"
     return PredictionService(
-        settings,
-        artifacts=open_artifact_store(artifact_store_uri(settings, home)),
+        options,
+        artifacts=open_artifact_store(options.store_uri or str(home / "store")),
         history=SqlitePredictionHistory(database),
         online=SqliteOnlineStore(database),
+        clock=clock,
+        new_id=new_id,
     )
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+import msgspec
 from pydantic import Field
 
 from features.settings import Settings
+from serving.options import ServingOptions
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+_OF_THE_SERVER: Final = {"host", "port"}
 
 
 class ServingSettings(Settings):
@@ -37,6 +41,10 @@ class ServingSettings(Settings):
     max_body_bytes: int = Field(default=64 * 1024, ge=1024)
     history_page: int = Field(default=20, ge=1)
     history_page_max: int = Field(default=100, ge=1)
+
+    def options(self) -> ServingOptions:
+        """Return what the code that answers is given: all but where to listen."""
+        return msgspec.convert(self.model_dump(exclude=_OF_THE_SERVER), ServingOptions)
 
 
 def artifact_store_uri(settings: ServingSettings, home: Path) -> str:

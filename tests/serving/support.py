@@ -19,6 +19,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from features.contract import Contract, contract_of, to_json
+from serving.api import Api
 from serving.listening import listen
 from serving.model_package import (
     CARD,
@@ -30,10 +31,10 @@ from serving.model_package import (
     write_model_package,
 )
 from serving.network import Network, write_network
+from serving.options import ServingOptions
 from serving.release import ReleaseDocument, ReleasedVersion, read_release, write_release
 from serving.server import make_server
 from serving.service import open_service
-from serving.settings import ServingSettings
 from serving.stores.artifacts import ArtifactStore, FolderArtifactStore
 from serving.stores.online import SqliteOnlineStore
 
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 MODEL_NAME = "ontime"
 THRESHOLD = 0.3
-SETTINGS = ServingSettings(allow_as_of=True, follow_seconds=0.05, max_body_bytes=2048)
+SETTINGS = ServingOptions(allow_as_of=True, follow_seconds=0.05, max_body_bytes=2048)
 HORIZON_MIN = 120
 A_FLIGHT = {
     "carrier": "UA",
@@ -172,8 +173,8 @@ def a_home(home: Path) -> Path:
     return home
 
 
-def a_service(home: Path, settings: ServingSettings | None = None) -> PredictionService:
-    service = open_service(settings or ServingSettings(), home)
+def a_service(home: Path, options: ServingOptions | None = None) -> PredictionService:
+    service = open_service(options or ServingOptions(), home)
     service.refresh()
     return service
 
@@ -185,9 +186,9 @@ def body_of(**changes: object) -> bytes:
 
 
 @contextlib.contextmanager
-def running_server(service: PredictionService) -> Iterator[str]:
+def running_server(service: PredictionService | Api) -> Iterator[str]:
     """Serve in a thread on a free port; yields the address."""
-    server = make_server(service)
+    server = make_server(service if isinstance(service, Api) else Api(service))
     with listen("127.0.0.1", 0) as listener:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from serving.openapi import EXAMPLE_REQUEST, openapi_document
-from tests.serving.support import a_service, body_of
+from serving.openapi import EXAMPLE_REQUEST, document_file, openapi_document
+from tests.serving.support import ROOT, a_service, body_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -63,6 +63,12 @@ def assert_fits(value: object, schema: dict[str, Any], where: str) -> None:
             assert_fits(inner, schema["items"], f"{where}[]")
     if isinstance(value, str) and "pattern" in schema:
         assert re.search(schema["pattern"], value), where
+
+
+def test_the_document_checked_in_is_the_one_served() -> None:
+    assert (ROOT / "docs" / "openapi.json").read_bytes() == document_file(), (
+        "run `python -m serving.openapi --write`"
+    )
 
 
 def test_every_reference_is_there() -> None:

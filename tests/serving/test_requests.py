@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from serving.problems import InvalidRequestError, MalformedBodyError, ProblemError
@@ -134,6 +134,7 @@ json_values = st.recursive(
 )
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])  # a busy machine is no fault of the test
 @given(fields=st.dictionaries(st.sampled_from([*FIXES, "x"]), json_values, max_size=4))
 def test_any_values_are_a_request_or_a_problem(fields: dict[str, object]) -> None:
     # Given the example with any values in some fields, Then it is a request of the declared

@@ -1,0 +1,24 @@
+"""How the service answers, as it is handed to the code that does so.
+
+The configuration (`serving.settings`) is checked by pydantic, whose import takes longer than many
+requests; what runs in a function is given these, from JSON that was made of checked settings.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+
+class ServingOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How requests are answered; each is explained in `serving.settings`."""
+
+    model_name: str = "ontime"
+    store_uri: str | None = None
+    follow_seconds: Annotated[float, Meta(gt=0)] = 1.0
+    allow_as_of: bool = False
+    max_body_bytes: int = 64 * 1024
+    history_page: Annotated[int, Meta(ge=1)] = 20
+    history_page_max: Annotated[int, Meta(ge=1)] = 100

@@ -1,0 +1,103 @@
+"""What schemathesis finds when it asks both adapters by the OpenAPI document: nothing."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from schemathesis import GenerationMode
+from schemathesis.core.result import Ok
+
+from serving.openapi import openapi_document
+from tests.api_gateway import gateway
+from tests.lambda_runtime import running_function
+from tests.serving.support import ROOT, SETTINGS, a_home, a_service, running_server
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# A flight may be well written and not exist: whether it does is no matter of the document.
+EXCLUDED = [schemathesis.checks.positive_data_acceptance]
+SCHEMA = schemathesis.openapi.from_dict(openapi_document())
+OPERATIONS = [each.ok() for each in SCHEMA.get_all_operations() if isinstance(each, Ok)]
+
+
+@pytest.fixture(scope="module", params=["http", "lambda"])
+def address(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    home = a_home(tmp_path_factory.mktemp("home") / request.param)
+    if request.param == "http":
+        with running_server(a_service(home, SETTINGS)) as url:
+            yield url
+        return
+    with (
+        running_function(
+            "serving.lambda_handler.handler",
+            cwd=ROOT,
+            log=home / "function.log",
+            environment={
+                "ONTIME_HOME": str(home),
+                "ONTIME_SERVING": '{"allow_as_of": true, "max_body_bytes": 2048}',
+            },
+        ) as function,
+        gateway(function) as url,
+    ):
+        yield url
+
+
+def ask(address: str, operation: object, mode: GenerationMode, examples: int) -> None:
+    @settings(
+        max_examples=examples,
+        deadline=None,
+        database=None,
+        derandomize=True,
+        phases=[Phase.explicit, Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(case=operation.as_strategy(generation_mode=mode))  # type: ignore[attr-defined] # typed loosely
+    def check(case: schemathesis.Case[Any]) -> None:
+        case.call_and_validate(base_url=address, excluded_checks=EXCLUDED)
+
+    check()
+
+
+CASES = [
+    pytest.param(operation, mode, id=f"{operation.label} {mode.value}")
+    for operation in OPERATIONS
+    for mode in GenerationMode
+    if mode is GenerationMode.POSITIVE or operation.body or operation.query
+]
+
+
+@pytest.mark.parametrize(("operation", "mode"), CASES)
+def test_nothing_is_found(address: str, operation: object, mode: GenerationMode) -> None:
+    ask(address, operation, mode, 50)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("operation", "mode"), CASES)
+def test_nothing_is_found_in_a_long_run(
+    address: str, operation: object, mode: GenerationMode
+) -> None:
+    ask(address, operation, mode, 2_000)
+
+
+@pytest.mark.slow
+def test_its_own_command_finds_nothing(address: str) -> None:
+    # Given the command with all its phases: examples, coverage, fuzzing, sequences of calls
+    command = ["schemathesis", "run", "docs/openapi.json", "--url", address, "--no-color"]
+    command += ["--exclude-checks", "positive_data_acceptance", "--max-examples", "100"]
+    found = subprocess.run(
+        [str(Path(sys.executable).parent / command[0]), *command[1:]],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert found.returncode == 0, found.stdout[-5000:]
