@@ -74,7 +74,8 @@ class RunContext:
     @cached_property
     def registry(self) -> Registry:
         """The versions of the registered model."""
-        return Registry(self.tracking.store, self.settings.serving.model_name)
+        name, registry = self.settings.serving.model_name, self.settings.training.registry_uri
+        return Registry(self.tracking.store, name, registry)
 
     @cached_property
     def spark(self) -> SparkSession:

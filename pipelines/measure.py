@@ -13,7 +13,7 @@ from serving.scorer import Scorer, ScorerError
 from training.evaluation import auc_difference
 from training.gates import ExportFigures, Rival
 from training.metrics import AUC, measure, ranking
-from training.registry import CHAMPION
+from training.registries import CHAMPION
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

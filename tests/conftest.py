@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,6 +11,7 @@ from pipelines.session import open_session
 from pipelines.settings import SparkSettings
 from pipelines.tables import Tables
 from tests.emulated_aws import EmulatedAws, emulated_aws
+from tests.mlflow_server import mlflow_server
 from training.settings import wait_without_spinning
 
 if TYPE_CHECKING:
@@ -70,6 +72,15 @@ def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
     Tracking(f"sqlite:///{path}", "ontime").client.search_experiments()
     return path
+
+
+@pytest.fixture(scope="session")
+def mlflow_address(empty_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Return the address of the one MLflow server of the test run."""
+    folder = tmp_path_factory.mktemp("mlflow-server")
+    shutil.copy(empty_store, folder / "mlflow.db")
+    with mlflow_server(folder, folder / "mlflow.db") as address:
+        yield address
 
 
 @pytest.fixture(scope="session")

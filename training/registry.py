@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from features.errors import OntimeError
+from training.registries import alias_named, aliases_in, found_versions, kind_of, require_name
+from training.registry_errors import NOT_THERE, THERE_ALREADY, RegistryError, explained
 from training.run_files import EXPORTED, FINGERPRINT_TAG, MODEL_TAG, client_of, mlflow_at, read_file
 
 if TYPE_CHECKING:
@@ -15,19 +16,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion
 
-CHALLENGER: Final = "challenger"
-CHAMPION: Final = "champion"
-# People's other words for the aliases: the stages that MLflow had before.
-_WORDS: Final = {
-    "staging": CHALLENGER,
-    "challenger": CHALLENGER,
-    "production": CHAMPION,
-    "champion": CHAMPION,
-}
-
-
-class RegistryError(OntimeError):
-    """The registry has no such version, alias or run."""
+    from training.registries import AliasStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,35 +38,32 @@ class RegisteredVersion:
     aliases: tuple[str, ...]
 
 
-def alias_named(word: str) -> str:
-    """Return the alias that a word means: `Staging` is challenger, `Production` champion.
-
-    Raises:
-        RegistryError: It means none.
-    """
-    try:
-        return _WORDS[word.lower()]
-    except KeyError as error:
-        raise RegistryError(
-            f"'{word}' is no alias: use challenger (Staging) or champion (Production)."
-        ) from error
-
-
 class Registry:
     """The versions of one registered model.
 
     Args:
-        store: Address of the MLflow tracking store, which is also the registry.
+        store: Address of the MLflow tracking store.
         name: The registered model.
+        registry: Address of the registry; None if it is the tracking store.
+
+    Raises:
+        RegistryError: The registry cannot have a model of this name.
     """
 
-    def __init__(self, store: str, name: str) -> None:
+    def __init__(self, store: str, name: str, registry: str | None = None) -> None:
         self._store = store
+        self._address = registry or store
+        self._kind = kind_of(self._address)
+        require_name(self._kind, name)
         self._name = name
 
     @cached_property
     def _client(self) -> MlflowClient:
-        return client_of(self._store)
+        return client_of(self._store, self._address)
+
+    @cached_property
+    def _aliases(self) -> AliasStore:
+        return aliases_in(self._kind, self._client, self._name)
 
     def register(self, run_id: str) -> RegisteredVersion:
         """Return the version of a training run, registered now unless its fingerprint has one.
@@ -94,7 +80,7 @@ class Registry:
             return found
         self._make_model()
         tags = {FINGERPRINT_TAG: fingerprint}
-        with mlflow_at(self._store):
+        with explained(self._address), mlflow_at(self._store):
             made = self._client.create_model_version(self._name, source, run_id, tags)
         return self.get(str(made.version))
 
@@ -105,13 +91,16 @@ class Registry:
 
     def versions(self) -> tuple[RegisteredVersion, ...]:
         """Return all versions, oldest first; none if the model was never registered."""
-        aliases = self._aliases()
-        found: list[ModelVersion] = []
-        token: str | None = None
-        while token is None or token:
-            page = self._client.search_model_versions(f"name='{self._name}'", page_token=token)
-            found.extend(page)
-            token = page.token or ""
+        from mlflow.exceptions import MlflowException  # noqa: PLC0415 - takes seconds
+
+        with explained(self._address):
+            aliases = self._aliases.all()
+            try:
+                found = found_versions(self._kind, self._client, self._name)
+            except MlflowException as error:
+                if error.error_code != NOT_THERE:
+                    raise
+                found = []
         described = [_described(version, aliases) for version in found]
         return tuple(sorted(described, key=lambda version: int(version.version)))
 
@@ -121,12 +110,13 @@ class Registry:
         Raises:
             RegistryError: There is no such version.
         """
-        for found in self.versions():
+        versions = self.versions()
+        for found in versions:
             if found.version == version:
                 return found
         raise RegistryError(
             f"Model {self._name} has no version {version} in the registry: "
-            f"it has {', '.join(each.version for each in self.versions()) or 'none'}."
+            f"it has {', '.join(each.version for each in versions) or 'none'}."
         )
 
     def resolve(self, word: str) -> RegisteredVersion:
@@ -148,7 +138,8 @@ class Registry:
 
     def version_of(self, alias: str) -> str | None:
         """Return the number of the version with an alias; None if no version has it."""
-        return self._aliases().get(alias)
+        with explained(self._address):
+            return self._aliases.all().get(alias)
 
     def point(self, alias: str, version: str | None) -> None:
         """Give an alias to a version; None takes it away.
@@ -158,9 +149,11 @@ class Registry:
         """
         if version is not None:
             self.get(version)
-            self._client.set_registered_model_alias(self._name, alias, version)
+            with explained(self._address):
+                self._aliases.give(alias, version)
         elif self.version_of(alias) is not None:
-            self._client.delete_registered_model_alias(self._name, alias)
+            with explained(self._address):
+                self._aliases.take(alias)
 
     def files(self, version: str, names: Iterable[str]) -> dict[str, bytes]:
         """Return the exported files of a version: model, contract, card and self-test.
@@ -172,24 +165,14 @@ class Registry:
         run_id = self.get(version).run_id
         return {name: read_file(self._client, run_id, f"{EXPORTED}/{name}") for name in names}
 
-    def _aliases(self) -> Mapping[str, str]:
-        from mlflow.exceptions import MlflowException  # noqa: PLC0415 - takes seconds
-
-        try:
-            aliases = self._client.get_registered_model(self._name).aliases
-        except MlflowException as error:
-            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
-                return {}
-            raise
-        return {alias: str(version) for alias, version in aliases.items()}
-
     def _make_model(self) -> None:
         from mlflow.exceptions import MlflowException  # noqa: PLC0415 - takes seconds
 
         try:
-            self._client.create_registered_model(self._name)
+            with explained(self._address):
+                self._client.create_registered_model(self._name)
         except MlflowException as error:
-            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            if error.error_code != THERE_ALREADY:
                 raise
 
     def _trained(self, run_id: str) -> tuple[str, str]:

@@ -36,12 +36,12 @@ class RunFileError(OntimeError):
     """A run does not have a file that it should have."""
 
 
-def client_of(store: str) -> MlflowClient:
-    """Return the client of a tracking store, which is also the registry."""
+def client_of(store: str, registry: str | None = None) -> MlflowClient:
+    """Return the client of a tracking store, which is also the registry unless that is named."""
     quiet_mlflow()
     from mlflow import MlflowClient  # noqa: PLC0415 - takes seconds
 
-    return MlflowClient(tracking_uri=store, registry_uri=store)
+    return MlflowClient(tracking_uri=store, registry_uri=registry or store)
 
 
 @contextmanager

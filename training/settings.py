@@ -138,6 +138,8 @@ class TrainingSettings(Settings):
     Attributes:
         experiment: Name of the MLflow experiment.
         tracking_uri: The MLflow tracking store; null: SQLite in the home folder.
+        registry_uri: The registry; null: the tracking store. `databricks-uc` is Unity Catalog,
+            `databricks` the workspace's own.
         split: The parts of the labelled flights.
         without_families: Families of features that the model does without, such as `tail`.
         naive_families: Families that the naive model is confined to.
@@ -150,6 +152,7 @@ class TrainingSettings(Settings):
 
     experiment: str = Field(default="ontime", min_length=1)
     tracking_uri: str | None = None
+    registry_uri: str | None = None
     split: SplitSettings
     without_families: tuple[str, ...] = ()
     naive_families: tuple[str, ...] = Field(default=("schedule", "calendar"), min_length=1)
@@ -200,6 +203,12 @@ def quiet_mlflow() -> None:
     """Keep MLflow, not imported yet, to warnings, unless the environment asks for more."""
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
+
+
+def impatient_mlflow() -> None:
+    """Let MLflow, not imported yet, give up soon on a server that is down: a person is waiting."""
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
 
 
 @contextmanager
