@@ -94,6 +94,8 @@ def write_model_package(
 ) -> str:
     """Store a package and return the checksum of its manifest; the same package again is no change.
 
+    A writer that was killed leaves files without a manifest: no package yet, so they are replaced.
+
     Args:
         store: Where to.
         model_name: Registered model.
@@ -103,7 +105,8 @@ def write_model_package(
         files: The bytes of each of `FILES`.
 
     Raises:
-        ModelPackageError: Other bytes are stored as this version already, or a file is left out.
+        ModelPackageError: Other bytes are stored as this version already, or are being stored right
+            now, or a file is left out.
         StoreError: The store cannot be written.
     """
     if set(files) != set(FILES):
@@ -115,9 +118,12 @@ def write_model_package(
     manifest = Manifest(model_name, version, run_id, created_at, packaged)
     body = msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n"
     folder = _folder(model_name, version)
+    put = _create_or_same if store.list(f"{folder}{MANIFEST}") else _create_or_replace
     for name in FILES:
-        _create_or_same(store, f"{folder}{name}", files[name])
+        put(store, f"{folder}{name}", files[name])
     _create_or_same(store, f"{folder}{MANIFEST}", body)
+    # Of two writers at once, one manifest is in, and the files may be the other's.
+    read_model_package(store, model_name=model_name, version=version, manifest_sha256=_sha256(body))
     return _sha256(body)
 
 
@@ -182,6 +188,16 @@ def _read_checked(store: ArtifactStore, folder: str, name: str, expected: Packag
     if _sha256(body) != expected.sha256:
         raise _damaged(f"{folder}{name}", f"has checksum {_sha256(body)}, not {expected.sha256}")
     return body
+
+
+def _create_or_replace(store: ArtifactStore, key: str, body: bytes) -> None:
+    """Store a file of a package without a manifest, over what a killed writer left."""
+    try:
+        store.create(key, body)
+    except ObjectExistsError:
+        left = store.get(key)
+        if left.body != body:
+            store.replace(key, body, left.etag)
 
 
 def _create_or_same(store: ArtifactStore, key: str, body: bytes) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from serving.model_package import (
+    CARD,
     FILES,
     MANIFEST,
     MODEL,
@@ -74,6 +75,49 @@ def test_a_package_half_written_is_finished(store: FolderArtifactStore) -> None:
     assert list_versions(store, model_name="ontime") == []
     # When it is written again, Then it is whole
     assert read(store, write(store)) == CONTENT
+
+
+def test_what_a_killed_writer_left_gives_way_to_a_card_that_was_drawn_again(
+    store: FolderArtifactStore,
+) -> None:
+    # Given a writer that was killed before the manifest, and a card that was drawn again since
+    for name in FILES:
+        store.create(f"models/ontime/3/{name}", CONTENT[name])
+    newer = {**CONTENT, CARD: b"drawn again"}
+    # When the version is written, Then the package is the new one, and it never changes after that
+    sha256 = write(store, files=newer)
+    assert read(store, sha256) == newer
+    with pytest.raises(ModelPackageError, match=r"3/card\.html.*never changes"):
+        write(store)
+    assert read(store, sha256) == newer
+
+
+class TwoWriters:
+    """A store in which another writer of the same version is always a step ahead."""
+
+    def __init__(self, store: FolderArtifactStore) -> None:
+        self._store = store
+        self.get, self.list, self.replace = store.get, store.list, store.replace
+
+    def create(self, key: str, body: bytes) -> str:
+        if key.endswith(MANIFEST):
+            card = "models/ontime/3/card.html"
+            self._store.replace(card, b"of the other", self._store.get(card).etag)
+        return self._store.create(key, body)
+
+
+def test_a_package_that_two_writers_mixed_is_told_before_anything_is_released(
+    store: FolderArtifactStore,
+) -> None:
+    with pytest.raises(ModelPackageError, match=r"3/card\.html has"):
+        write_model_package(
+            TwoWriters(store),
+            model_name="ontime",
+            version="3",
+            run_id="r1",
+            created_at="2014-01-01T00:00:00Z",
+            files=CONTENT,
+        )
 
 
 def test_other_bytes_for_a_version_are_refused(store: FolderArtifactStore) -> None:
