@@ -1,4 +1,4 @@
-"""Taking the decisions about a model version and recording each of them once.
+"""The decisions of the pipeline about a model version, each recorded once.
 
 Every method is safe to repeat: what the ledger has already is not recorded again. The release
 document and the aliases follow by `operations.release.follow_ledger`.
@@ -6,45 +6,23 @@ document and the aliases follow by `operations.release.follow_ledger`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from operations.ledger import (
-    Decision,
-    Kind,
-    Ledger,
-    LedgerError,
-    Release,
-    append_entry,
-    read_ledger,
-    state_at,
-)
-from operations.promotion import PromotionDecision, decide_promotion
-from serving.clock import iso_ms, now_ms
+from operations.entries import Decision, Release
+from operations.ledger import Ledger, LedgerError
+from operations.promotion import Approval, PromotionDecision, decide_promotion
+from operations.recorder import Recorder
+from operations.state import state_at
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from typing import Literal
+    from collections.abc import Mapping
 
+    from operations.promotion import Rollout
     from serving.release import ReleasedVersion
-    from serving.stores.artifacts import ArtifactStore
 
 
-@dataclass(frozen=True, kw_only=True)
-class Decisions:
-    """Records decisions about the versions of one registered model.
-
-    Attributes:
-        store: Where the ledger is.
-        model: The registered model.
-        by: Who decides: a person, or the pipeline.
-        clock: Milliseconds since the epoch.
-    """
-
-    store: ArtifactStore
-    model: str
-    by: str
-    clock: Callable[[], int] = now_ms
+class Decisions(Recorder):
+    """Records what the pipeline decides about the versions of one registered model."""
 
     def registered(self, version: str, evidence: Mapping[str, Any]) -> None:
         """Record that a version was registered, and from what.
@@ -57,18 +35,14 @@ class Decisions:
             LedgerError: The ledger knows another run by this version.
             LedgerConflictError: Somebody else decided something meanwhile.
         """
-        ledger = read_ledger(self.store)
-        before = ledger.about(version, "registered")
-        if before is not None and before.evidence["run_id"] != evidence["run_id"]:
-            raise LedgerError(
-                f"The registry calls run {evidence['run_id']} version {version} of {self.model}, "
-                f"and the ledger knows run {before.evidence['run_id']} by it: they do not belong "
-                "together. Restore the registry (mlflow.db) that the ledger is of, or start with "
-                "an empty home folder (`make clean`)."
-            )
-        if before is None:
+
+        def decide(ledger: Ledger) -> Decision | None:
+            if known_run(ledger, self.model, version, evidence["run_id"]):
+                return None
             reason = "trained and evaluated"
-            self._append(ledger, "registered", version, reason=reason, evidence=evidence)
+            return self.decision("registered", version, reason=reason, evidence=evidence)
+
+        self.commit(decide)
 
     def gated(
         self, version: str, *, passed: bool, reasons: tuple[str, ...], figures: Mapping[str, Any]
@@ -78,79 +52,95 @@ class Decisions:
         Raises:
             LedgerConflictError: Somebody else decided something meanwhile.
         """
-        ledger = read_ledger(self.store)
-        before = ledger.about(version, "gated")
         verdict = {"passed": passed, "reasons": list(reasons)}
-        if before is not None and verdict.items() <= before.evidence.items():
-            return
         reason = "all gates passed" if passed else f"gates refused it: {'; '.join(reasons)}"
-        evidence = {**verdict, "figures": dict(figures)}
-        self._append(ledger, "gated", version, reason=reason, evidence=evidence)
+
+        def decide(ledger: Ledger) -> Decision | None:
+            before = ledger.about(version, "gated")
+            if before is not None and verdict.items() <= before.evidence.items():
+                return None
+            evidence = {**verdict, "figures": dict(figures)}
+            return self.decision("gated", version, reason=reason, evidence=evidence)
+
+        self.commit(decide)
 
     def published(self, version: ReleasedVersion) -> None:
-        """Make a version the challenger, which answers no flights yet, unless it is released.
+        """Make a version the challenger, which answers no flights yet.
+
+        Nothing is recorded if it is released already, or if a person took it back.
 
         Raises:
-            LedgerConflictError: Somebody else decided something meanwhile.
+            LedgerConflictError: Somebody else released something meanwhile.
         """
-        ledger = read_ledger(self.store)
-        release = state_at(ledger.entries).release
-        if version in {release.champion, release.challenger}:
-            return
-        self._append(
-            ledger,
-            "published",
-            version.version,
-            reason="its package is in the artifact store",
-            evidence={"manifest_sha256": version.manifest_sha256},
-            release=Release(champion=release.champion, challenger=version),
-        )
+
+        def decide(ledger: Ledger) -> Decision | None:
+            state = state_at(ledger.entries)
+            release = state.release
+            if version in {release.champion, release.challenger}:
+                return None
+            if version.version in state.withdrawn:
+                return None
+            return self.decision(
+                "published",
+                version.version,
+                reason="its package is in the artifact store",
+                evidence={"manifest_sha256": version.manifest_sha256},
+                release=Release(champion=release.champion, challenger=version),
+            )
+
+        self.commit(decide)
 
     def promoted(
-        self, version: ReleasedVersion, *, rollout: Literal["direct", "gradual"], reason: str
+        self,
+        version: ReleasedVersion,
+        *,
+        rollout: Rollout,
+        reason: str,
+        approval: Approval = "none",
     ) -> PromotionDecision:
         """Make a version the champion if the policy lets it; return what was decided.
 
         Raises:
-            LedgerConflictError: Somebody else decided something meanwhile.
+            LedgerConflictError: Somebody else released something meanwhile.
         """
-        ledger = read_ledger(self.store)
-        decision = decide_promotion(version, ledger, rollout)
-        if decision.outcome == "promote":
+        taken: list[PromotionDecision] = []
+
+        def decide(ledger: Ledger) -> Decision | None:
+            taken.append(decide_promotion(version, ledger, rollout, approval))
+            if taken[-1].outcome != "promote":
+                return None
             before = state_at(ledger.entries).release.champion
             evidence = {
                 "manifest_sha256": version.manifest_sha256,
                 "rollout": rollout,
-                "reasons": list(decision.reasons),
+                "approval": approval,
+                "reasons": list(taken[-1].reasons),
                 "champion_before": before.version if before else None,
             }
-            self._append(
-                ledger,
+            return self.decision(
                 "promoted",
                 version.version,
                 reason=reason,
                 evidence=evidence,
                 release=Release(champion=version),
             )
-        return decision
 
-    def _append(
-        self,
-        ledger: Ledger,
-        kind: Kind,
-        version: str,
-        *,
-        reason: str,
-        evidence: Mapping[str, Any],
-        release: Release | None = None,
-    ) -> None:
-        decision = Decision(
-            kind=kind,
-            by=self.by,
-            reason=reason,
-            model=self.model,
-            version=version,
-            evidence=dict(evidence),
-            release=release,
+        self.commit(decide)
+        return taken[-1]
+
+
+def known_run(ledger: Ledger, model: str, version: str, run_id: str) -> bool:
+    """Return whether the ledger knows a version, of this very run.
+
+    Raises:
+        LedgerError: It knows another run by it: the registry was lost and counts again.
+    """
+    before = ledger.about(version, "registered")
+    if before is not None and before.evidence["run_id"] != run_id:
+        raise LedgerError(
+            f"The registry calls run {run_id} version {version} of {model}, and the ledger knows "
+            f"run {before.evidence['run_id']} by it: they do not belong together. Restore the "
+            "registry (mlflow.db) that the ledger is of, or start with an empty home folder "
+            "(`make clean`)."
         )
-        append_entry(self.store, ledger, decision, iso_ms(self.clock()))
+    return before is not None

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Protocol
 
-from operations.ledger import LedgerError, read_ledger, state_at
+from operations.ledger import LedgerError, read_ledger
+from operations.state import state_at
 from serving.release import RELEASE_KEY, ReleaseDocument, ReleaseError, read_release, write_release
 
 if TYPE_CHECKING:
@@ -53,14 +54,35 @@ def follow_ledger(store: ArtifactStore, aliases: Aliases) -> tuple[str, ...]:
         StoreError: The store cannot be read or written.
     """
     changed = ["release document"] if follow_with_document(store) else []
-    state = state_at(read_ledger(store).entries)
-    champion = state.release.champion
-    wanted = {"champion": champion.version if champion else None, "challenger": state.candidate}
-    for alias, version in wanted.items():
-        if aliases.version_of(alias) != version:
-            aliases.point(alias, version)
-            changed.append(f"alias {alias}")
-    return tuple(changed)
+    return (*changed, *follow_with_aliases(store, aliases))
+
+
+def follow_with_aliases(store: ArtifactStore, aliases: Aliases) -> tuple[str, ...]:
+    """Make the aliases what the ledger says; return what was changed.
+
+    A registry has no conditional write: whoever moves an alias looks at the ledger again, so that
+    the last of several to move one has seen the newest entry.
+
+    Raises:
+        LedgerError: The ledger is broken, or others kept appending to it.
+        StoreError: The store cannot be read.
+    """
+    changed: dict[str, None] = {}
+    for _ in range(ATTEMPTS):
+        ledger = read_ledger(store)
+        state = state_at(ledger.entries)
+        champion = state.release.champion
+        wanted = {"champion": champion.version if champion else None, "challenger": state.candidate}
+        moved = [alias for alias, version in wanted.items() if aliases.version_of(alias) != version]
+        for alias in moved:
+            aliases.point(alias, wanted[alias])
+        changed |= dict.fromkeys(f"alias {alias}" for alias in moved)
+        if not moved or read_ledger(store).head == ledger.head:
+            return tuple(changed)
+    raise LedgerError(
+        "Others kept deciding while the registry's aliases were made to follow the ledger: run any "
+        "stage again, and they follow."
+    )
 
 
 def follow_with_document(store: ArtifactStore) -> bool:

@@ -15,8 +15,10 @@ class OperationsSettings(Settings):
     Attributes:
         rollout: `direct`: the challenger becomes champion at once when its gates passed;
             `gradual`: only when it already answers every flight.
+        approval: `required`: and only when a person has approved it; `none`: the gates suffice.
         online_days: For how many days before the end of the data a flight can be predicted online.
     """
 
     rollout: Literal["direct", "gradual"] = "gradual"
+    approval: Literal["none", "required"] = "none"
     online_days: int = Field(default=2, ge=1)

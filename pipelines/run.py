@@ -6,7 +6,8 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from operations.ledger import read_ledger, state_at
+from operations.ledger import read_ledger
+from operations.state import state_at
 from pipelines.command import parser_of, run_command
 from pipelines.figures import write_figures
 from pipelines.promote import PromotionRefusedError

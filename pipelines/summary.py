@@ -12,7 +12,8 @@ from serving.openapi import EXAMPLE_REQUEST
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from operations.ledger import Ledger, LedgerState
+    from operations.ledger import Ledger
+    from operations.state import LedgerState
     from pipelines.runner import StageReport
 
 WIDTH = 22

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from operations.decisions import Decisions
-from operations.ledger import LedgerEntry, read_ledger
+from operations.ledger import read_ledger
 from operations.release import document_of, follow_ledger
 from serving.release import ReleasedVersion, read_release
 from serving.stores.artifacts import FolderArtifactStore
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from operations.entries import LedgerEntry
     from serving.stores.artifacts import ArtifactStore, StoredObject
 
 WRITES = 18  # of an undisturbed release: 8 ledger entries, 4 documents, 6 moves of an alias

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from operations.decisions import Decisions
-from operations.ledger import LedgerError, Release, read_ledger, state_at
+from operations.entries import Release
+from operations.ledger import LedgerError, read_ledger
+from operations.state import state_at
 from serving.release import ReleasedVersion
 from serving.stores.artifacts import FolderArtifactStore
 

@@ -5,20 +5,17 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
+from operations.entries import Decision, Kind, Release
 from operations.ledger import (
-    Decision,
-    Kind,
     Ledger,
     LedgerConflictError,
     LedgerError,
-    LedgerState,
-    Release,
     append_entry,
     key_of,
     read_ledger,
-    state_at,
     verified,
 )
+from operations.state import LedgerState, state_at
 from serving.release import ReleasedVersion
 from serving.stores.artifacts import FolderArtifactStore
 

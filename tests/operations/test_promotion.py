@@ -2,7 +2,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from operations.ledger import Kind, Ledger, LedgerEntry, Release
+from operations.entries import Kind, LedgerEntry, Release
+from operations.ledger import Ledger
 from operations.promotion import decide_promotion
 from serving.release import ReleasedVersion
 

@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from operations.ledger import Decision, Ledger, LedgerError, Release, append_entry, read_ledger
+from operations.entries import Decision, Release
+from operations.ledger import Ledger, LedgerError, append_entry, read_ledger
 from operations.release import document_of, follow_ledger
 from serving.release import RELEASE_KEY, ReleasedVersion, read_release
 from serving.stores.artifacts import FolderArtifactStore
@@ -12,7 +13,7 @@ from serving.stores.artifacts import FolderArtifactStore
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from operations.ledger import Kind
+    from operations.entries import Kind
 
 ONE = ReleasedVersion("1", "a" * 64)
 

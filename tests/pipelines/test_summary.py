@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
-from operations.ledger import Kind, Ledger, LedgerEntry, Release, state_at
+from operations.entries import Kind, LedgerEntry, Release
+from operations.ledger import Ledger
+from operations.state import state_at
 from pipelines.runner import StageReport
 from pipelines.stages import STAGES
 from pipelines.summary import RunResult, figures_of, summary_of
