@@ -20,7 +20,7 @@ from pipelines.run import run_pipeline
 from pipelines.stages import Parameter
 from serving.model_package import list_versions
 from serving.release import read_release
-from training.registry import CHAMPION, alias_named
+from training.registries import CHAMPION, alias_named
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -6,16 +6,13 @@ No Unity Catalog is here: `UnityCatalog` answers as MLflow's client for it does 
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
-from mlflow.entities.model_registry import (
-    ModelVersion,
-    ModelVersionTag,
-    RegisteredModel,
-    RegisteredModelAlias,
-)
-from mlflow.exceptions import MlflowException, RestException
+from mlflow.entities.model_registry import ModelVersion, RegisteredModel
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST
 from mlflow.store.entities import PagedList
 
 from training.registries import STAGES, alias_named, aliases_in, kind_of, require_name
@@ -47,13 +44,13 @@ class UnityCatalog:
 
     def get_model_version(self, name: str, version: str) -> ModelVersion:
         assert name == NAME
-        tag = ModelVersionTag(FINGERPRINT_TAG, self.fingerprints[version])
+        tag = SimpleNamespace(key=FINGERPRINT_TAG, value=self.fingerprints[version])
         return ModelVersion(NAME, version, 1, 1, run_id=f"run-{version}", tags=[tag])
 
     def get_registered_model(self, name: str) -> RegisteredModel:
         if not self.fingerprints:
-            raise RestException({"error_code": "RESOURCE_DOES_NOT_EXIST", "message": name})
-        aliases = [RegisteredModelAlias(*each) for each in self.aliases.items()]
+            raise MlflowException(name, RESOURCE_DOES_NOT_EXIST)
+        aliases = [SimpleNamespace(alias=a, version=v) for a, v in self.aliases.items()]
         return RegisteredModel(name, aliases=aliases)
 
     def set_registered_model_alias(self, name: str, alias: str, version: str) -> None:
