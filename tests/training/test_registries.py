@@ -44,7 +44,7 @@ class UnityCatalog:
 
     def get_model_version(self, name: str, version: str) -> ModelVersion:
         assert name == NAME
-        tag = SimpleNamespace(key=FINGERPRINT_TAG, value=self.fingerprints[version])
+        tag: Any = SimpleNamespace(key=FINGERPRINT_TAG, value=self.fingerprints[version])
         return ModelVersion(NAME, version, 1, 1, run_id=f"run-{version}", tags=[tag])
 
     def get_registered_model(self, name: str) -> RegisteredModel:
