@@ -1,8 +1,8 @@
 """An emulated AWS: moto's server in a process of its own, reached over real HTTP.
 
-Run as a script it serves until its standard input closes. It handles one request at a time: moto
-checks the condition of a write and then writes, and only so are conditional writes atomic, as they
-are in AWS.
+Run as a script it serves until its standard input closes. It handles one request at a time (but for
+who waits for messages): moto checks the condition of a write and then writes, and only so are
+conditional writes atomic, as they are in AWS.
 """
 
 from __future__ import annotations
@@ -85,7 +85,8 @@ def _one_at_a_time(application: Any) -> Callable[..., list[bytes]]:
     lock = threading.Lock()
 
     def answer(environ: dict[str, Any], start_response: Any) -> list[bytes]:
-        with lock:
+        waits = str(environ.get("HTTP_X_AMZ_TARGET", "")).endswith(".ReceiveMessage")
+        with contextlib.nullcontext() if waits else lock:
             body: Iterable[bytes] = application(environ, start_response)
             return list(body)
 

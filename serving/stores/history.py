@@ -188,7 +188,11 @@ class SqlitePredictionHistory:
             else:
                 query = (flight_id, *range_and_one_more)
                 found = self._reader.execute(_PAGE_OF_FLIGHT, query).fetchall()
-        return page_of([PredictionRecord(*row) for row in found], limit)
+        records = [PredictionRecord(*row) for row in found[:limit]]
+        if len(found) <= limit:
+            return HistoryPage(records, None)
+        last = records[-1]
+        return HistoryPage(records, to_cursor((last.requested_at_ms, last.prediction_id)))
 
     def forget(self, *, before_ms: int) -> int:
         """Remove old predictions, a few at a time; see `PredictionHistory.forget`."""
@@ -205,12 +209,3 @@ class SqlitePredictionHistory:
         with self._writing, self._reading:
             self._writer.close()
             self._reader.close()
-
-
-def page_of(found: Sequence[PredictionRecord], limit: int) -> HistoryPage:
-    """Return the page of at most `limit` records, given one more if there is an older one."""
-    records = found[:limit]
-    if len(found) <= limit:
-        return HistoryPage(records, None)
-    last = records[-1]
-    return HistoryPage(records, to_cursor((last.requested_at_ms, last.prediction_id)))

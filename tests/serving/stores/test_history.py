@@ -14,6 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from serving.stores.aws.definitions import PREDICTIONS
+from serving.stores.aws.history import DynamoPredictionHistory
 from serving.stores.errors import InvalidCursorError, StoreError
 from serving.stores.history import PredictionHistory, PredictionRecord, SqlitePredictionHistory
 
@@ -41,9 +43,12 @@ def all_pages(
         assert len(page.records) == limit
 
 
-@pytest.fixture(params=["sqlite"])
+@pytest.fixture(params=["sqlite", pytest.param("dynamodb", marks=pytest.mark.aws)])
 def history(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[PredictionHistory]:
-    assert request.param == "sqlite"
+    if request.param == "dynamodb":
+        table = request.getfixturevalue("table")(PREDICTIONS)
+        yield DynamoPredictionHistory(table, retention_days=90)
+        return
     opened = SqlitePredictionHistory(tmp_path / "serving.db")
     yield opened
     opened.close()

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from serving.stores.aws.definitions import IDEMPOTENCY
+from serving.stores.aws.idempotency import DynamoIdempotencyStore
 from serving.stores.errors import InProgressError, KeyReusedError
 from serving.stores.idempotency import Begun, IdempotencyStore, SqliteIdempotencyStore
 
@@ -19,9 +21,11 @@ LEASE = 10_000
 KEPT = 3_600_000
 
 
-@pytest.fixture(params=["sqlite"])
+@pytest.fixture(params=["sqlite", pytest.param("dynamodb", marks=pytest.mark.aws)])
 def keys(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[IdempotencyStore]:
-    assert request.param == "sqlite"
+    if request.param == "dynamodb":
+        yield DynamoIdempotencyStore(request.getfixturevalue("table")(IDEMPOTENCY))
+        return
     opened = SqliteIdempotencyStore(tmp_path / "work.db")
     yield opened
     opened.close()

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from serving.stores.aws.definitions import JOBS
+from serving.stores.aws.jobs import DynamoJobStore
 from serving.stores.errors import StoreError
 from serving.stores.jobs import Job, JobStore, SqliteJobStore
 
@@ -19,9 +21,11 @@ LATER = NOW + 60_000
 EXPIRY = 4_000_000_000_000
 
 
-@pytest.fixture(params=["sqlite"])
+@pytest.fixture(params=["sqlite", pytest.param("dynamodb", marks=pytest.mark.aws)])
 def jobs(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[JobStore]:
-    assert request.param == "sqlite"
+    if request.param == "dynamodb":
+        yield DynamoJobStore(request.getfixturevalue("table")(JOBS))
+        return
     opened = SqliteJobStore(tmp_path / "work.db")
     yield opened
     opened.close()

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from serving.stores.aws.definitions import ONLINE
+from serving.stores.aws.online import DynamoOnlineStore
 from serving.stores.errors import ConflictError, StoreError
 from serving.stores.online import OnlineStore, SqliteOnlineStore
 from serving.stores.sqlite import connect
@@ -16,9 +18,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@pytest.fixture(params=["sqlite"])
+@pytest.fixture(params=["sqlite", pytest.param("dynamodb", marks=pytest.mark.aws)])
 def online(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[OnlineStore]:
-    assert request.param == "sqlite"
+    if request.param == "dynamodb":
+        yield DynamoOnlineStore(request.getfixturevalue("table")(ONLINE))
+        return
     opened = SqliteOnlineStore(tmp_path / "serving.db")
     yield opened
     opened.close()

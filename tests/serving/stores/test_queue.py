@@ -26,9 +26,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@pytest.fixture(params=["sqlite"])
+@pytest.fixture(params=["sqlite", pytest.param("sqs", marks=pytest.mark.aws)])
 def queue(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Queue]:
-    assert request.param == "sqlite"
+    if request.param == "sqs":
+        yield request.getfixturevalue("sqs_queue")
+        return
     opened = SqliteQueue(tmp_path / "work.db", "jobs", most_receives=2)
     yield opened
     opened.close()
@@ -109,8 +111,8 @@ def test_many_receivers_share_the_work(queue: Queue) -> None:
     queue.send([str(n) for n in range(100)])
     with ThreadPoolExecutor(8) as pool:
         shares = list(pool.map(lambda _: drain(queue, most=3), range(8)))
-    # Then each message was received, and here, since all deleted in time, once
-    assert sorted(int(body) for share in shares for body in share) == list(range(100))
+    # Then each message was received (perhaps twice: a queue promises at least once)
+    assert {int(body) for share in shares for body in share} == set(range(100))
 
 
 def test_sqlite_keeps_queues_in_a_file_apart_and_over_a_restart(tmp_path: Path) -> None:

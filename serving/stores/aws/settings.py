@@ -1,0 +1,87 @@
+"""How AWS is reached: region, endpoint and credentials, as AWS's own tools find them."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from serving.stores.errors import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_CHINA: Final = "cn-"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Credentials:
+    """Who signs; never shown in logs.
+
+    Attributes:
+        access_key: Names the secret.
+        secret_key: The secret.
+        session_token: Goes with temporary credentials.
+    """
+
+    access_key: str
+    secret_key: str
+    session_token: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AwsAccess:
+    """How one service of AWS is reached.
+
+    Attributes:
+        service: Its name in endpoints and signatures, such as `dynamodb`.
+        region: The region.
+        endpoint: Scheme, host and perhaps port.
+        credentials: Gives the credentials of the moment: those of a role are renewed.
+    """
+
+    service: str
+    region: str
+    endpoint: str
+    credentials: Callable[[], Credentials]
+
+
+def aws_access(service: str) -> AwsAccess:
+    """Return how a service is reached, by the environment (`AWS_REGION`, `AWS_ENDPOINT_URL`, …).
+
+    Without keys in the environment (a container or a machine with a role), botocore finds them.
+
+    Raises:
+        StoreError: No region, or no credentials.
+    """
+    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+    if not region:
+        raise StoreError("AWS stores are configured and AWS_REGION is not set: set it.")
+    endpoint = (
+        os.environ.get(f"AWS_ENDPOINT_URL_{service.upper()}")
+        or os.environ.get("AWS_ENDPOINT_URL")
+        or f"https://{service}.{region}.amazonaws.com{'.cn' if region.startswith(_CHINA) else ''}"
+    )
+    return AwsAccess(service, region, endpoint, _credentials())
+
+
+def _credentials() -> Callable[[], Credentials]:
+    access_key = os.environ.get("AWS_ACCESS_KEY_ID")
+    secret_key = os.environ.get("AWS_SECRET_ACCESS_KEY")
+    if access_key and secret_key:
+        given = Credentials(access_key, secret_key, os.environ.get("AWS_SESSION_TOKEN") or None)
+        return lambda: given
+    from botocore.session import get_session  # noqa: PLC0415 - slow, and seldom needed
+
+    found = get_session().get_credentials()
+    if found is None:
+        raise StoreError(
+            "AWS stores are configured and no credentials are found: set AWS_ACCESS_KEY_ID and "
+            "AWS_SECRET_ACCESS_KEY, or give the function or container a role."
+        )
+
+    def renewed() -> Credentials:
+        now = found.get_frozen_credentials()
+        return Credentials(now.access_key, now.secret_key, now.token)
+
+    return renewed
