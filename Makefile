@@ -17,7 +17,7 @@ export UV_DEFAULT_INDEX ?= $(PIP_INDEX_URL)
 endif
 PYTHON := .venv/bin/python
 
-.PHONY: help setup run serve prove-no-leak score-batch setup-bench bench-features bench-incremental setup-dev test test-full check format lock clean quarantine freshness
+.PHONY: help setup run serve prove-no-leak score-batch setup-bench bench-features bench-incremental setup-dev test test-full check format lock clean quarantine freshness retrain
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' Makefile
@@ -45,6 +45,9 @@ prove-no-leak: setup ## Prove that no feature knows what comes after its predict
 
 score-batch: setup ## Score the whole year with the released model, and compare with the service
 	@$(PYTHON) -m pipelines.score_batch --check yes $(ARGS)
+
+retrain: setup ## Make the champion again from its lineage, and compare bit for bit
+	@$(PYTHON) -m pipelines.retrain $(ARGS)
 
 setup-bench: ## Build the environment of the benchmarks (.venv-bench)
 	@bash requirements/install.sh bench

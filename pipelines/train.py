@@ -9,8 +9,9 @@ from pipelines.command import stage_main
 from pipelines.context import StageOutcome
 from pipelines.fingerprint import fingerprint, parts_of
 from pipelines.gold import read_part, table_lineage
+from pipelines.origins import settings_of_result, sources_of
 from pipelines.stages import stage_named
-from training.lineage import Lineage, code_lineage
+from training.lineage import Lineage, code_lineage, machine_lineage
 from training.run_files import FINGERPRINT_TAG, TRAINED_FILES
 from training.run_log import log_training
 from training.settings import surrounding_run
@@ -62,6 +63,10 @@ def _train(context: RunContext, made_from: str, parts: dict[str, str]) -> str:
             horizon_min=horizon,
             flights={"train": len(train_part), "validate": len(validate_part)},
             code=code_lineage(),
+            sources=sources_of(context),
+            settings=settings_of_result(context.settings),
+            feature_hash=trained.contract.feature_hash,
+            machine=machine_lineage(),
         )
         log_training(
             tracking,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import platform
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -15,6 +17,8 @@ _LOCK: Final = _ROOT / "requirements" / "run.txt"
 BUILD_FILE: Final = "build.json"
 """In conf/ of an installed wheel: which code it was built from."""
 _UNKNOWN: Final = "unknown"
+# What runs: a change elsewhere (conf/ is kept as settings) makes no other model.
+_CODE: Final = ("features", "training", "serving", "operations", "pipelines", "requirements")
 
 
 class TableLineage(msgspec.Struct, frozen=True):
@@ -40,13 +44,43 @@ class CodeLineage(msgspec.Struct, frozen=True):
 
     Attributes:
         commit: The git commit; `unknown` outside a clone.
-        changed: Whether files of that commit were changed.
+        changed: Whether code or lock differ from that commit: such code is kept nowhere.
         lock_sha256: Checksum of the lock of the libraries; `unknown` without one.
+        changes: The files that differ.
     """
 
     commit: str
     changed: bool
     lock_sha256: str
+    changes: tuple[str, ...] = ()
+
+
+class SourceLineage(msgspec.Struct, frozen=True, order=True):
+    """A source file that was ingested.
+
+    Attributes:
+        source: What it holds: flights, weather, ...
+        name: Its name, without folders.
+        sha256: Checksum of its bytes.
+    """
+
+    source: str
+    name: str
+    sha256: str
+
+
+class MachineLineage(msgspec.Struct, frozen=True):
+    """Where it ran. The result is the same for any number of threads; another processor may differ.
+
+    Attributes:
+        python: Version of Python.
+        system: System and processor, such as `Linux x86_64`.
+        processors: How many it had, which is also the number of threads.
+    """
+
+    python: str = _UNKNOWN
+    system: str = _UNKNOWN
+    processors: int = 0
 
 
 class Lineage(msgspec.Struct, frozen=True):
@@ -59,6 +93,10 @@ class Lineage(msgspec.Struct, frozen=True):
         horizon_min: Minutes from the prediction time to the scheduled departure.
         flights: Labelled flights of the train and validate parts.
         code: The code.
+        sources: The source files in bronze; none in a lineage of before they were kept.
+        settings: The configuration that decides the result, by section; likewise.
+        feature_hash: Checksum of the declarations of the model's features.
+        machine: Where it ran.
     """
 
     fingerprint: str
@@ -67,6 +105,10 @@ class Lineage(msgspec.Struct, frozen=True):
     horizon_min: int
     flights: dict[str, int]
     code: CodeLineage
+    sources: tuple[SourceLineage, ...] = ()
+    settings: dict[str, Any] = {}
+    feature_hash: str = ""
+    machine: MachineLineage = MachineLineage()
 
 
 def code_lineage(root: Path = _ROOT) -> CodeLineage:
@@ -79,10 +121,17 @@ def code_lineage(root: Path = _ROOT) -> CodeLineage:
     if built.is_file():
         return msgspec.json.decode(built.read_bytes(), type=CodeLineage)
     commit = _git(root, "rev-parse", "HEAD")
-    changed = bool(_git(root, "status", "--porcelain", "--untracked-files=no"))
+    status = ("status", "--porcelain", "--untracked-files=all", "--no-renames", "--", *_CODE)
+    changes = tuple(line[3:] for line in _git(root, *status).splitlines())
     lock = root / _LOCK.relative_to(_ROOT)
     checksum = hashlib.sha256(lock.read_bytes()).hexdigest() if lock.is_file() else _UNKNOWN
-    return CodeLineage(commit or _UNKNOWN, changed, checksum)
+    return CodeLineage(commit or _UNKNOWN, bool(changes), checksum, changes)
+
+
+def machine_lineage() -> MachineLineage:
+    """Return what this process runs on."""
+    system = f"{platform.system()} {platform.machine()}"
+    return MachineLineage(platform.python_version(), system, os.cpu_count() or 0)
 
 
 def to_json(lineage: Lineage) -> bytes:
@@ -102,4 +151,4 @@ def _git(root: Path, *arguments: str) -> str:
         return ""
     command = [git, "-C", str(root), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - ours
-    return done.stdout.strip() if done.returncode == 0 else ""
+    return done.stdout.rstrip() if done.returncode == 0 else ""

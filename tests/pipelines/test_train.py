@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 TABLE = lineage.TableLineage("gold_features_h120", "file:///gold", 3, "d" * 64, 20_000)
 
+SOURCES = (lineage.SourceLineage("flights", "flights.csv", "e" * 64),)
+
 
 @pytest.fixture
 def context(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty_store: Path) -> RunContext:
@@ -30,6 +32,7 @@ def context(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty_store: Path) 
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.setattr(stage, "read_part", lambda _, part: real_part(part))
     monkeypatch.setattr(stage, "table_lineage", lambda _: TABLE)
+    monkeypatch.setattr(stage, "sources_of", lambda _: SOURCES)
     shutil.copy(empty_store, tmp_path / "mlflow.db")
     return context_at(tmp_path)
 
@@ -53,6 +56,8 @@ def test_it_hands_back_a_finished_run_and_the_second_time_the_same(context: RunC
     kept = lineage.from_json(read_file(context.tracking.client, run_id, LINEAGE_FILE))
     assert kept.table == TABLE
     assert kept.parts["build_features's gold_hash"] == f'"{"d" * 64}"'
+    assert kept.sources == SOURCES
+    assert kept.settings["training"]["model"]["seed"] == TRAINING.model.seed
     assert kept.flights == {name: len(real_part(name)) for name in ("train", "validate")}
 
 

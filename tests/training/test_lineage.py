@@ -7,12 +7,16 @@ import shutil
 import subprocess
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from training.lineage import (
     CodeLineage,
     Lineage,
+    SourceLineage,
     TableLineage,
     code_lineage,
     from_json,
+    machine_lineage,
     to_json,
 )
 
@@ -52,7 +56,22 @@ def test_a_clone_is_named_by_its_commit_and_its_lock(tmp_path: Path) -> None:
 def test_changes_since_the_commit_are_told(tmp_path: Path) -> None:
     folder = clone(tmp_path)
     (folder / "requirements" / "run.txt").write_text("a==2\n")
-    assert code_lineage(folder).changed
+    found = code_lineage(folder)
+    assert found.changed
+    assert found.changes == ("requirements/run.txt",)
+
+
+def test_code_that_was_never_committed_is_a_change_and_a_note_beside_it_is_none(
+    tmp_path: Path,
+) -> None:
+    # Given a clone with a new module, and a new file that no stage runs
+    folder = clone(tmp_path)
+    (folder / "NOTES.md").write_text("no code")
+    assert not code_lineage(folder).changed
+    (folder / "features").mkdir()
+    (folder / "features" / "new.py").write_text("x = 1\n")
+    # Then only the module counts
+    assert code_lineage(folder).changes == ("features/new.py",)
 
 
 def test_outside_a_clone_nothing_is_made_up(tmp_path: Path) -> None:
@@ -68,5 +87,25 @@ def test_without_git_the_commit_is_unknown(tmp_path: Path, monkeypatch: pytest.M
 def test_it_survives_being_kept() -> None:
     table = TableLineage("gold", "file:///gold", 3, "ab" * 32, 10)
     code = CodeLineage("c", changed=True, lock_sha256="d")
-    made = Lineage("f", {"b": "2", "a": "1"}, table, 120, {"train": 7, "validate": 3}, code)
+    made = Lineage(
+        "f",
+        {"b": "2", "a": "1"},
+        table,
+        120,
+        {"train": 7, "validate": 3},
+        code,
+        sources=(SourceLineage("flights", "flights.csv", "e"),),
+        settings={"training": {"model": {"seed": 0}}},
+        feature_hash="a",
+        machine=machine_lineage(),
+    )
     assert from_json(to_json(made)) == made
+
+
+def test_one_of_before_sources_and_settings_were_kept_can_be_read() -> None:
+    table = TableLineage("gold", "file:///gold", 3, "ab" * 32, 10)
+    whole = Lineage("f", {}, table, 120, {}, CodeLineage("c", changed=False, lock_sha256="d"))
+    older = msgspec.json.decode(to_json(whole))
+    for name in ("sources", "settings", "feature_hash", "machine"):
+        del older[name]
+    assert from_json(msgspec.json.encode(older)) == whole

@@ -32,12 +32,12 @@ def test_the_same_data_and_seed_give_the_same_bits() -> None:
 
 
 def test_the_number_of_threads_does_not_change_a_bit() -> None:
-    # Given one thread, and two, When a model is fitted, Then it is the same model
+    # Given one thread, two and three, When a model is fitted, Then it is the same model
     models = []
-    for threads in (1, 2):
+    for threads in (1, 2, 3):
         with threadpool_limits(threads, user_api="openmp"):
             models.append(fit_model(sample(), sample(), FEATURES, settings().model))
-    assert to_onnx(models[0]) == to_onnx(models[1])
+    assert len({to_onnx(model) for model in models}) == 1
 
 
 def test_it_is_confined_to_its_features() -> None:
