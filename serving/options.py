@@ -11,12 +11,15 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from serving.stores.opening import StoreOptions
+
 
 class ServingOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How requests are answered; each is explained in `serving.settings`."""
 
     model_name: str = "ontime"
     store_uri: str | None = None
+    stores: StoreOptions = StoreOptions()
     follow_seconds: Annotated[float, Meta(gt=0)] = 1.0
     allow_as_of: bool = False
     max_body_bytes: int = 64 * 1024

@@ -24,8 +24,7 @@ from serving.problems import (
 from serving.requests import parse_load
 from serving.stores.artifacts import open_artifact_store
 from serving.stores.errors import InvalidCursorError, StoreError
-from serving.stores.history import SqlitePredictionHistory
-from serving.stores.online import SqliteOnlineStore
+from serving.stores.opening import open_history, open_online_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -220,23 +219,22 @@ def open_service(
     clock: Callable[[], int] = now_ms,
     new_id: Callable[[], str] = new_prediction_id,
 ) -> PredictionService:
-    """Return the service over the embedded stores below the home folder.
+    """Return the service over its stores.
 
     Args:
-        options: How requests are answered.
-        home: The folder.
+        options: How requests are answered, and which stores are used.
+        home: The folder of those that are embedded.
         clock: Milliseconds since the epoch.
         new_id: Makes prediction ids.
 
     Raises:
         StoreError: A store cannot be opened.
     """
-    database = home / "serving.db"
     return PredictionService(
         options,
         artifacts=open_artifact_store(options.store_uri or str(home / "store")),
-        history=SqlitePredictionHistory(database),
-        online=SqliteOnlineStore(database),
+        history=open_history(options.stores, home),
+        online=open_online_store(options.stores, home),
         clock=clock,
         new_id=new_id,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 from pydantic import Field
@@ -16,6 +16,26 @@ if TYPE_CHECKING:
 _OF_THE_SERVER: Final = {"host", "port"}
 
 
+class StoreSettings(Settings):
+    """Which stores are used. Those of AWS are found by AWS's own environment variables.
+
+    Attributes:
+        history: Where predictions are kept: `sqlite` (in the home folder) or `dynamodb`.
+        online: Where the state of the features is.
+        jobs: Where asynchronous requests and idempotency keys are.
+        queue: What brings jobs and events to who works on them: `sqlite` or `sqs`.
+        prefix: What the names of tables and queues in AWS start with.
+        retention_days: How long a prediction is kept.
+    """
+
+    history: Literal["sqlite", "dynamodb"] = "sqlite"
+    online: Literal["sqlite", "dynamodb"] = "sqlite"
+    jobs: Literal["sqlite", "dynamodb"] = "sqlite"
+    queue: Literal["sqlite", "sqs"] = "sqlite"
+    prefix: str = Field(default="ontime", pattern=r"^[A-Za-z0-9_-]{1,60}$")
+    retention_days: int = Field(default=90, ge=1, le=3650)
+
+
 class ServingSettings(Settings):
     """How requests are answered.
 
@@ -23,6 +43,7 @@ class ServingSettings(Settings):
         model_name: Registered model whose versions are served.
         store_uri: The artifact store, with release document, model packages and ledger: a folder or
             a URI such as `s3://bucket/ontime`; null: `store` in the home folder.
+        stores: Every other store.
         host: Address to listen on.
         port: Port to listen on.
         follow_seconds: How often the release document is looked at.
@@ -34,6 +55,7 @@ class ServingSettings(Settings):
 
     model_name: str = Field(default="ontime", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     store_uri: str | None = Field(default=None, min_length=1)
+    stores: StoreSettings = StoreSettings()
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=1, le=65535)
     follow_seconds: float = Field(default=1.0, gt=0, le=60)

@@ -149,11 +149,12 @@ class SqlitePredictionHistory:
 
     Args:
         path: The file, made when missing.
+        busy_ms: How long to wait for another process that has the file locked.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, busy_ms: int = 10_000) -> None:
         self._path = path
-        self._writer = connect(path, _SCHEMA)
+        self._writer = connect(path, _SCHEMA, busy_ms=busy_ms)
         self._writing = threading.Lock()
         self._reader = connect(path, _SCHEMA)
         self._reading = threading.Lock()

@@ -15,12 +15,13 @@ if TYPE_CHECKING:
 _BUSY_MS = 10_000
 
 
-def connect(path: Path, schema: str) -> sqlite3.Connection:
+def connect(path: Path, schema: str, *, busy_ms: int = _BUSY_MS) -> sqlite3.Connection:
     """Return a connection whose commits are on disk when they return (WAL, synchronous FULL).
 
     Args:
         path: The file; it and its folder are made when missing.
         schema: Statements, each safe to repeat, that make what the store needs.
+        busy_ms: How long a statement waits for another process that has the file locked.
 
     Raises:
         StoreError: The file cannot be opened, or is not a database.
@@ -33,6 +34,7 @@ def connect(path: Path, schema: str) -> sqlite3.Connection:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             connection.executescript(schema)
+            connection.execute(f"PRAGMA busy_timeout = {busy_ms}")
         except sqlite3.Error:
             connection.close()
             raise

@@ -16,7 +16,7 @@ PREDICTIONS: Final = "predictions"
 ONLINE: Final = "online"
 JOBS: Final = "jobs"
 IDEMPOTENCY: Final = "idempotency"
-QUEUES: Final = ("jobs", "events")
+QUEUES: Final = ("jobs", "events", "records")
 BY_TIME: Final = "by_time"
 BY_FLIGHT: Final = "by_flight"
 EXPIRES_AT: Final = "expires_at"  # seconds since the epoch, as the time to live wants it
@@ -101,7 +101,7 @@ def table_definitions(prefix: str) -> tuple[TableDefinition, ...]:
 
 
 def queue_definitions(prefix: str, *, most_receives: int = 5) -> tuple[QueueDefinition, ...]:
-    """Return the queues: asynchronous jobs, and events of flights and weather."""
+    """Return the queues: asynchronous jobs, events, and predictions that wait to be kept."""
     return tuple(
         QueueDefinition(f"{prefix}-{name}", f"{prefix}-{name}-dead", most_receives)
         for name in QUEUES

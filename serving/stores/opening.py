@@ -1,0 +1,143 @@
+"""Opening the stores that the configuration names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from serving.stores.history import SqlitePredictionHistory
+from serving.stores.idempotency import SqliteIdempotencyStore
+from serving.stores.jobs import SqliteJobStore
+from serving.stores.online import SqliteOnlineStore
+from serving.stores.queue import SqliteQueue
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from serving.stores.aws.dynamodb import DynamoTable
+    from serving.stores.aws.queue import SqsQueue
+    from serving.stores.history import PredictionHistory
+    from serving.stores.idempotency import IdempotencyStore
+    from serving.stores.jobs import JobStore
+    from serving.stores.online import OnlineStore
+    from serving.stores.queue import Queue
+
+_HISTORY_BUSY_MS = 500  # a history that is busy for longer is slow: its records wait elsewhere
+_MOST_RECEIVES = 5
+
+
+class StoreOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Which stores are used; each is explained in `serving.settings`."""
+
+    history: Literal["sqlite", "dynamodb"] = "sqlite"
+    online: Literal["sqlite", "dynamodb"] = "sqlite"
+    jobs: Literal["sqlite", "dynamodb"] = "sqlite"
+    queue: Literal["sqlite", "sqs"] = "sqlite"
+    prefix: str = "ontime"
+    retention_days: Annotated[int, Meta(ge=1)] = 90
+
+
+@dataclass(frozen=True, slots=True)
+class JobStores:
+    """What asynchronous and repeated requests need.
+
+    Attributes:
+        jobs: Asynchronous requests and their results.
+        keys: Answers by idempotency key.
+    """
+
+    jobs: JobStore
+    keys: IdempotencyStore
+
+
+def open_history(options: StoreOptions, home: Path) -> PredictionHistory:
+    """Return the prediction history.
+
+    Raises:
+        StoreError: It cannot be opened.
+    """
+    if options.history == "dynamodb":
+        from serving.stores.aws.definitions import PREDICTIONS  # noqa: PLC0415 - only where used
+        from serving.stores.aws.history import DynamoPredictionHistory  # noqa: PLC0415 - the same
+
+        table = _table(options, PREDICTIONS, tries=2, timeout_seconds=0.75)
+        return DynamoPredictionHistory(table, retention_days=options.retention_days)
+    return SqlitePredictionHistory(home / "serving.db", busy_ms=_HISTORY_BUSY_MS)
+
+
+def open_online_store(options: StoreOptions, home: Path) -> OnlineStore:
+    """Return the online store.
+
+    Raises:
+        StoreError: It cannot be opened.
+    """
+    if options.online == "dynamodb":
+        from serving.stores.aws.definitions import ONLINE  # noqa: PLC0415 - only where used
+        from serving.stores.aws.online import DynamoOnlineStore  # noqa: PLC0415 - the same
+
+        return DynamoOnlineStore(_table(options, ONLINE))
+    return SqliteOnlineStore(home / "serving.db")
+
+
+def open_job_stores(options: StoreOptions, home: Path) -> JobStores:
+    """Return the stores of jobs and of idempotency keys.
+
+    Raises:
+        StoreError: They cannot be opened.
+    """
+    if options.jobs == "dynamodb":
+        from serving.stores.aws.definitions import IDEMPOTENCY, JOBS  # noqa: PLC0415 - where used
+        from serving.stores.aws.idempotency import DynamoIdempotencyStore  # noqa: PLC0415 - same
+        from serving.stores.aws.jobs import DynamoJobStore  # noqa: PLC0415 - the same
+
+        return JobStores(
+            DynamoJobStore(_table(options, JOBS)),
+            DynamoIdempotencyStore(_table(options, IDEMPOTENCY)),
+        )
+    file = _work_file(home)
+    return JobStores(SqliteJobStore(file), SqliteIdempotencyStore(file))
+
+
+def open_queue(
+    options: StoreOptions, home: Path, name: Literal["jobs", "events", "records"]
+) -> Queue:
+    """Return a queue: of asynchronous jobs, of events, or of predictions that wait to be kept.
+
+    Raises:
+        StoreError: It cannot be opened.
+    """
+    if options.queue == "sqs":
+        return open_sqs_queue(options, name)
+    return SqliteQueue(_work_file(home), name, most_receives=_MOST_RECEIVES)
+
+
+def open_sqs_queue(options: StoreOptions, name: str) -> SqsQueue:
+    """Return a queue in SQS.
+
+    Raises:
+        StoreError: Region or credentials are missing.
+    """
+    from serving.stores.aws.client import AwsClient  # noqa: PLC0415 - only where used
+    from serving.stores.aws.queue import SqsQueue  # noqa: PLC0415 - the same
+    from serving.stores.aws.settings import aws_access  # noqa: PLC0415 - the same
+
+    return SqsQueue(AwsClient(aws_access("sqs")), f"{options.prefix}-{name}")
+
+
+def _work_file(home: Path) -> Path:
+    """Return the file of jobs, keys and queues: apart, so that predictions do not wait for them."""
+    return home / "work.db"
+
+
+def _table(
+    options: StoreOptions, name: str, *, tries: int = 4, timeout_seconds: float = 2.0
+) -> DynamoTable:
+    from serving.stores.aws.client import AwsClient  # noqa: PLC0415 - only where used
+    from serving.stores.aws.dynamodb import DynamoTable  # noqa: PLC0415 - the same
+    from serving.stores.aws.settings import aws_access  # noqa: PLC0415 - the same
+
+    client = AwsClient(aws_access("dynamodb"), tries=tries, timeout_seconds=timeout_seconds)
+    return DynamoTable(client, f"{options.prefix}-{name}")
