@@ -15,6 +15,7 @@ from pyspark.sql import functions as F
 from features.columns import INGESTED, SOURCE_CHECKSUM
 from features.silver.raw import RAW_COLUMNS
 from pipelines.at_once import at_once
+from pipelines.mappings import load_mappings
 from pipelines.sources import find_files
 from pipelines.staging import StagedFile, stage_file
 
@@ -60,11 +61,16 @@ def add_new_files(
 
     Raises:
         SourceError: A file is not there or cannot be read; nothing is appended.
+        ConfError: A mapping in conf/ is not valid.
     """
     files = find_files(getattr(context.settings.sources, source))
     known = _known_checksums(context, source)
-    columns = RAW_COLUMNS[source]
-    staged = [stage_file(file, columns, folder) for file in files if file.checksum not in known]
+    columns, mappings = RAW_COLUMNS[source], load_mappings(source)
+    staged = [
+        stage_file(file, columns, folder, mappings=mappings)
+        for file in files
+        if file.checksum not in known
+    ]
     if staged:
         _append(context, source, staged, at)
     return staged
@@ -77,6 +83,11 @@ def _tell(context: RunContext, source: str, files: Sequence[StagedFile]) -> None
         f"{source}: {rows:,} rows of {names}" if files else f"{source}: nothing new"
     )
     for file in files:
+        if file.shape:
+            context.console.step(
+                f"{source}: {file.source.name} is {file.shape}: {file.rows:,} rows are ours, "
+                f"{file.not_ours:,} are not"
+            )
         if file.ignored:
             context.console.step(
                 f"{source}: ignoring columns of {file.source.name} that Ontime does not know: "
@@ -110,9 +121,11 @@ def _append(
     rows = context.spark.read.parquet(*(file.path.as_uri() for file in staged))
     checksums = sorted(file.source.checksum for file in staged)
     names = ", ".join(file.source.name for file in staged)
+    not_ours = sum(file.not_ours for file in staged)
+    left_out = f"; {not_ours} rows of them are not ours" if not_ours else ""
     context.tables.append_once(
         bronze_table(source),
         rows.withColumn(INGESTED, F.lit(at)),
         key=hashlib.sha256(" ".join(checksums).encode()).hexdigest(),
-        description=f"ingest: {names}",
+        description=f"ingest: {names}{left_out}",
     )

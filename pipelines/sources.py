@@ -6,17 +6,17 @@ import fnmatch
 import hashlib
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, files
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
-from pyarrow import fs
 
 from features.errors import OntimeError
 from features.settings import conf_folder
+from pipelines.places import S3, Place, place_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from typing import IO
 
 PACKAGE = "package:"
 CONF = "conf:"
@@ -46,8 +46,8 @@ class SourceFile:
         format: `csv`, `json` (lines, or one array) or `parquet`.
         wrapping: `gz` or `zip`; None: plain.
         checksum: SHA-256 of its bytes, in hex.
-        filesystem: Opens it.
-        path: Its path in that filesystem.
+        system: Where it is, for programs.
+        path: Its path there.
     """
 
     place: str
@@ -55,8 +55,12 @@ class SourceFile:
     format: str
     wrapping: str | None
     checksum: str
-    filesystem: fs.FileSystem
+    system: Place
     path: str
+
+    def open(self) -> IO[bytes]:
+        """Return the file, open for reading and seeking."""
+        return self.system.open(self.path)
 
 
 def find_files(places: Sequence[str]) -> list[SourceFile]:
@@ -77,8 +81,8 @@ def find_files(places: Sequence[str]) -> list[SourceFile]:
 def _files_at(place: str) -> Iterator[SourceFile]:
     where = _resolved(place)
     try:
-        filesystem, path = _filesystem(where)
-        paths = list(_paths(filesystem, path))
+        system, path = place_of(where)
+        paths = list(_paths(system, path))
         if not paths:
             raise SourceError(f"There is no source file at {where}: correct `sources` in conf/.")
         known = [one for one in paths if _kind(one) is not None]
@@ -87,8 +91,10 @@ def _files_at(place: str) -> Iterator[SourceFile]:
                 f"No source file at {where} has a known format: name files that end in "
                 f"{', '.join('.' + ending for ending in FORMATS)}, plain or with .gz or .zip added."
             )
+        in_s3 = where.startswith(S3)
         for one in known:
-            yield _source_file(filesystem, one, one if one != path else where)
+            told = where if one == path else one
+            yield _source_file(system, one, f"{S3}{one}" if in_s3 else told)
     except (OSError, pa.ArrowInvalid) as error:
         raise SourceError(f"The source {where} cannot be read: {_short(error)}.") from error
 
@@ -120,31 +126,18 @@ def _in_package(place: str) -> str:
     )
 
 
-def _filesystem(where: str) -> tuple[fs.FileSystem, str]:
-    if "://" in where or where.startswith("file:"):
-        filesystem, path = fs.FileSystem.from_uri(where)
-        return filesystem, path
-    return fs.LocalFileSystem(), str(Path(where).expanduser().absolute())
-
-
-def _paths(filesystem: fs.FileSystem, path: str) -> Iterator[str]:
+def _paths(system: Place, path: str) -> Iterator[str]:
     """Yield the file, the visible files in the folder, or those that match the glob, in order."""
-    info = filesystem.get_file_info(path)
-    if info.type == fs.FileType.File:
+    if system.is_file(path):
         yield path
         return
     folder, pattern = path, "*"
-    if info.type == fs.FileType.NotFound:
+    if any(sign in path.rpartition("/")[2] for sign in "*?["):
         folder, _, pattern = path.rpartition("/")
-        if not any(sign in pattern for sign in "*?["):
-            return
-    for entry in sorted(
-        filesystem.get_file_info(fs.FileSelector(folder, allow_not_found=True)),
-        key=lambda entry: entry.path,
-    ):
-        visible = not entry.base_name.startswith((".", "_"))
-        if entry.is_file and visible and fnmatch.fnmatchcase(entry.base_name, pattern):
-            yield entry.path
+    for one in sorted(system.files_in(folder)):
+        name = one.rpartition("/")[2]
+        if not name.startswith((".", "_")) and fnmatch.fnmatchcase(name, pattern):
+            yield one
 
 
 def _kind(path: str) -> tuple[str, str | None] | None:
@@ -157,22 +150,22 @@ def _kind(path: str) -> tuple[str, str | None] | None:
     return None if file_format is None else (file_format, wrapping)
 
 
-def _source_file(filesystem: fs.FileSystem, path: str, place: str) -> SourceFile:
+def _source_file(system: Place, path: str, place: str) -> SourceFile:
     file_format, wrapping = _kind(path) or ("", None)
     return SourceFile(
         place=place,
         name=path.rpartition("/")[2],
         format=file_format,
         wrapping=wrapping,
-        checksum=_checksum(filesystem, path),
-        filesystem=filesystem,
+        checksum=_checksum(system, path),
+        system=system,
         path=path,
     )
 
 
-def _checksum(filesystem: fs.FileSystem, path: str) -> str:
+def _checksum(system: Place, path: str) -> str:
     digest = hashlib.sha256()
-    with filesystem.open_input_stream(path, compression=None) as stream:
+    with system.open(path) as stream:
         while chunk := stream.read(_CHUNK):
             digest.update(chunk)
     return digest.hexdigest()

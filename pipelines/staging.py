@@ -19,13 +19,15 @@ import pyarrow.parquet as pq
 
 from features.columns import SOURCE_CHECKSUM, SOURCE_FILE, SOURCE_ROW
 from features.silver.raw import UNREADABLE
-from pipelines.readers import READERS, Batch, ShapeError
+from pipelines.layouts import Layouts, ShapeError
+from pipelines.readers import READERS
 from pipelines.sources import FORMATS, SourceError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from pipelines.mappings import Mapping
     from pipelines.sources import SourceFile
 
 _DAMAGED = (zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, EOFError, NotImplementedError)
@@ -39,45 +41,63 @@ class StagedFile:
         source: The file.
         path: The Parquet file with its rows.
         rows: How many there are, unreadable ones included.
+        not_ours: How many more the file has that are not taken: those of other airports.
         ignored: Columns of the file that Ontime does not know; they were left out.
+        shape: What the file is, where it is not in the source's own shape.
     """
 
     source: SourceFile
     path: Path
     rows: int
+    not_ours: int
     ignored: tuple[str, ...]
+    shape: str = ""
 
 
-def stage_file(source: SourceFile, columns: Sequence[str], folder: Path) -> StagedFile:
+def stage_file(
+    source: SourceFile,
+    columns: Sequence[str],
+    folder: Path,
+    *,
+    mappings: tuple[Mapping, ...] = (),
+) -> StagedFile:
     """Write the rows of a source file, as received, to a Parquet file and return it.
 
-    Grain: a row for each row of the file, numbered from 1 in `source_row`. Every value is text as
-    received, null where there is none; a line that is not a row has null in all columns and its
-    text in `unreadable`.
+    Grain: a row for each row of the file that is ours, with the number in the file, from 1, in
+    `source_row`. Every value is text as received, null where there is none; a line that is not a
+    row has null in all columns and its text in `unreadable`.
 
     Args:
         source: The file.
         columns: Columns that it must have.
         folder: Where the Parquet file goes; it must exist.
+        mappings: Other shapes that it can have.
 
     Raises:
         SourceError: The file is damaged, empty, not UTF-8 or lacks columns; names the file.
     """
     schema = _schema(columns)
     path = folder / f"{source.checksum}.parquet"
-    rows = 0
-    ignored: tuple[str, ...] = ()
+    layouts = Layouts(tuple(columns), mappings)
+    read = rows = 0
+    layout = None
     with _read_errors(source), _opened(source) as stream, pq.ParquetWriter(path, schema) as writer:
-        for batch in READERS[source.format](stream, columns):
-            ignored = batch.ignored
-            table = _with_lineage(batch, source, schema, first_row=rows + 1)
-            writer.write_table(table)
+        for batch in READERS[source.format](stream, layouts):
+            layout = batch.layout
+            table = _with_lineage(layout.to_source(batch.table), source, schema, first_row=read + 1)
+            read += table.num_rows
+            table = layout.only_ours(table)
             rows += table.num_rows
-    if rows == 0:
+            writer.write_table(table)
+    if read == 0 or layout is None:
         raise SourceError(
             f"The source file {source.place} has no rows: deliver it again, or take it away."
         )
-    return StagedFile(source=source, path=path, rows=rows, ignored=ignored)
+    shape = layout.mapping.title if layout.mapping else ""
+    return StagedFile(
+        source=source, path=path, rows=rows, not_ours=read - rows, ignored=layout.ignored,
+        shape=shape,
+    )  # fmt: skip
 
 
 def _schema(columns: Sequence[str]) -> pa.Schema:
@@ -85,15 +105,16 @@ def _schema(columns: Sequence[str]) -> pa.Schema:
     return pa.schema([*text, (SOURCE_ROW, pa.int64())])
 
 
-def _with_lineage(batch: Batch, source: SourceFile, schema: pa.Schema, first_row: int) -> pa.Table:
-    count = batch.table.num_rows
+def _with_lineage(
+    table: pa.Table, source: SourceFile, schema: pa.Schema, first_row: int
+) -> pa.Table:
+    count = table.num_rows
     numbers = pa.array(range(first_row, first_row + count), pa.int64())
     lineage = (
         (SOURCE_FILE, pa.repeat(source.name, count)),
         (SOURCE_CHECKSUM, pa.repeat(source.checksum, count)),
         (SOURCE_ROW, numbers),
     )
-    table = batch.table
     for name, values in lineage:
         table = table.append_column(name, values)
     return table.select(schema.names).cast(schema)
@@ -102,22 +123,21 @@ def _with_lineage(batch: Batch, source: SourceFile, schema: pa.Schema, first_row
 @contextmanager
 def _opened(source: SourceFile) -> Iterator[IO[bytes]]:
     """Open the file; a wrapped one is unwrapped while it is read, never onto the disk."""
-    with source.filesystem.open_input_file(source.path) as file:
-        if file.size() == 0:
+    with source.open() as file:
+        if not file.read(1):
             raise SourceError(
                 f"The source file {source.place} is empty (0 bytes): deliver it again, or take it "
                 "away."
             )
+        file.seek(0)
         if source.wrapping == "gz":
             with gzip.open(file) as stream:
                 yield _seekable(cast("IO[bytes]", stream), source)
         elif source.wrapping == "zip":
             with _archive(file) as archive, archive.open(_member(archive, source)) as stream:
                 yield _seekable(stream, source)
-        elif source.format == "parquet":
-            yield file
         else:
-            yield io.BufferedReader(file)
+            yield file
 
 
 def _seekable(stream: IO[bytes], source: SourceFile) -> IO[bytes]:
@@ -157,7 +177,7 @@ def _read_errors(source: SourceFile) -> Iterator[None]:
         raise SourceError(
             f"The source file {source.place} {error}: correct it, or deliver it again."
         ) from error
-    except pa.ArrowInvalid as error:
+    except (pa.ArrowInvalid, UnicodeDecodeError) as error:
         raise SourceError(_invalid(source, str(error))) from error
     except _DAMAGED as error:
         raise SourceError(

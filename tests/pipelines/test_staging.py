@@ -195,3 +195,59 @@ def test_the_one_data_file_of_an_archive_is_found_among_others(tmp_path: Path) -
 
     assert staged(path).rows == 2
     assert not (tmp_path.parent / "escape").exists()
+
+
+def test_values_of_several_lines_are_read_as_they_are(tmp_path: Path) -> None:
+    # Given a file of several blocks in which many values have line breaks, commas and quotes
+    values = [f'{number} "a",\r\n{"x" * 150}\n' for number in range(60_000)]
+    rows: list[dict[str, str | None]] = [{"a": value, "b": "1"} for value in values]
+    # When it is staged
+    file = staged(written(tmp_path / "x.csv", csv_text(rows)), ("a", "b"))
+    # Then each is one row, in order, with its number
+    table = pq.read_table(file.path)
+    assert table["a"].to_pylist() == values
+    assert table["source_row"].to_pylist() == list(range(1, 60_001))
+    assert table["unreadable"].null_count == 60_000
+
+
+def test_a_row_of_several_lines_that_is_none_is_kept_whole(tmp_path: Path) -> None:
+    file = staged(written(tmp_path / "x.csv", 'a,b\n1,2\n1,"2\n3",4\n5,6\n'), ("a", "b"))
+    assert [(row["a"], row["unreadable"]) for row in rows_of(file)] == [
+        ("1", None),
+        (None, '1,"2\n3",4'),
+        ("5", None),
+    ]
+
+
+@pytest.mark.parametrize("text", ['1,2\n3,"4\n5,6\n', '1,2\n3,"4\n5,"6"\n7,8\n'])
+def test_a_quote_that_is_not_closed_does_not_swallow_rows(tmp_path: Path, text: str) -> None:
+    # Given a file in which lines would run into one value / When / Then it is refused
+    with pytest.raises(SourceError, match=r"x\.csv has a quote that is not closed"):
+        staged(written(tmp_path / "x.csv", f"a,b\n{text}"), ("a", "b"))
+
+
+def test_a_single_quote_sign_inside_a_value_is_a_quote_sign(tmp_path: Path) -> None:
+    file = staged(written(tmp_path / "x.csv", 'a,b\n1,5" pipe\n2,3\n'), ("a", "b"))
+    assert [row["b"] for row in rows_of(file)] == ['5" pipe', "3"]
+
+
+@pytest.mark.parametrize(
+    ("sign", "words"), [(";", "semicolons"), ("\t", "tabs"), ("|", "bars")], ids=str
+)
+def test_other_delimiters_are_refused_by_name(tmp_path: Path, sign: str, words: str) -> None:
+    text = csv_text().replace(",", sign)
+    with pytest.raises(SourceError, match=rf"has its values separated by {words}, and only commas"):
+        staged(written(tmp_path / "x.csv", text))
+
+
+def test_json_lines_of_windows_are_read(tmp_path: Path) -> None:
+    text = "\ufeff" + json_text().replace("\n", "\r\n")
+    assert [row["faa"] for row in rows_of(staged(written(tmp_path / "x.jsonl", text)))] == [
+        "JFK",
+        "BQN",
+    ]
+
+
+def test_text_in_utf_16_is_refused_by_name(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match=r"x\.csv is not UTF-8 text"):
+        staged(written(tmp_path / "x.csv", csv_text().encode("utf-16")))
