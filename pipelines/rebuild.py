@@ -226,7 +226,7 @@ def _copy(recorded: SourceLineage, there: Iterable[SourceFile], into: Path) -> N
             f"Source {recorded.source}: {recorded.name} had checksum {recorded.sha256} when the "
             f"model was trained, and {now}: put that file back, and retrain again."
         )
-    with same[0].filesystem.open_input_stream(same[0].path, compression=None) as stream:
+    with same[0].open() as stream:
         (into / recorded.name).write_bytes(stream.read())
 
 
