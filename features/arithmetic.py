@@ -1,24 +1,19 @@
 """The arithmetic of features: one definition for the whole table and for one flight.
 
-Every function works element by element on float64 arrays and on float64 scalars alike, with only
-`+ - * /`, comparisons and table look-ups: these give the same bits in both shapes. NaN is missing.
+Every function works element by element on float64 arrays, and on one Python float: with only
+`+ - *`, `//` and `%` by constants, look-ups in tables, and the operations of `features.numeric`,
+both shapes give the same bits. NaN is missing.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final, TypeAlias
-
-import numpy as np
+from typing import Final
 
 from features.declarations import MINUTES_PER_DAY
+from features.numeric import Values, divided, greatest, least, looked_up, otherwise
 from features.streams import OVERDUE_FOR_MIN
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-Values: TypeAlias = "NDArray[np.float64] | np.float64"
 
 EPOCH_ORDINAL: Final = dt.date(1970, 1, 1).toordinal()
 _EPOCH_WEEKDAY: Final = 4  # 1970-01-01 was a Thursday; Monday is 1
@@ -33,7 +28,7 @@ def same(value: Values) -> Values:
 
 def ratio(total: Values, count: Values) -> Values:
     """Return `total / count`; missing where the count is 0 (its total is 0 then)."""
-    return total / count
+    return divided(total, count)
 
 
 def difference(left: Values, right: Values) -> Values:
@@ -43,7 +38,7 @@ def difference(left: Values, right: Values) -> Values:
 
 def scheduled_margin(arrival: Values, departure: Values, total: Values, count: Values) -> Values:
     """Return the scheduled duration less the mean `total / count`; missing where count is 0."""
-    return arrival - departure - total / count
+    return arrival - departure - divided(total, count)
 
 
 def waited(count: Values, opened_total: Values, prediction_at: Values) -> Values:
@@ -74,9 +69,7 @@ def days_from_holiday(at: Values, offset: Values) -> Values:
     Source: 5 U.S.C. 6103, as dated there (not the substitute day of a weekend).
     """
     days = (at + offset) // MINUTES_PER_DAY
-    unique, inverse = np.unique(days, return_inverse=True)
-    table = np.array([_days_from_holiday(int(day)) for day in unique], dtype=np.float64)
-    return table[inverse] if np.ndim(days) else np.float64(table[0])
+    return looked_up(_days_from_holiday, days)
 
 
 @lru_cache(maxsize=4096)
@@ -125,13 +118,13 @@ def delay_so_far(prediction_at: Values, scheduled: Values, departed: Values) -> 
     The delay itself when the leg has left; else how long it is overdue, 0 when it is not due yet
     and 12 h at most; missing without a leg.
     """
-    overdue = np.minimum(np.maximum(prediction_at - scheduled, 0.0), OVERDUE_FOR_MIN)
-    return np.where(np.isnan(departed), overdue, departed - scheduled) + 0.0 * scheduled
+    overdue = least(greatest(prediction_at - scheduled, 0.0), float(OVERDUE_FOR_MIN))
+    return otherwise(departed, overdue, departed - scheduled) + 0.0 * scheduled
 
 
 def has_left(scheduled: Values, departed: Values) -> Values:
     """Return 1 when the leg is known to have left, else 0; missing without a leg."""
-    return np.where(np.isnan(departed), 0.0, 1.0) + 0.0 * scheduled
+    return otherwise(departed, 0.0, 1.0) + 0.0 * scheduled
 
 
 def slack_after_leg(

@@ -3,59 +3,35 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from features import columns as c
-from features.arrow import FLIGHT_TEXTS, to_events
+from features.arrow import MICROSECONDS_PER_MINUTE
 from features.catalog import FEATURES
-from features.declarations import (
-    LOCAL_HOUR,
-    MAX_WINDOW_DAYS,
-    MAX_WINDOW_MIN,
-    MINUTES_PER_DAY,
-    Days,
-    Entity,
-    Latest,
-    Own,
-    Standing,
-)
-from features.events import (
-    Events,
-    Ints,
-    closing_minutes,
-    entity_codes,
-    event_minutes,
-    measured_floats,
-    summed,
-    to_floats,
-)
-from features.items import Item, Track, encode
-from features.kernel import in_order
-from features.online import entities, key_of
-from features.search import EventIndex, Positions, running_totals
-from features.streams import STREAMS, Stream, measure_of
+from features.declarations import LOCAL_HOUR, MAX_WINDOW_DAYS, MINUTES_PER_DAY
+from features.items import Columns, encode, view
+from features.keys import sums_suffix
+from features.layout import SUMS_DAYS
+from features.placing import Placement, Placer
+from features.streams import MAX_EVENT_LAG_MIN
+from features.sums import DayRows, day_rows, sums_item
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    import pyarrow as pa
+    from collections.abc import Iterable, Iterator
 
     from features.declarations import Feature
+    from features.items import Row
+    from features.layout import EntityLayout
+    from features.placing import Facts
 
-DAYS_NEEDED: Final = MAX_WINDOW_DAYS + MAX_WINDOW_MIN // MINUTES_PER_DAY + 4
+OPEN_DAYS: Final = 4
+"""Days after its scheduled departure in which an event can still change a flight."""
+
+DAYS_NEEDED: Final = 2 * SUMS_DAYS + MAX_EVENT_LAG_MIN // MINUTES_PER_DAY + OPEN_DAYS
 """Days of silver that the items need besides the days they are retained for."""
-
-
-@dataclass
-class _Needs:
-    """Which measures of one stream the features of one entity read, and how."""
-
-    totals: dict[str, None] = field(default_factory=dict)  # keys in order: equal items, equal bytes
-    values: dict[str, None] = field(default_factory=dict)
-    days: dict[str, None] = field(default_factory=dict)
 
 
 def online_items(
@@ -65,7 +41,7 @@ def online_items(
     retain_days: int,
     features: tuple[Feature, ...] = FEATURES,
 ) -> Iterator[tuple[str, bytes]]:
-    """Return the item of every entity key, encoded, as of the end of the data.
+    """Return the items of every entity key, encoded, as of the end of the data.
 
     Args:
         flights: Rows of silver_flights (`features.arrow.FLIGHT_COLUMNS`): at least those of the
@@ -74,129 +50,93 @@ def online_items(
         retain_days: For how many days before the end features can be asked for.
         features: The declared features.
     """
-    flight_events, weather_events, order = in_order(*to_events(flights, weather))
-    tables = {"flights": flight_events, "weather": weather_events}
-    parts = {name: flights[name].take(order).to_pylist() for name in FLIGHT_TEXTS}
-    parts[c.FLIGHT_NUMBER] = tables["flights"].integers[c.FLIGHT_NUMBER].tolist()
-    parts[LOCAL_HOUR] = tables["flights"].codes[LOCAL_HOUR].tolist()
-    end = int(tables["flights"].integers[c.SCHEDULED_DEPARTURE].max(initial=0))
-    since = end - retain_days * MINUTES_PER_DAY - MAX_WINDOW_MIN
-    for entity in entities(features):
-        yield from _items_of(entity, _needs(entity, features), tables, parts, since)
+    placer = Placer(features)
+    rows: list[dict[tuple[str, str], _Rows]] = [{} for _ in placer.layouts]
+    end = 0
+    for facts in flight_facts(flights):
+        end = max(end, facts[c.SCHEDULED_DEPARTURE])
+        _place(rows, placer, placer.flight(facts))
+    for facts in weather_facts(weather):
+        _place(rows, placer, placer.weather(facts))
+    since = end - retain_days * MINUTES_PER_DAY
+    for layout, items in zip(placer.layouts, rows, strict=True):
+        yield from _items_of(layout, items, since, end)
+
+
+def flight_facts(flights: pa.Table) -> Iterator[Facts]:
+    """Yield what silver knows of each flight."""
+    for facts in _facts(flights):
+        local = facts[c.SCHEDULED_DEPARTURE] + facts[c.ORIGIN_OFFSET]
+        facts[LOCAL_HOUR] = local % MINUTES_PER_DAY // 60
+        yield facts
+
+
+def weather_facts(weather: pa.Table) -> Iterator[Facts]:
+    """Yield each observation of silver."""
+    return _facts(weather)
+
+
+def _facts(table: pa.Table) -> Iterator[Facts]:
+    columns = {name: _plain(table[name]) for name in table.column_names}
+    for values in zip(*columns.values(), strict=True):
+        yield dict(zip(columns, values, strict=True))
+
+
+def _plain(column: pa.ChunkedArray) -> list[object]:
+    """Return the values of a column, instants in minutes since the epoch."""
+    if not pa.types.is_timestamp(column.type):
+        plain: list[object] = column.to_pylist()
+        return plain
+    microseconds = column.cast(pa.timestamp("us", tz="UTC")).cast(pa.int64())
+    minutes: list[object] = pc.divide(microseconds, MICROSECONDS_PER_MINUTE).to_pylist()
+    return minutes
+
+
+class _Rows:
+    """The rows of one item, by track, and the stretch they are of."""
+
+    __slots__ = ("stretch", "tracks")
+
+    def __init__(self, stretch: int, tracks: int) -> None:
+        self.stretch = stretch
+        self.tracks: list[list[Row]] = [[] for _ in range(tracks)]
+
+
+def _place(
+    rows: list[dict[tuple[str, str], _Rows]], placer: Placer, placements: Iterable[Placement]
+) -> None:
+    for placement in placements:
+        if placement.row is None:
+            continue
+        items, where = rows[placement.entity], (placement.prefix, placement.key)
+        if where not in items:
+            tracks = len(placer.layouts[placement.entity].rows.tracks)
+            items[where] = _Rows(placement.stretch, tracks)
+        items[where].tracks[placement.track].append(placement.row)
 
 
 def _items_of(
-    entity: Entity,
-    needed: Mapping[str, _Needs],
-    tables: Mapping[str, Events],
-    parts: Mapping[str, list[str]],
-    since: int,
+    layout: EntityLayout, items: dict[tuple[str, str], _Rows], since: int, end: int
 ) -> Iterator[tuple[str, bytes]]:
-    flight_codes = entity_codes(tables["flights"], entity)
-    items: dict[int, Item] = defaultdict(lambda: Item({}, {}, {}))
-    for name, needs in needed.items():
-        stream = STREAMS[name]
-        table = tables[stream.table]
-        codes = flight_codes if stream.table == "flights" else table.codes[c.AIRPORT]
-        view = _View(stream, table, needs, since)
-        for code, rows in _by_key(codes, event_minutes(stream, table)):
-            item = items[code]
-            item.tracks[name] = view.track(rows)
-            if needs.days:
-                item.days[name] = view.days(rows)
-            if stream.until:
-                item.closings[name] = view.closings(rows)
-    known, first_rows = np.unique(flight_codes, return_index=True)
-    for code, row in zip(known.tolist(), first_rows.tolist(), strict=True):
-        key = key_of(entity, {part: parts[part][row] for part in entity})
-        if key is not None and code in items:
-            yield key, encode(items[code])
-
-
-def _needs(entity: Entity, features: tuple[Feature, ...]) -> dict[str, _Needs]:
-    needs: dict[str, _Needs] = defaultdict(_Needs)
-    for feature in features:
-        for item in feature.inputs:
-            if isinstance(item, Own) or item.entity != entity:
-                continue
-            need = needs[item.stream]
-            if isinstance(item, Latest):
-                need.values[item.measure] = None
-            elif isinstance(item, Standing) or not isinstance(item.window, Days):
-                need.totals[item.measure] = None
-            else:
-                need.days[item.measure] = None
-    return needs
-
-
-def _by_key(codes: Ints, minutes: Ints) -> Iterator[tuple[int, Positions]]:
-    """Return the rows of each key in time order."""
-    rows = EventIndex.of(codes, minutes).rows
-    sorted_codes = codes[rows]
-    starts = np.flatnonzero(np.diff(sorted_codes, prepend=-1))
-    groups = np.split(rows, starts[1:]) if len(starts) else []
-    yield from zip(sorted_codes[starts].tolist(), groups, strict=True)
-
-
-class _View:
-    """One stream as the items of one entity hold it.
-
-    Args:
-        stream: The stream.
-        table: The table it is a view of.
-        needs: The measures that are read.
-        since: The first minute that items retain.
-    """
-
-    def __init__(self, stream: Stream, table: Events, needs: _Needs, since: int) -> None:
-        self._needs = needs
-        self._since = since
-        self._minutes = event_minutes(stream, table)
-        self._closing = closing_minutes(stream, table) if stream.until else None
-        self._integers = {name: summed(stream, name, table) for name in needs.totals | needs.days}
-        measures = {name: measure_of(stream, name) for name in needs.values}
-        self._values = {name: measured_floats(m, table) for name, m in measures.items()}
-        self._known = {
-            name: to_floats(table.integers[measure.known_at])
-            for name, measure in measures.items()
-            if measure.known_at is not None
-        }
-
-    def track(self, rows: Positions) -> Track:
-        """Return the retained events among one key's rows."""
-        return self._track(rows[self._minutes[rows] >= self._since], self._minutes)
-
-    def closings(self, rows: Positions) -> Track:
-        """Return the ends of the retained intervals among one key's rows."""
-        if self._closing is None:
-            raise ValueError("a stream without intervals has no closings")
-        retained = rows[self._minutes[rows] >= self._since]
-        by_end = retained[np.argsort(self._closing[retained], kind="stable")]
-        return self._track(by_end, self._closing)
-
-    def days(self, rows: Positions) -> dict[str, dict[int, int]]:
-        """Return the totals by day of one key's rows, for the days that a window can reach."""
-        days = self._minutes[rows] // MINUTES_PER_DAY
-        reached = days >= self._since // MINUTES_PER_DAY - MAX_WINDOW_DAYS
-        rows, days = rows[reached], days[reached]
-        starts = np.flatnonzero(np.diff(days, prepend=-1))
-        return {
-            name: dict(
-                zip(
-                    days[starts].tolist(),
-                    np.add.reduceat(self._integers[name][rows], starts).tolist(),
-                    strict=True,
-                )
-            )
-            for name in self._needs.days
-            if len(rows)
-        }
-
-    def _track(self, rows: Positions, minutes: Ints) -> Track:
-        totals = {name: running_totals(self._integers[name][rows]) for name in self._needs.totals}
-        return Track(
-            minutes=minutes[rows].data,
-            totals={name: total.data for name, total in totals.items()},
-            values={name: values[rows].data for name, values in self._values.items()},
-            known={name: known[rows].data for name, known in self._known.items()},
+    span = layout.rows.span
+    rows_since = since - span if layout.rows_read else end - OPEN_DAYS * MINUTES_PER_DAY
+    sums: dict[tuple[str, int], list[DayRows]] = defaultdict(list)
+    for (prefix, key), rows in items.items():
+        body = encode(
+            layout.rows,
+            [
+                Columns(track, found).to_bytes()
+                for track, found in zip(layout.rows.tracks, rows.tracks, strict=True)
+            ],
         )
+        if layout.sums is not None:
+            block = rows.stretch * span // (SUMS_DAYS * MINUTES_PER_DAY)
+            sums[prefix, block].append(day_rows(layout, view(layout.rows, body)))
+        if (rows.stretch + 1) * span > rows_since:
+            yield key, body
+    if layout.sums is None:
+        return
+    sums_since = since - (MAX_WINDOW_DAYS + 1) * MINUTES_PER_DAY
+    for (prefix, block), parts in sums.items():
+        if (block + 1) * SUMS_DAYS * MINUTES_PER_DAY > sums_since:
+            yield prefix + sums_suffix(block, SUMS_DAYS), sums_item(layout.sums, parts)

@@ -157,6 +157,12 @@ def measure_of(stream: Stream, name: str) -> Measure:
     raise KeyError(f"stream '{stream.name}' has no measure '{name}': it has {names}")
 
 
+def is_instant(measure: Measure) -> bool:
+    """Return whether a measure is an instant: its column's value itself, in minutes."""
+    plain = measure.late_from is None and measure.minus is None
+    return plain and measure.column.endswith("_at")
+
+
 def known_when(feature: Feature) -> str:
     """Return when what a feature reads is known, in words: the rule that the leak prover checks."""
     heard: dict[str, None] = {}

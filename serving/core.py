@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from features.online import features_of, keys_of
+from features.online import lookup_of
 from serving.answers import FlightInfo, HistoryEntry, ModelInfo, PredictionAnswer
 from serving.clock import MS_PER_MINUTE, iso_minute, iso_ms, new_prediction_id, now_ms
 from serving.flights import parse_as_of, to_flight
@@ -90,9 +90,8 @@ class PredictionCore:
         flight = to_flight(request, self._network())
         prediction_time = flight.scheduled_departure_at - served.model.contract.horizon_min
         as_of = min(prediction_time, self._knows_until(request, requested_at))
-        values, missing = features_of(
-            flight, as_of, self._items(keys_of(flight)), served.model.contract
-        )
+        lookup = lookup_of(flight, as_of, served.model.contract)
+        values, missing, _, _ = lookup.resolve(self._items(lookup.keys))
         (probability,) = served.model.scorer.score([values])
         threshold = served.model.contract.operating_threshold
         entry = HistoryEntry(

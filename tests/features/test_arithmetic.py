@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
+import subprocess
+import sys
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features import arithmetic
+from features import arithmetic, numeric
 from features.catalog import FEATURES
 
 NUMBERS = st.one_of(st.just(float("nan")), st.integers(-(10**8), 10**8).map(float))
@@ -34,7 +37,7 @@ def test_arrays_and_scalars_give_the_same_bits(
         together = function(
             *(np.array(column, dtype=np.float64) for column in zip(*rows, strict=True))
         )
-        alone = [float(function(*map(np.float64, row))) for row in rows]
+        alone = [function(*row) for row in rows]
     # Then both are the same, bit for bit
     np.testing.assert_array_equal(np.asarray(together, dtype=np.float64), np.array(alone))
 
@@ -80,3 +83,39 @@ def test_a_leg_that_has_not_left_is_overdue_for_twelve_hours_at_most() -> None:
     delays = [float(arithmetic.delay_so_far(np.float64(t), late, missing)) for t in (50, 160, 9999)]
     assert delays == [0, 60, 720]
     assert arithmetic.delay_so_far(np.float64(160), late, np.float64(130)) == 30
+
+
+FLOATS = st.one_of(NUMBERS, st.sampled_from([0.0, -0.0, float("inf"), float("-inf")]))
+OPERATIONS = [numeric.divided, numeric.least, numeric.greatest]
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+@given(pairs=st.lists(st.tuples(FLOATS, FLOATS), min_size=1, max_size=8))
+def test_operations_give_the_same_bits_without_numpy(operation: Any, pairs: Any) -> None:
+    # Given pairs of numbers, among them missing ones, zeros of both signs and infinities
+    left, right = (np.array(column) for column in zip(*pairs, strict=True))
+    # When an operation is done at once, and on Python's own numbers
+    with np.errstate(all="ignore"):
+        together = operation(left, right)
+    alone = np.array([operation(*pair) for pair in pairs])
+    # Then both are equal, and signs of zero are those of the arrays where that tells apart
+    np.testing.assert_array_equal(together, alone)
+    if operation is numeric.divided:
+        known = ~np.isnan(together)
+        np.testing.assert_array_equal(np.signbit(together[known]), np.signbit(alone[known]))
+
+
+def test_a_missing_value_takes_the_other_branch() -> None:
+    # Given a missing and a present value / When / Then each takes its branch, alone or together
+    nan = float("nan")
+    assert numeric.otherwise(nan, 1.0, 2.0) == 1.0
+    assert numeric.otherwise(3.0, 1.0, 2.0) == 2.0
+    assert numeric.otherwise(np.array([nan, 3.0]), 1.0, 2.0).tolist() == [1.0, 2.0]  # type: ignore[union-attr]
+
+
+def test_one_flight_needs_no_numpy() -> None:
+    # Given a Python that has loaded nothing / When the online features are imported
+    code = "import sys, features.online; print('numpy' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    # Then numpy is not
+    assert done.stdout.strip() == "False"

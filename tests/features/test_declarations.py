@@ -74,8 +74,9 @@ def online_value(row: dict[str, Any], items: dict[str, bytes], contract: Any) ->
     fields = {name: row[name] for name in Flight.__struct_fields__}
     fields |= {name: int(row[name].timestamp()) // 60 for name in instants}
     flight = Flight(**fields)
-    held = {key: items[key] for key in keys_of(flight, DECLARED) if key in items}
     as_of = flight.scheduled_departure_at - HORIZON
+    keys = keys_of(flight, as_of, contract, DECLARED)
+    held = {key: items[key] for key in keys if key in items}
     values, _ = features_of(flight, as_of, held, contract, DECLARED)
     return flight.flight_id, values[0]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import Any
 
 import numpy as np
@@ -10,9 +9,12 @@ import pytest
 from hypothesis import given, settings
 
 from features import columns as c
+from features.catalog import FEATURES
 from features.contract import contract_of
 from features.items import decode
-from features.online import Flight, features_of, key_of, keys_of
+from features.keys import key_of
+from features.layout import EntityLayout, layouts
+from features.online import Flight, features_of, keys_of, lookup_of
 from features.online_items import online_items
 from features.table import features_table
 from tests.features.factories import flight, flights_table, observation, weather_table
@@ -51,8 +53,8 @@ def test_online_and_offline_features_are_equal(world: World) -> None:
     for gold in offline:
         # When a flight's features are looked up as of its prediction time
         own = as_flight(rows[gold[c.FLIGHT_ID]])
-        held = {key: items[key] for key in keys_of(own) if key in items}
         as_of = own.scheduled_departure_at - HORIZON
+        held = {key: items[key] for key in keys_of(own, as_of, CONTRACT) if key in items}
         values, missing = features_of(own, as_of, held, CONTRACT)
         # Then they are the feature table's, and what is missing is named
         names = [spec.name for spec in CONTRACT.features]
@@ -84,12 +86,17 @@ def test_an_earlier_request_sees_less() -> None:
     assert (at_900, after) == ([None], [20.0])
 
 
-def test_keys_name_the_entity() -> None:
-    # Given a flight / When its keys are listed / Then each entity has one, missing parts none
-    own = as_flight(flight(1000, **{c.TAIL_NUMBER: None}))
-    assert {"all", "origin=JFK", "origin=JFK|carrier=AA"} <= set(keys_of(own))
-    assert not [key for key in keys_of(own) if "tail" in key]
+def test_keys_name_the_entity_and_the_day() -> None:
+    # Given a flight at 05:00 on March 1, predicted at 03:00, without an aircraft
+    own = as_flight(flight(300, **{c.TAIL_NUMBER: None}))
+    # When its keys are listed
+    keys = keys_of(own, own.scheduled_departure_at - HORIZON, CONTRACT)
+    # Then each entity has those of the days it looks back to, missing parts none, and they are few
+    assert {"all@2013-03-01", "all@2013-02-28", "origin=JFK|carrier=AA@2013-03-01"} <= set(keys)
+    assert {"carrier=AA|flight_number=1#2013-02-08"} <= set(keys)
+    assert not [key for key in keys if "tail" in key]
     assert key_of((c.TAIL_NUMBER,), {c.TAIL_NUMBER: None}) is None
+    assert len(keys) <= 40
 
 
 def test_the_flight_id_has_the_utc_hour() -> None:
@@ -101,20 +108,53 @@ def test_the_flight_id_has_the_utc_hour() -> None:
 
 
 def test_items_keep_no_more_than_they_need() -> None:
-    # Given 40 days of one flight a day
-    rows = [flight(1440 * day, **{c.FLIGHT_NUMBER: 5}) for day in range(40)]
-    table = flights_table(rows)
+    # Given 140 days of one flight a day
+    rows = [flight(1440 * day, **{c.FLIGHT_NUMBER: 5}) for day in range(140)]
     # When items are made that answer for the last day
-    items = dict(online_items(table, weather_table([observation(10)]), retain_days=1))
-    # Then recent events go back 5 days (1 + 4), and day totals 28 days more
-    item = decode(items["carrier=AA|flight_number=5"])
-    tracked = decode(items["origin=JFK"]).tracks["departures"].minutes.cast("q")
-    assert len(tracked) == 6
-    days = item.days["arrivals"]["late"]
-    assert max(days) - min(days) == 33
-    assert (
-        max(days) == rows[-1][c.SCHEDULED_DEPARTURE].toordinal() - dt.date(1970, 1, 1).toordinal()
+    made = online_items(flights_table(rows), weather_table([observation(10)]), retain_days=1)
+    items = dict(made)
+    # Then events of the origin go back for 3 days (their stretch is 1), and sums for 30 days
+    days = [key for key in items if key.startswith("origin=JFK@")]
+    assert sorted(days) == [f"origin=JFK@2013-07-{day}" for day in (16, 17, 18)]
+    sums = [key for key in items if key.startswith("carrier=AA#")]
+    assert sorted(sums) == ["carrier=AA#2013-06-16", "carrier=AA#2013-07-18"]
+    (arrivals,) = decode(sums_layout("carrier"), items["carrier=AA#2013-06-16"])
+    assert [row[2][0] for row in arrivals] == [1] * 32
+
+
+def sums_layout(*entity: str) -> Any:
+    found: EntityLayout = next(x for x in layouts(FEATURES) if x.entity == entity)
+    return found.sums
+
+
+def test_how_new_the_state_is_comes_with_the_features() -> None:
+    # Given a departure known at minute 900 and a weather report known at 930
+    rows = [flight(880, delay=20), flight(1120, **{c.FLIGHT_NUMBER: 2})]
+    items = dict(
+        online_items(flights_table(rows), weather_table([observation(930)]), retain_days=2)
     )
+    own, start = as_flight(rows[1]), minute(rows[0][c.SCHEDULED_DEPARTURE]) - 880
+    # When a flight is looked up after both, and between them
+    later, between = (lookup_of(own, start + m, CONTRACT).resolve(items) for m in (1000, 910))
+    # Then it is told when something last became known
+    assert later.newest == {"flights": start + 900, "weather": start + 930}
+    assert between.newest == {"flights": start + 900, "weather": None}
+
+
+def test_an_item_that_cannot_be_read_is_missing_and_counted() -> None:
+    # Given items of which one is cut short, and one was written by other code
+    rows = [flight(880, delay=20), flight(1120, **{c.FLIGHT_NUMBER: 2})]
+    items = dict(online_items(flights_table(rows), weather_table([]), retain_days=2))
+    own = as_flight(rows[1])
+    lookup = lookup_of(own, own.scheduled_departure_at - HORIZON, CONTRACT)
+    assert lookup.resolve(items).unreadable == 0
+    items["origin=JFK@2013-03-01"] = items["origin=JFK@2013-03-01"][:-4]
+    items["all@2013-03-01"] = b"\0" * 4 + items["all@2013-03-01"][4:]
+    # When features are looked up / Then theirs are missing or zero, and the two are counted
+    found = lookup.resolve(items)
+    assert found.unreadable == 2
+    assert "departure_delay_origin_3h" in found.missing
+    assert "departure_delay_carrier_3h" not in found.missing
 
 
 @pytest.mark.parametrize("retain_days", [0, 3])

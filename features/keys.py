@@ -1,0 +1,56 @@
+"""The keys of the online store: which entity, and which stretch of time."""
+
+from __future__ import annotations
+
+import datetime as dt
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final
+
+from features.declarations import MINUTES_PER_DAY
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from features.declarations import Entity
+
+_EPOCH: Final = dt.date(1970, 1, 1).toordinal()
+
+
+def key_of(entity: Entity, parts: Mapping[str, Any]) -> str | None:
+    """Return an entity key, such as `origin=JFK|carrier=B6`; None where a part is missing."""
+    if len(entity) == 1:  # most are: no list for them
+        value = parts[entity[0]]
+        return None if value is None else f"{entity[0]}={value}"
+    found = []
+    for part in entity:
+        value = parts[part]
+        if value is None:
+            return None
+        found.append(f"{part}={value}")
+    return "|".join(found) or "all"
+
+
+@lru_cache(maxsize=4096)
+def rows_suffix(stretch: int, span: int) -> str:
+    """Return what comes after an entity key in the key of its rows: `@2013-12-30`.
+
+    Args:
+        stretch: Number of the stretch of time.
+        span: Minutes of a stretch.
+    """
+    return f"@{_day(stretch * span // MINUTES_PER_DAY)}"
+
+
+@lru_cache(maxsize=4096)
+def sums_suffix(stretch: int, span: int) -> str:
+    """Return what comes after an entity key in the key of its sums: `#2013-12-05`.
+
+    Args:
+        stretch: Number of the stretch of time.
+        span: Days of a stretch.
+    """
+    return f"#{_day(stretch * span)}"
+
+
+def _day(number: int) -> str:
+    return dt.date.fromordinal(number + _EPOCH).isoformat()

@@ -1,0 +1,143 @@
+"""One flight's look-up: the keys of the items it needs, then its features from those items."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from features import columns as c
+from features.declarations import LOCAL_HOUR, MINUTES_PER_DAY
+from features.items import ItemError, view
+from features.keys import key_of, rows_suffix, sums_suffix
+from features.resolve import Resolved
+from features.streams import PUBLISHED_AHEAD_MIN
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from features.online import Flight
+    from features.plan import ItemPlan, Plan, Reads
+
+
+_PAIR: Final = 2
+
+
+class OnlineFeatures(NamedTuple):
+    """The features of a flight.
+
+    Attributes:
+        values: In contract order, None where missing.
+        missing: Names of the missing ones.
+        newest: The newest minute before the instant at which something became known, by silver
+            table (`flights`: of all of New York; `weather`: at the origin); None where nothing is.
+        unreadable: How many items could not be read: damaged, or written by other code.
+    """
+
+    values: list[float | str | None]
+    missing: list[str]
+    newest: dict[str, int | None]
+    unreadable: int
+
+
+class Lookup:
+    """The look-up of one flight's features as of an instant.
+
+    Args:
+        plan: What the contract's features read.
+        flight: The flight.
+        as_of: Minutes since the epoch; what is known at that minute or later is not used.
+    """
+
+    __slots__ = ("_as_of", "_edges", "_flight", "_items", "_parts", "_plan", "keys")
+
+    def __init__(self, plan: Plan, flight: Flight, as_of: int) -> None:
+        self._plan, self._flight, self._as_of = plan, flight, as_of
+        self._parts = {
+            c.CARRIER: flight.carrier,
+            c.FLIGHT_NUMBER: flight.flight_number,
+            c.ORIGIN: flight.origin,
+            c.DESTINATION: flight.destination,
+            c.TAIL_NUMBER: flight.tail_number,
+            LOCAL_HOUR: flight.local_hour,
+        }
+        departure = flight.scheduled_departure_at
+        ahead = min(departure, as_of + PUBLISHED_AHEAD_MIN)
+        anchors = (as_of, departure, ahead, as_of // MINUTES_PER_DAY)
+        self._edges = [
+            (anchors[anchor] + after, (anchors[anchor] + after - ends) // span)
+            for anchor, after, span, ends in plan.edges
+        ]
+        prefixes = [key_of(entity, self._parts) for entity in plan.entities]
+        suffixes = [self._suffixes(reads, in_days) for reads, in_days in plan.reads]
+        self._items: list[tuple[ItemPlan, list[tuple[int, str]]]] = []
+        self.keys: list[str] = []
+        for item in plan.items:
+            prefix = prefixes[item.entity]
+            if prefix is not None:
+                keys = [(stretch, prefix + suffix) for stretch, suffix in suffixes[item.reads]]
+                self._items.append((item, keys))
+                self.keys += [key for _, key in keys]
+
+    def _suffixes(self, reads: Reads, in_days: bool) -> list[tuple[int, str]]:  # noqa: FBT001 - private
+        """Return the stretches of time that windows touch, each with the end of its items' keys."""
+        edges, found = self._edges, {}
+        suffix = sums_suffix if in_days else rows_suffix
+        for first, last in reads:
+            span = self._plan.edges[first].span
+            for stretch in range(edges[first][1], edges[last][1] + 1):
+                found[stretch] = suffix(stretch, span)
+        return list(found.items())
+
+    def resolve(self, items: Mapping[str, bytes]) -> OnlineFeatures:
+        """Return the features from the items of `keys`; one that is not there has no events."""
+        plan = self._plan
+        state = Resolved(plan, self._as_of, self._edges)
+        for item, keys in self._items:
+            found = {}
+            for stretch, key in keys:
+                try:
+                    found[stretch] = view(item.layout, items[key])
+                except KeyError:
+                    continue
+                except ItemError:
+                    state.unreadable += 1
+            if found:
+                for track in item.tracks:
+                    state.read(track, found)
+        for slot, column in plan.own:
+            state.slots[slot] = self._own(column)
+        values = self._values(state.slots)
+        missing = [step[0] for step, v in zip(plan.features, values, strict=True) if v is None]
+        return OnlineFeatures(values, missing, state.newest, state.unreadable)
+
+    def _values(self, slots: list[float]) -> list[float | str | None]:
+        """Return every feature, None where it is missing."""
+        values: list[float | str | None] = []
+        for name, compute, at in self._plan.features:
+            if compute is None:
+                value = slots[at[0]] if at else self._category(name)
+            else:
+                try:
+                    if len(at) == _PAIR:  # most have two inputs: no list for them
+                        value = compute(slots[at[0]], slots[at[1]])
+                    else:
+                        value = compute(*[slots[slot] for slot in at])
+                except ZeroDivisionError:  # a plain `/`: numpy's rule for it holds
+                    value = _by_numpy(compute, [slots[slot] for slot in at])
+            values.append(value if value == value else None)  # noqa: PLR0124 - NaN is not itself
+        return values
+
+    def _own(self, column: str) -> float:
+        value = self._as_of if column == c.PREDICTION_TIME else getattr(self._flight, column)
+        return math.nan if value is None else float(value)
+
+    def _category(self, name: str) -> str | None:
+        text = self._parts[name]
+        return None if text is None else str(text)
+
+
+def _by_numpy(compute: Callable[..., Any], values: list[float]) -> float:
+    import numpy as np  # noqa: PLC0415 - see features.numeric
+
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return float(compute(*map(np.float64, values)))

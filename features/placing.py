@@ -1,0 +1,186 @@
+"""From what is known of a flight, or of the weather, to the rows of the items that hold it.
+
+The same functions make every item: those that the pipeline fills from silver, and those that
+events change one by one.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+from features import columns as c
+from features.declarations import ORIGIN
+from features.items import NULL, Row, identity
+from features.keys import key_of, rows_suffix
+from features.layout import KNOWN_PREFIX, EntityLayout, layouts
+from features.streams import (
+    MAX_EVENT_LAG_MIN,
+    OVERDUE_FOR_MIN,
+    STREAMS,
+    Measure,
+    Stream,
+    is_instant,
+    measure_of,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from features.declarations import Feature
+    from features.layout import TrackLayout
+
+Facts: TypeAlias = dict[str, Any]
+"""The columns of a silver row: instants in minutes since the epoch, None where missing."""
+
+
+class Placement(NamedTuple):
+    """Where a row is, or must no longer be.
+
+    Attributes:
+        key: Key of the item.
+        prefix: The entity key.
+        stretch: Number of the stretch of time.
+        entity: Number of the entity's layout.
+        track: Number of the track.
+        own: Identity of the row.
+        row: The row; None when the item must hold none of this identity.
+    """
+
+    key: str
+    prefix: str
+    stretch: int
+    entity: int
+    track: int
+    own: int
+    row: Row | None
+
+
+_Placed: TypeAlias = "tuple[int, Row | None] | None"
+
+
+class Placer:
+    """Places rows, for the items of the given features.
+
+    Args:
+        features: The declared features.
+    """
+
+    def __init__(self, features: tuple[Feature, ...]) -> None:
+        self.layouts = layouts(features)
+        self._rules: dict[tuple[TrackLayout, int], _Rule] = {}
+        self._flights = self._entities("flights")
+        self._weather = self._entities("weather")
+
+    def _entities(self, table: str) -> list[tuple[int, EntityLayout, list[tuple[int, _Rule]]]]:
+        found = []
+        for number, layout in enumerate(self.layouts):
+            span = layout.rows.span
+            rules = [
+                (at, self._rules.setdefault((track, span), _Rule(track, span)))
+                for at, track in enumerate(layout.rows.tracks)
+                if STREAMS[track.stream].table == table
+            ]
+            if rules and (table == "flights" or layout.entity == ORIGIN):
+                found.append((number, layout, rules))
+        return found
+
+    def flight(self, facts: Facts, streams: frozenset[str] | None = None) -> Iterator[Placement]:
+        """Yield the placements of a flight whose schedule is known.
+
+        Args:
+            facts: The columns of silver flights, and `LOCAL_HOUR`.
+            streams: Only these streams.
+        """
+        own = identity(facts[c.SCHEDULED_DEPARTURE], facts[c.FLIGHT_NUMBER], facts[c.CARRIER])
+        return self._placed(self._flights, facts, own, streams)
+
+    def weather(self, facts: Facts) -> Iterator[Placement]:
+        """Yield the placements of an observation (columns of silver weather)."""
+        parts = {**facts, c.ORIGIN: facts[c.AIRPORT]}
+        return self._placed(self._weather, parts, facts[c.KNOWN], None)
+
+    def _placed(
+        self,
+        entities: list[tuple[int, EntityLayout, list[tuple[int, _Rule]]]],
+        facts: Facts,
+        own: int,
+        streams: frozenset[str] | None,
+    ) -> Iterator[Placement]:
+        placed: dict[_Rule, _Placed] = {}
+        for number, layout, rules in entities:
+            prefix = key_of(layout.entity, facts)
+            if prefix is None:
+                continue
+            for track, rule in rules:
+                if streams is not None and rule.stream not in streams:
+                    continue
+                if rule not in placed:
+                    placed[rule] = rule.placed(facts, own)
+                found = placed[rule]
+                if found is not None:
+                    key = prefix + rows_suffix(found[0], layout.rows.span)
+                    yield Placement(key, prefix, found[0], number, track, own, found[1])
+
+
+class _Rule:
+    """How a row of one track follows from facts, for items of one span."""
+
+    def __init__(self, track: TrackLayout, span: int) -> None:
+        stream = STREAMS[track.stream]
+        self.stream = stream.name
+        self._ends, self._span = track.ends, span
+        self._at, self._until = stream.at, stream.until
+        self._bounded = stream.table == "flights" and not stream.published and not stream.until
+        measures = [measure_of(stream, name) for name in track.totals]
+        self._totals = [(_value(measure), is_instant(measure)) for measure in measures]
+        self._integers = [_integer(stream, name) for name in track.integers]
+        self._floats = [measure_of(stream, name).column for name in track.floats]
+
+    def placed(self, facts: Facts, own: int) -> _Placed:
+        """Return the stretch of the row, and the row, None if it must not be; None: no event."""
+        at = facts[self._at]
+        if at is None:
+            return None
+        stretch = at // self._span
+        if self._bounded and at - facts[c.SCHEDULED_DEPARTURE] > MAX_EVENT_LAG_MIN:
+            return stretch, None
+        minute = at
+        if self._until:
+            ends = [facts[name] for name in self._until if facts[name] is not None]
+            closed = min([at + OVERDUE_FOR_MIN, *ends])
+            if closed <= at:
+                return stretch, None
+            minute = closed if self._ends else at
+        start = stretch * self._span
+        adds = tuple(
+            0 if (v := value(facts)) is None else v - start if instant else v
+            for value, instant in self._totals
+        )
+        integers = tuple(NULL if (v := value(facts)) is None else v for value in self._integers)
+        floats = tuple(math.nan if (v := facts[n]) is None else v for n in self._floats)
+        return stretch, (minute, own, adds, integers, floats)
+
+
+def _value(measure: Measure) -> Callable[[Facts], int | None]:
+    column, late_from, minus = measure.column, measure.late_from, measure.minus or ""
+
+    def late(facts: Facts) -> int | None:
+        value = facts[column]
+        return None if value is None else int(value >= late_from)
+
+    def less(facts: Facts) -> int | None:
+        value, other = facts[column], facts[minus]
+        return None if value is None or other is None else value - other
+
+    if late_from is not None:
+        return late
+    return less if minus else lambda facts: facts[column]
+
+
+def _integer(stream: Stream, name: str) -> Callable[[Facts], int | None]:
+    measure = measure_of(stream, name.removeprefix(KNOWN_PREFIX))
+    if not name.startswith(KNOWN_PREFIX):
+        return _value(measure)
+    column = measure.known_at or ""
+    return lambda facts: facts[column]
