@@ -61,8 +61,9 @@ def values(name: str) -> tuple[list[float | None], list[float | None]]:
     online: list[Any] = []
     for row in WORLD:
         own = as_flight(row)
-        held = {key: items[key] for key in keys_of(own) if key in items}
-        got, _ = features_of(own, own.scheduled_departure_at - HORIZON, held, contract)
+        as_of = own.scheduled_departure_at - HORIZON
+        held = {key: items[key] for key in keys_of(own, as_of, contract) if key in items}
+        got, _ = features_of(own, as_of, held, contract)
         online += got
     return offline, online
 
