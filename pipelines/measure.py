@@ -9,7 +9,8 @@ import numpy as np
 
 from features import contract as contracts
 from serving.model_package import CONTRACT, MODEL
-from serving.scorer import Scorer, ScorerError
+from serving.scorer import Scorer
+from serving.scoring import ScorerError
 from training.evaluation import auc_difference
 from training.gates import ExportFigures, Rival
 from training.metrics import AUC, measure, ranking
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from features.contract import Contract
-    from serving.scorer import FeatureValue
+    from serving.scoring import FeatureValue
     from training.evaluation import Scored
     from training.samples import Sample
     from training.settings import EvaluationSettings

@@ -17,7 +17,7 @@ from serving.model_package import (
     SelfTest,
     read_model_package,
 )
-from serving.scorer import Scorer, ScorerError, require_self_test
+from serving.scoring import RowScorer, ScorerError, open_scorer, require_self_test
 
 if TYPE_CHECKING:
     from serving.stores.artifacts import ArtifactStore
@@ -43,7 +43,7 @@ class LoadedModel:
     version: str
     manifest_sha256: str
     contract: Contract
-    scorer: Scorer
+    scorer: RowScorer
 
 
 def load_model(
@@ -67,7 +67,7 @@ def load_model(
         )
         contract = _contract(package.files[CONTRACT])
         _require_known(contract)
-        scorer = Scorer(package.files[MODEL], contract)
+        scorer = open_scorer(package.files[MODEL], contract)
         require_self_test(scorer, _self_test(package.files[SELF_TEST]))
     except (ModelPackageError, ContractError, ScorerError) as error:
         raise ModelRefusedError(

@@ -1,14 +1,14 @@
-"""The scorer: feature values in, probabilities out, by the exported model alone."""
+"""The scorer of onnxruntime: feature values in, probabilities out, by the exported model alone."""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import onnxruntime
 
-from features.errors import OntimeError
+from serving.scoring import ScorerError, no_probabilities
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,19 +16,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from features.contract import Contract
-    from serving.model_package import SelfTest
-
-FeatureValue: TypeAlias = float | str | None
+    from serving.scoring import FeatureValue
 
 NUMERIC_INPUT: Final = "numeric"
 CATEGORICAL_INPUT: Final = "categorical"
 PROBABILITY_OUTPUT: Final = "probability"
-TOLERANCE: Final = 1e-6
 _ERRORS_ONLY: Final = 3
-
-
-class ScorerError(OntimeError):
-    """A model cannot be loaded, or does not answer as it did when it was made."""
 
 
 class Scorer:
@@ -72,7 +65,7 @@ class Scorer:
             inputs[CATEGORICAL_INPUT] = np.array(strings, dtype=np.object_)
         probabilities: list[float] = self._run(inputs).tolist()
         if len(probabilities) != len(rows) or not all(0 <= p <= 1 for p in probabilities):
-            raise _no_probabilities(probabilities, len(rows))
+            raise no_probabilities(probabilities, len(rows))
         return probabilities
 
     def score_arrays(
@@ -92,7 +85,7 @@ class Scorer:
         inputs = {NUMERIC_INPUT: numbers, CATEGORICAL_INPUT: texts}
         found = self._run({name: each for name, each in inputs.items() if each.shape[1]})
         if len(found) != len(numbers) or not ((found >= 0) & (found <= 1)).all():
-            raise _no_probabilities(found.tolist(), len(numbers))
+            raise no_probabilities(found.tolist(), len(numbers))
         return found
 
     def _run(self, inputs: Mapping[str, object]) -> NDArray[np.float64]:
@@ -104,34 +97,6 @@ class Scorer:
             ) from error
         probabilities: NDArray[np.float64] = output.reshape(-1)
         return probabilities
-
-
-def require_self_test(scorer: Scorer, test: SelfTest) -> None:
-    """Score the rows of the self-test again.
-
-    Raises:
-        ScorerError: A probability differs by more than 1e-6 from the one kept.
-    """
-    if not test.rows or len(test.rows) != len(test.probabilities):
-        raise ScorerError(
-            "The self-test of the model holds no rows, or not one probability for each: export the "
-            "version again."
-        )
-    for row, (found, kept) in enumerate(
-        zip(scorer.score(test.rows), test.probabilities, strict=True)
-    ):
-        if not math.isclose(found, kept, rel_tol=0, abs_tol=TOLERANCE):
-            raise ScorerError(
-                f"The model gives {found!r} for row {row} of its self-test, where it gave {kept!r} "
-                "when it was made: export the version again with this runtime."
-            )
-
-
-def _no_probabilities(found: list[float], rows: int) -> ScorerError:
-    return ScorerError(
-        f"The model gave {found[:3]} for {rows} rows, which are not probabilities: load another "
-        "version, or roll the release back."
-    )
 
 
 def _number(value: FeatureValue) -> FeatureValue:

@@ -11,7 +11,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from features.contract import Contract, contract_of
 from serving.model_package import SelfTest
-from serving.scorer import FeatureValue, Scorer, ScorerError, require_self_test
+from serving.scorer import Scorer
+from serving.scoring import FeatureValue, ScorerError, require_self_test
 from tests.serving.support import a_contract, a_model, a_self_test
 
 
