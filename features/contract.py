@@ -131,6 +131,26 @@ def feature_hash(features: Iterable[Feature]) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
+def conflicts_between(one: Contract, other: Contract) -> tuple[str, ...]:
+    """Return what keeps models of two contracts from being served side by side; () if nothing does.
+
+    They are handed the same online features, so a feature that both have must be the same, and
+    their answers mean the same only with the same label. What only one of them has does not matter.
+    """
+    found = []
+    if one.label != other.label:
+        found.append(f"the label is {one.label!r} in one and {other.label!r} in the other")
+    known = {spec.name: spec for spec in other.features}
+    for spec in one.features:
+        twin = known.get(spec.name, spec)
+        if (spec.dtype, spec.unit) != (twin.dtype, twin.unit):
+            found.append(
+                f"{spec.name} is {spec.dtype} in {spec.unit} in one and "
+                f"{twin.dtype} in {twin.unit} in the other"
+            )
+    return tuple(found)
+
+
 def to_json(contract: Contract) -> bytes:
     """Return the contract as canonical JSON: equal contracts give equal bytes."""
     return msgspec.json.format(msgspec.json.encode(contract, order="deterministic"), indent=2)

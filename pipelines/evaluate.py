@@ -5,24 +5,25 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from features.catalog import FEATURES
 from pipelines.command import stage_main
 from pipelines.context import StageOutcome
 from pipelines.gold import read_part
 from pipelines.measure import champion_of, export_figures
 from serving.stores.files import write_whole
-from training import lineage
+from training import learning, lineage
 from training.evaluation import evaluate
 from training.gates import decide_gates
+from training.importance import importances
 from training.judgement import Judgement, log_judgement
 from training.report.card import CardContent, card_of
+from training.report.insight import insights_of
 from training.report.plots import plots_of
-from training.run_files import LINEAGE_FILE, MODEL_FILE, read_file
+from training.run_files import CURVE_FILE, LINEAGE_FILE, MODEL_FILE, read_file
 from training.run_log import load_models
 from training.scoring import score_sample
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from pipelines.context import Json, RunContext
 
 
@@ -45,14 +46,19 @@ def run(context: RunContext) -> StageOutcome:
     evaluation = evaluate(flights, contract.operating_threshold, settings.evaluation)
     exported = read_file(tracking.client, run_id, MODEL_FILE)
     export = export_figures(exported, contract, sample, flights.score)
-    champion = champion_of(context.registry, sample, flights, settings.evaluation)
-    decision = decide_gates(evaluation, champion, export, settings.gates)
-    judgement = Judgement(run_id, evaluation, champion, export, decision)
-    plots = plots_of(flights, evaluation)
+    champion = champion_of(
+        context.registry, sample, flights, candidate=contract, settings=settings.evaluation
+    )
+    decision = decide_gates(evaluation, champion, export, settings.policy)
+    found = importances(model, sample, FEATURES, settings.evaluation)
+    judgement = Judgement(run_id, evaluation, champion, export, decision, found)
+    curve = learning.from_json(read_file(tracking.client, run_id, CURVE_FILE))
+    plots = plots_of(flights, evaluation) | insights_of(curve, found, evaluation)
     origin = lineage.from_json(read_file(tracking.client, run_id, LINEAGE_FILE))
     card = card_of(CardContent(judgement, contract, origin, plots), settings)
     log_judgement(tracking, judgement, plots=plots, card=card)
-    report = _write_report(context, card)
+    report = context.settings.home / "reports" / "model_card.html"
+    write_whole(report, card)
     verdict = "passed" if decision.passed else "refused"
     auc, naive_auc = judgement.figures["auc"], judgement.figures["auc_naive"]
     notes = (f"AUC {auc:.3f}, naive {naive_auc:.3f}; gates: {verdict}", *decision.refusals)
@@ -63,12 +69,6 @@ def run(context: RunContext) -> StageOutcome:
         "report": str(report),
     }
     return StageOutcome(outputs, notes)
-
-
-def _write_report(context: RunContext, card: bytes) -> Path:
-    path = context.settings.home / "reports" / "model_card.html"
-    write_whole(path, card)
-    return path
 
 
 if __name__ == "__main__":

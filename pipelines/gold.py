@@ -1,4 +1,4 @@
-"""The feature table as training reads it: one part of the labelled flights, at a pinned version."""
+"""The feature table as training reads it, at a pinned version, and what it was made from."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pyspark.sql import functions as F
 
 from features import columns as c
 from features.catalog import FEATURES
+from pipelines.feature_table import FLIGHTS, WEATHER
 from training.lineage import TableLineage
 from training.split import bounds_of, part_of
 
@@ -42,4 +43,19 @@ def table_lineage(context: RunContext) -> TableLineage:
         version=int(gold["version"]),
         content_hash=str(gold["gold_hash"]),
         rows=int(gold["rows"]),
+    )
+
+
+def silver_lineage(context: RunContext) -> tuple[TableLineage, ...]:
+    """Return which silver tables the feature table is made from, as ingest left them."""
+    ingested = context.outputs("ingest")
+    return tuple(
+        TableLineage(
+            name=name,
+            uri=context.tables.uri(name),
+            version=context.tables.version(name),
+            content_hash=str(ingested["silver"][name.removeprefix("silver_")]),
+            rows=int(ingested["kept"][name.removeprefix("silver_")]),
+        )
+        for name in (FLIGHTS, WEATHER)
     )

@@ -11,9 +11,9 @@ from features import contract as contracts
 from serving.model_package import CONTRACT, MODEL
 from serving.scorer import Scorer
 from serving.scoring import ScorerError
-from training.evaluation import auc_difference
+from training.evaluation import auc_difference, quality_of
 from training.gates import ExportFigures, Rival
-from training.metrics import AUC, measure, ranking
+from training.metrics import AUC
 from training.registries import CHAMPION
 
 if TYPE_CHECKING:
@@ -67,7 +67,12 @@ def export_figures(
 
 
 def champion_of(
-    registry: Versions, sample: Sample, flights: Scored, settings: EvaluationSettings
+    registry: Versions,
+    sample: Sample,
+    flights: Scored,
+    *,
+    candidate: Contract,
+    settings: EvaluationSettings,
 ) -> Rival | None:
     """Return the champion on the candidate's flights; None if there is no champion.
 
@@ -75,6 +80,7 @@ def champion_of(
         registry: The versions of the model.
         sample: The flights.
         flights: The same with the candidate's probabilities.
+        candidate: The candidate's contract.
         settings: How quality is measured.
 
     Raises:
@@ -86,12 +92,19 @@ def champion_of(
     files = registry.files(version, (MODEL, CONTRACT))
     contract = contracts.from_json(files[CONTRACT])
     gone = [spec.name for spec in contract.features if spec.name not in sample.features]
+    conflicts = contracts.conflicts_between(candidate, contract)
     if gone:
-        return Rival(version, problem=f"the feature table has no {', '.join(gone)} any more")
+        problem = f"the feature table has no {', '.join(gone)} any more"
+        return Rival(version, problem=problem, conflicts=conflicts)
     probability = score(Scorer(files[MODEL], contract), contract, sample)
-    ranked = ranking(sample.label, probability, bins=settings.calibration_bins)
-    auc = measure(ranked, np.ones(len(sample)), ())[AUC]
-    return Rival(version, auc, auc_difference(flights, probability, settings))
+    metrics = quality_of(flights, probability, settings)
+    return Rival(
+        version,
+        auc=metrics[AUC].value,
+        advantage=auc_difference(flights, probability, settings),
+        metrics=metrics,
+        conflicts=conflicts,
+    )
 
 
 def score(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pipelines.command import stage_main
 from pipelines.context import StageOutcome
 from pipelines.fingerprint import fingerprint, parts_of
-from pipelines.gold import read_part, table_lineage
+from pipelines.gold import read_part, silver_lineage, table_lineage
 from pipelines.origins import settings_of_result, sources_of
 from pipelines.stages import stage_named
 from training.lineage import Lineage, code_lineage, machine_lineage
@@ -67,6 +67,7 @@ def _train(context: RunContext, made_from: str, parts: dict[str, str]) -> str:
             settings=settings_of_result(context.settings),
             feature_hash=trained.contract.feature_hash,
             machine=machine_lineage(),
+            silver=silver_lineage(context),
         )
         log_training(
             tracking,

@@ -126,6 +126,14 @@ def evaluate(flights: Scored, threshold: float, settings: EvaluationSettings) ->
     )
 
 
+def quality_of(
+    flights: Scored, score: NDArray[np.float64], settings: EvaluationSettings
+) -> dict[str, Interval]:
+    """Return every metric of other probabilities of the same flights, on the same samples."""
+    samples = Resampling.of_days(flights.days, settings)
+    return _quality(flights.label, score, samples, settings)[0]
+
+
 def auc_difference(
     flights: Scored, other: NDArray[np.float64], settings: EvaluationSettings
 ) -> Interval:

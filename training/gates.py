@@ -28,12 +28,16 @@ class Rival(msgspec.Struct, frozen=True):
         auc: Its AUC; None if it cannot score these flights.
         advantage: AUC of the candidate above its own, on the same bootstrap samples; None likewise.
         problem: Why it cannot; empty if it can.
+        metrics: Every metric of it, by name; empty if it cannot.
+        conflicts: What keeps the two from being served side by side.
     """
 
     version: str
     auc: float | None = None
     advantage: Interval | None = None
     problem: str = ""
+    metrics: dict[str, Interval] = {}
+    conflicts: tuple[str, ...] = ()
 
 
 class ExportFigures(msgspec.Struct, frozen=True):
@@ -108,6 +112,7 @@ def decide_gates(
         _calibration(candidate, policy),
         _champion(champion, policy),
         _schema(export),
+        _compatible(champion),
         _parity(export, policy),
         _latency(export, policy),
         _size(export, policy),
@@ -176,6 +181,19 @@ def _schema(export: ExportFigures) -> GateResult:
         "; ".join(export.problems) or "the exported model takes and gives what its contract says"
     )
     return GateResult("schema", not export.problems, None, None, reason)
+
+
+def _compatible(champion: Rival | None) -> GateResult:
+    name = "compatible"
+    if champion is None:
+        return _nothing_measured(name, "there is no champion to be served beside")
+    beside = f"the champion (version {champion.version})"
+    reason = (
+        f"it cannot be served beside {beside}: {'; '.join(champion.conflicts)}"
+        if champion.conflicts
+        else f"what it shares with {beside} means the same in both"
+    )
+    return GateResult(name, not champion.conflicts, float(len(champion.conflicts)), 0.0, reason)
 
 
 def _parity(export: ExportFigures, policy: GatePolicy) -> GateResult:

@@ -9,6 +9,7 @@ import msgspec
 from training import run_files
 from training.evaluation import Evaluation
 from training.gates import ExportFigures, GateDecision, Rival
+from training.importance import Importances
 from training.metrics import AUC, CALIBRATION_ERROR
 from training.run_files import read_file, write_files
 
@@ -27,6 +28,7 @@ class Judgement(msgspec.Struct, frozen=True):
         champion: The champion on the same flights; None if there is none.
         export: What was measured of the exported model.
         decision: What the gates say.
+        importances: What the model looks at; None if that was not measured.
     """
 
     run_id: str
@@ -34,6 +36,7 @@ class Judgement(msgspec.Struct, frozen=True):
     champion: Rival | None
     export: ExportFigures
     decision: GateDecision
+    importances: Importances | None = None
 
     @property
     def figures(self) -> dict[str, float]:
@@ -77,14 +80,19 @@ def log_judgement(
 def metrics_of(judgement: Judgement) -> dict[str, float]:
     """Return a judgement as the metrics of a run, with the bounds of each interval."""
     evaluation, export = judgement.evaluation, judgement.export
-    found: dict[str, float] = {"test_over_naive": evaluation.over_naive.value}
-    for prefix, intervals in (("test_", evaluation.model), ("test_naive_", evaluation.naive)):
-        for name, value in intervals.items():
-            found[f"{prefix}{name}"] = value.value
-            found[f"{prefix}{name}_low"] = value.low
-            found[f"{prefix}{name}_high"] = value.high
-    if judgement.champion is not None and judgement.champion.advantage is not None:
-        found["test_over_champion"] = judgement.champion.advantage.value
+    intervals = {"test_over_naive": evaluation.over_naive}
+    intervals |= {f"test_{name}": value for name, value in evaluation.model.items()}
+    intervals |= {f"test_naive_{name}": value for name, value in evaluation.naive.items()}
+    champion = judgement.champion
+    if champion is not None and champion.advantage is not None:
+        intervals["test_over_champion"] = champion.advantage
+        intervals |= {f"test_champion_{name}": value for name, value in champion.metrics.items()}
+    found: dict[str, float] = {}
+    for name, value in intervals.items():
+        found |= {name: value.value, f"{name}_low": value.low, f"{name}_high": value.high}
+    if judgement.importances is not None:
+        families = judgement.importances.families
+        found |= {f"auc_lost_without_{each.name}": each.auc_lost for each in families}
     found["export_difference"] = export.largest_difference
     found["export_row_microseconds"] = export.row_microseconds
     found["export_bytes"] = float(export.bytes)

@@ -97,6 +97,7 @@ class Lineage(msgspec.Struct, frozen=True):
         settings: The configuration that decides the result, by section; likewise.
         feature_hash: Checksum of the declarations of the model's features.
         machine: Where it ran.
+        silver: The silver tables that the feature table was made from.
     """
 
     fingerprint: str
@@ -109,6 +110,7 @@ class Lineage(msgspec.Struct, frozen=True):
     settings: dict[str, Any] = {}
     feature_hash: str = ""
     machine: MachineLineage = MachineLineage()
+    silver: tuple[TableLineage, ...] = ()
 
 
 def code_lineage(root: Path = _ROOT) -> CodeLineage:

@@ -27,9 +27,10 @@ SELF_TEST_FILE: Final = f"{EXPORTED}/self_test.json"
 CARD_FILE: Final = f"{EXPORTED}/card.html"
 NAIVE_FOLDER: Final = "naive"
 LINEAGE_FILE: Final = "lineage.json"
+CURVE_FILE: Final = "learning_curve.json"
 EVALUATION_FILE: Final = "evaluation.json"
 # What a finished training run has, without which it has to be made again.
-TRAINED_FILES: Final = (MODEL_FILE, CONTRACT_FILE, SELF_TEST_FILE, LINEAGE_FILE)
+TRAINED_FILES: Final = (MODEL_FILE, CONTRACT_FILE, SELF_TEST_FILE, LINEAGE_FILE, CURVE_FILE)
 
 
 class RunFileError(OntimeError):

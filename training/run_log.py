@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -10,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from features import contract as contracts
+from training import learning, run_files
 from training import lineage as lineages
-from training import run_files
 from training.model import inputs_of, probabilities
 from training.run_files import RunFileError, mlflow_at, read_file, write_files
 from training.split import bounds_of
@@ -19,11 +20,12 @@ from training.split import bounds_of
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from mlflow.entities import DatasetInput
+    from mlflow.entities import DatasetInput, Metric
     from sklearn.pipeline import Pipeline
 
     from features.contract import Contract
-    from training.lineage import Lineage
+    from training.learning import CurvePoint
+    from training.lineage import Lineage, TableLineage
     from training.samples import Sample
     from training.settings import SplitSettings, TrainingSettings
     from training.split import Part
@@ -66,6 +68,7 @@ def log_training(
     for key, value in params_of(settings).items():
         client.log_param(run_id, key, value)
     tracking.log_metrics(run_id, trained.metrics)
+    client.log_batch(run_id, metrics=_curve_metrics(trained.curve))
     for key, value in _lineage_tags(lineage).items():
         client.set_tag(run_id, key, value)
     files = {
@@ -73,6 +76,7 @@ def log_training(
         run_files.CONTRACT_FILE: contracts.to_json(trained.contract),
         run_files.SELF_TEST_FILE: trained.self_test,
         run_files.LINEAGE_FILE: lineages.to_json(lineage),
+        run_files.CURVE_FILE: learning.to_json(trained.curve),
     }
     write_files(client, run_id, files)
     client.log_inputs(run_id, _datasets(lineage, settings.split))
@@ -135,26 +139,44 @@ def _lineage_tags(lineage: Lineage) -> dict[str, str]:
     }
 
 
-def _datasets(lineage: Lineage, split: SplitSettings) -> list[DatasetInput]:
-    """Return the feature table as datasets of a run: one for each part, with its instants."""
-    from mlflow.data.delta_dataset_source import DeltaDatasetSource  # noqa: PLC0415 - takes seconds
-    from mlflow.entities import Dataset, DatasetInput, InputTag  # noqa: PLC0415 - takes seconds
+def _curve_metrics(curve: tuple[CurvePoint, ...]) -> list[Metric]:
+    """Return the learning curve as metrics whose steps are trees: MLflow draws it."""
+    from mlflow.entities import Metric  # noqa: PLC0415 - takes seconds
 
-    table = lineage.table
-    source = DeltaDatasetSource(path=table.uri, delta_table_version=table.version)
+    now = int(time.time() * 1000)
+    return [
+        Metric(f"curve_{name}", value, now, point.trees)
+        for point in curve
+        for name, value in msgspec.structs.asdict(point).items()
+        if name != "trees"
+    ]
+
+
+def _datasets(lineage: Lineage, split: SplitSettings) -> list[DatasetInput]:
+    """Return what a run reads as its datasets: each part of the feature table, and its sources."""
     inputs = []
     for part, use in _PARTS:
         start, end = (instant.isoformat() for instant in bounds_of(part, split))
-        profile = {"content_hash": table.content_hash, "from": start, "until": end}
-        dataset = Dataset(
-            name=f"{table.name}_{part}",
-            digest=table.content_hash[:_DIGEST_LENGTH],
-            source_type="delta_table",
-            source=source.to_json(),
-            profile=msgspec.json.encode(profile).decode(),
-        )
-        inputs.append(DatasetInput(dataset, [InputTag("mlflow.data.context", use)]))
+        inputs.append(_dataset(lineage.table, f"_{part}", use, {"from": start, "until": end}))
+    inputs += [_dataset(table, "", "source", {"rows": table.rows}) for table in lineage.silver]
     return inputs
+
+
+def _dataset(
+    table: TableLineage, suffix: str, use: str, profile: Mapping[str, str | int]
+) -> DatasetInput:
+    from mlflow.data.delta_dataset_source import DeltaDatasetSource  # noqa: PLC0415 - takes seconds
+    from mlflow.entities import Dataset, DatasetInput, InputTag  # noqa: PLC0415 - takes seconds
+
+    source = DeltaDatasetSource(path=table.uri, delta_table_version=table.version)
+    dataset = Dataset(
+        name=f"{table.name}{suffix}",
+        digest=table.content_hash[:_DIGEST_LENGTH],
+        source_type="delta_table",
+        source=source.to_json(),
+        profile=msgspec.json.encode({"content_hash": table.content_hash, **profile}).decode(),
+    )
+    return DatasetInput(dataset, [InputTag("mlflow.data.context", use)])
 
 
 def _described(model: Pipeline, example: Sample) -> dict[str, Any]:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _SQLITE: Final = "sqlite:///"
 # `mlflow.set_tracking_uri` sets the first, and the end of any run removes the second.
 _MLFLOW_CHANGES: Final = ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID")
+# Tail numbers are those actually flown, so a model that uses them is told apart.
+TAIL_FAMILY: Final = "tail"
 Share = Annotated[float, Field(gt=0, lt=1)]
 
 
@@ -94,6 +96,7 @@ class EvaluationSettings(Settings):
         calibration_bins: Equal-width bins of the expected calibration error.
         alert_rates: Shares of flights called late at which recall is given.
         slice_flights: Slices with fewer flights are not shown.
+        importance_flights: Flights on which the importance of features is measured.
     """
 
     replicates: int = Field(default=400, ge=10)
@@ -102,6 +105,7 @@ class EvaluationSettings(Settings):
     calibration_bins: int = Field(default=15, ge=2)
     alert_rates: tuple[Share, ...] = Field(default=(0.05, 0.1, 0.2), min_length=1)
     slice_flights: int = Field(default=500, ge=1)
+    importance_flights: int = Field(default=8000, ge=100)
 
 
 class GatePolicy(Settings):
@@ -109,6 +113,8 @@ class GatePolicy(Settings):
 
     Attributes:
         minimum_auc: Least AUC on the test part.
+        minimum_auc_without_tail: The same for a model that does without the tail number; null: no
+            difference is made.
         margin_over_naive: Least AUC above that of the naive model.
         maximum_calibration_error: Largest expected calibration error.
         suspicious_auc: An AUC from here on is taken for a leak.
@@ -122,6 +128,7 @@ class GatePolicy(Settings):
     """
 
     minimum_auc: Share
+    minimum_auc_without_tail: Share | None = None
     margin_over_naive: float = Field(ge=0, lt=0.5)
     maximum_calibration_error: Share
     suspicious_auc: Share = 0.95
@@ -161,6 +168,14 @@ class TrainingSettings(Settings):
     threshold: ThresholdSettings = ThresholdSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
     gates: GatePolicy
+
+    @property
+    def policy(self) -> GatePolicy:
+        """The gates for this model: without the tail number, the least AUC is another."""
+        lower = self.gates.minimum_auc_without_tail
+        if TAIL_FAMILY not in self.without_families or lower is None:
+            return self.gates
+        return self.gates.model_copy(update={"minimum_auc": lower})
 
 
 def tracking_uri(settings: TrainingSettings, home: Path) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 from features.catalog import FEATURES
 from features.contract import contract_of
 from features.errors import OntimeError
+from training.learning import curve_by_trees
 from training.metrics import measure, ranking
 from training.model import fit_model, inputs_of, probabilities
 from training.onnx_export import to_onnx
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from features.contract import Contract
     from features.declarations import Feature
+    from training.learning import CurvePoint
     from training.samples import Sample
     from training.settings import TrainingSettings
 
@@ -45,6 +47,7 @@ class Trained:
         onnx: The model as an ONNX graph.
         self_test: Rows with the model's probabilities, as JSON.
         metrics: Metrics on the validate part, by name, those of the naive model included.
+        curve: How good the first trees of the model are.
     """
 
     model: Pipeline
@@ -53,6 +56,7 @@ class Trained:
     onnx: bytes
     self_test: bytes
     metrics: dict[str, float]
+    curve: tuple[CurvePoint, ...]
 
 
 def model_features(
@@ -116,6 +120,7 @@ def train(
         onnx=to_onnx(model),
         self_test=self_test_of(model, validate_part.features),
         metrics=metrics,
+        curve=curve_by_trees(model, train_part, validate_part),
     )
 
 

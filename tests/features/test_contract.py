@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import msgspec
 import pytest
 
 from features import columns as c
 from features.catalog import FEATURES
 from features.contract import (
     ContractError,
+    conflicts_between,
     contract_of,
     feature_hash,
     from_json,
@@ -92,3 +94,25 @@ def test_the_hash_follows_the_rule_by_which_a_stream_knows(monkeypatch: pytest.M
     # Then the hash of the one feature changes, and that of the other stays
     assert feature_hash([late]) != before[0]
     assert feature_hash([wind]) == before[1]
+
+
+def test_models_of_other_features_can_be_served_side_by_side() -> None:
+    # Given contracts of features that overlap, and thresholds of their own
+    names = [feature.name for feature in FEATURES]
+    one, other = contract_of(120, 0.3, names[:5]), contract_of(120, 0.4, names[3:9])
+    # Then nothing keeps them apart
+    assert conflicts_between(one, other) == ()
+
+
+def test_what_keeps_models_apart_is_named() -> None:
+    # Given a champion for which the distance is in kilometres, and late is something else
+    one = contract_of(120, 0.3)
+    far = [
+        msgspec.structs.replace(spec, unit="km") if spec.name == "distance" else spec
+        for spec in one.features
+    ]
+    other = msgspec.structs.replace(one, features=tuple(far), label="arrival delay >= 30 min")
+    # When they are compared, Then both are told
+    label, distance = conflicts_between(one, other)
+    assert "arrival delay >= 30 min" in label
+    assert distance == "distance is float64 in mi in one and float64 in km in the other"

@@ -34,6 +34,8 @@ def trained_home(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) ->
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         patch.setattr(train, "read_part", lambda _, part: real_part(part))
         patch.setattr(train, "table_lineage", lambda _: TABLE)
+        patch.setattr(train, "silver_lineage", lambda _: ())
+        patch.setattr(train, "sources_of", lambda _: ())
         outcome = train.run(context_at(home))
     record = StageRecord("f" * 64, {}, dict(outcome.outputs), 1.0, "just now")
     context_at(home).records.write("train", record)

@@ -12,13 +12,14 @@ from sklearn.metrics import roc_auc_score
 from features import contract as contracts
 from pipelines.measure import champion_of, export_figures, score
 from serving.scorer import Scorer
-from tests.training.made import part, scored, trained
+from tests.training.made import judged, part, scored, trained
 from tests.training.world import settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from features.contract import Contract
+    from training.gates import Rival
 
 HOW = settings().evaluation
 
@@ -36,6 +37,12 @@ class RegistryOf:
     def files(self, version: str, names: Iterable[str]) -> dict[str, bytes]:
         assert version == self._champion
         return {name: self._files[name] for name in names}
+
+
+def compared(registry: RegistryOf) -> Rival | None:
+    """Return the champion of a registry beside the model of the small world."""
+    candidate = trained().contract
+    return champion_of(registry, part("test"), scored(), candidate=candidate, settings=HOW)
 
 
 def test_the_exported_model_agrees_and_is_quick() -> None:
@@ -69,7 +76,7 @@ def test_an_export_that_does_not_fit_its_contract_is_a_problem_not_a_crash() -> 
 
 def test_without_a_champion_there_is_nothing_to_compare() -> None:
     registry = RegistryOf(trained().contract, trained().onnx, champion=None)
-    assert champion_of(registry, part("test"), scored(), HOW) is None
+    assert compared(registry) is None
 
 
 def test_the_champion_is_scored_on_the_same_flights() -> None:
@@ -77,18 +84,34 @@ def test_the_champion_is_scored_on_the_same_flights() -> None:
     made = trained()
     registry = RegistryOf(made.contract, made.onnx)
     # When it is compared with the candidate, Then neither is better, and its AUC is told
-    found = champion_of(registry, part("test"), scored(), HOW)
+    found = compared(registry)
     assert found is not None
     assert found.advantage is not None
     assert found.advantage.value == pytest.approx(0, abs=1e-9)
     assert found.auc == pytest.approx(roc_auc_score(scored().label, scored().score))
+    # And so is every other metric of it, with the candidate's interval
+    for name, value in judged().evaluation.model.items():
+        assert msgspec.structs.astuple(found.metrics[name]) == pytest.approx(
+            msgspec.structs.astuple(value)
+        )
+    assert found.conflicts == ()
+
+
+def test_a_champion_that_reads_a_feature_in_another_unit_is_told() -> None:
+    made = trained()
+    first, *others = made.contract.features
+    strange = msgspec.structs.replace(first, unit="furlongs")
+    contract = msgspec.structs.replace(made.contract, features=(strange, *others))
+    found = compared(RegistryOf(contract, made.onnx))
+    assert found is not None
+    assert "furlongs in the other" in found.conflicts[0]
 
 
 def test_a_champion_of_features_that_are_gone_cannot_be_compared() -> None:
     made = trained()
     other = msgspec.structs.replace(made.contract.features[-1], name="moon")
     contract = msgspec.structs.replace(made.contract, features=(*made.contract.features, other))
-    found = champion_of(RegistryOf(contract, made.onnx), part("test"), scored(), HOW)
+    found = compared(RegistryOf(contract, made.onnx))
     assert found is not None
     assert found.advantage is None
     assert found.problem == "the feature table has no moon any more"

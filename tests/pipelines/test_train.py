@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pipelines.context import RunContext
 
 TABLE = lineage.TableLineage("gold_features_h120", "file:///gold", 3, "d" * 64, 20_000)
+SILVER = lineage.TableLineage("silver_flights", "file:///silver", 2, "e" * 64, 20_000)
 
 SOURCES = (lineage.SourceLineage("flights", "flights.csv", "e" * 64),)
 
@@ -33,6 +34,7 @@ def context(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty_store: Path) 
     monkeypatch.setattr(stage, "read_part", lambda _, part: real_part(part))
     monkeypatch.setattr(stage, "table_lineage", lambda _: TABLE)
     monkeypatch.setattr(stage, "sources_of", lambda _: SOURCES)
+    monkeypatch.setattr(stage, "silver_lineage", lambda _: (SILVER,))
     shutil.copy(empty_store, tmp_path / "mlflow.db")
     return context_at(tmp_path)
 
@@ -54,7 +56,7 @@ def test_it_hands_back_a_finished_run_and_the_second_time_the_same(context: RunC
     # And its lineage says what it was made from
     run_id = str(first.outputs["run_id"])
     kept = lineage.from_json(read_file(context.tracking.client, run_id, LINEAGE_FILE))
-    assert kept.table == TABLE
+    assert (kept.table, kept.silver) == (TABLE, (SILVER,))
     assert kept.parts["build_features's gold_hash"] == f'"{"d" * 64}"'
     assert kept.sources == SOURCES
     assert kept.settings["training"]["model"]["seed"] == TRAINING.model.seed

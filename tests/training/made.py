@@ -9,7 +9,9 @@ from tests.training.world import FEATURES, gold, settings
 from training import lineage
 from training.evaluation import evaluate
 from training.gates import ExportFigures, Rival, decide_gates
+from training.importance import importances
 from training.judgement import Judgement
+from training.report.insight import insights_of
 from training.report.plots import plots_of
 from training.scoring import score_sample
 from training.split import Part, part_of
@@ -17,6 +19,7 @@ from training.train import train
 
 if TYPE_CHECKING:
     from training.evaluation import Scored
+    from training.importance import Importances
     from training.samples import Sample
     from training.train import Trained
 
@@ -28,6 +31,7 @@ LINEAGE = lineage.Lineage(
     horizon_min=120,
     flights={"train": 950, "validate": 480},
     code=lineage.CodeLineage("c" * 40, changed=True, lock_sha256="d" * 64),
+    silver=(lineage.TableLineage("silver_flights", "file:///silver", 5, "cd" * 32, 2100),),
 )
 
 
@@ -56,10 +60,18 @@ def judged(run_id: str = "a-run", champion: Rival | None = None, **over: Any) ->
     how = settings(**over)
     evaluation = evaluate(scored(), trained().contract.operating_threshold, how.evaluation)
     decision = decide_gates(evaluation, champion, EXPORT, how.gates)
-    return Judgement(run_id, evaluation, champion, EXPORT, decision)
+    return Judgement(run_id, evaluation, champion, EXPORT, decision, looked_at())
+
+
+@cache
+def looked_at() -> Importances:
+    """Return what that model looks at."""
+    return importances(trained().model, part("test"), FEATURES, settings().evaluation)
 
 
 @cache
 def plots() -> dict[str, bytes]:
     """Return the plots of that model."""
-    return plots_of(scored(), judged().evaluation)
+    evaluation = judged().evaluation
+    insights = insights_of(trained().curve, looked_at(), evaluation)
+    return plots_of(scored(), evaluation) | insights

@@ -72,7 +72,7 @@ def test_a_good_first_candidate_passes_every_gate() -> None:
     assert found.refusals == ()
     assert {each.name for each in found.results} == {
         *("auc", "leak", "naive", "slices", "calibration", "champion"),
-        *("schema", "parity", "latency", "size"),
+        *("schema", "compatible", "parity", "latency", "size"),
     }
 
 
@@ -96,6 +96,9 @@ def test_a_good_first_candidate_passes_every_gate() -> None:
         ("champion", {"champion": Rival("4", problem="no wind any more")}, True, None),
         ("champion", {"champion": None}, True, None),
         ("schema", {"export": export(problems=("odd",))}, False, None),
+        ("compatible", {"champion": Rival("4")}, True, 0),
+        ("compatible", {"champion": Rival("4", conflicts=("wind is text in one",))}, False, 1),
+        ("compatible", {"champion": None}, True, None),
         ("parity", {"export": export(largest_difference=1e-6)}, True, 1e-6),
         ("parity", {"export": export(largest_difference=2e-6)}, False, 2e-6),
         ("latency", {"export": export(row_microseconds=500)}, True, 500),
@@ -138,6 +141,13 @@ def test_a_comparison_that_was_not_possible_says_why() -> None:
     found = result("champion", champion=Rival("4", problem="the feature table has no wind"))
     assert found.reason == (
         "the champion (version 4) cannot score these flights: the feature table has no wind"
+    )
+
+
+def test_a_champion_that_it_cannot_be_served_beside_is_named() -> None:
+    found = result("compatible", champion=Rival("4", conflicts=("wind is text in one",)))
+    assert found.reason == (
+        "it cannot be served beside the champion (version 4): wind is text in one"
     )
 
 

@@ -83,6 +83,21 @@ def test_the_champion_is_among_the_metrics_if_it_could_be_compared() -> None:
         assert "test_over_champion" not in metrics_of(judged(champion=other))
 
 
+def test_every_metric_has_its_interval_and_the_champion_s_beside_it() -> None:
+    # Given a champion that was scored on the same flights
+    sure = Interval(0.6, 0.5, 0.7)
+    beaten = Rival("1", 0.6, Interval(0.1, 0.05, 0.15), metrics={AUC: sure})
+    # When the metrics of a run are made, Then all of them are among them, with their bounds
+    found = metrics_of(judged(champion=beaten))
+    for name in judged().evaluation.model:
+        assert {f"test_{name}{end}" for end in ("", "_low", "_high")} <= set(found)
+        assert f"test_naive_{name}_low" in found
+    bounds = [found[f"test_champion_auc{end}"] for end in ("", "_low", "_high")]
+    assert bounds == [0.6, 0.5, 0.7]
+    assert found["test_over_champion_low"] == 0.05
+    assert found["auc_lost_without_recent"] > 0
+
+
 def test_json_holds_all_of_it() -> None:
     judgement = judged(champion=Rival("1", 0.6, Interval(0.1, 0.05, 0.15)))
     assert msgspec.json.decode(to_json(judgement), type=Judgement) == judgement

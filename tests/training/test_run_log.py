@@ -62,7 +62,8 @@ def test_the_run_has_parameters_metrics_and_where_it_comes_from(logged: Logged) 
     assert data.params["model.iterations"] == "25"
     assert data.params["split.test_from"].startswith("2013-01-31T12:00:00")
     # And the metrics, the commit, the lock and the table
-    assert data.metrics == pytest.approx(trained().metrics)
+    metrics = {name: value for name, value in data.metrics.items() if name[:6] != "curve_"}
+    assert metrics == pytest.approx(trained().metrics)
     assert data.tags["mlflow.source.git.commit"] == "c" * 40
     assert data.tags["ontime.lock_sha256"] == "d" * 64
     assert data.tags["ontime.table"] == "gold_features_h120 version 3"
@@ -80,8 +81,23 @@ def test_the_feature_table_is_a_dataset_of_each_part(logged: Logged) -> None:
         "gold_features_h120_train": "training",
         "gold_features_h120_validate": "validation",
         "gold_features_h120_test": "testing",
+        "silver_flights": "source",
     }
     assert '"delta_table_version": 3' in found["gold_features_h120_train"][0]
+    assert '"delta_table_version": 5' in found["silver_flights"][0]
+    # And each has its content hash, the parts their instants
+    profiles = {each.dataset.name: str(each.dataset.profile) for each in inputs.dataset_inputs}
+    assert "ab" * 32 in profiles["gold_features_h120_test"]
+    assert "2013-01-31T12:00:00" in profiles["gold_features_h120_test"]
+    assert "cd" * 32 in profiles["silver_flights"]
+
+
+def test_the_learning_curve_is_a_metric_by_trees(logged: Logged) -> None:
+    tracking, run_id = logged
+    found = tracking.client.get_metric_history(run_id, "curve_validate_auc")
+    assert {each.step: each.value for each in found} == {
+        point.trees: point.validate_auc for point in trained().curve
+    }
 
 
 def test_everything_a_server_needs_is_exported(logged: Logged) -> None:

@@ -30,6 +30,22 @@ def test_instants_without_a_zone_are_refused() -> None:
         section(TrainingSettings, {"training": {**CONF, "split": split}}, "training")
 
 
+def test_a_model_without_the_tail_number_has_a_floor_of_its_own() -> None:
+    # Given a floor for models with, and one for models without the tail number
+    gates = {**CONF["gates"], "minimum_auc": 0.765, "minimum_auc_without_tail": 0.755}
+    # Then each model is held to its own, and without a second one to the first
+    assert settings(gates=gates).policy.minimum_auc == 0.765
+    assert settings(gates=gates, without_families=("tail",)).policy.minimum_auc == 0.755
+    assert settings(without_families=("tail",)).policy.minimum_auc == 0.6
+
+
+def test_the_floors_of_the_configuration_are_those_that_were_asked_for() -> None:
+    gates = section(TrainingSettings, load_conf("prod"), "training").gates
+    assert (gates.minimum_auc, gates.minimum_auc_without_tail) == (0.765, 0.755)
+    assert (gates.suspicious_auc, gates.maximum_calibration_error) == (0.95, 0.02)
+    assert (gates.slices_below_naive, gates.maximum_export_difference) == (0, 1e-6)
+
+
 def test_without_an_address_everything_is_kept_in_the_home() -> None:
     home = Path("/somewhere")
     assert tracking_uri(settings(), home) == "sqlite:////somewhere/mlflow.db"

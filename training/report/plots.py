@@ -44,7 +44,7 @@ _STYLE: Final[dict[Any, Any]] = {
     "xtick.color": "#5b6b7b",
     "ytick.color": "#5b6b7b",
 }
-_SIZE: Final = (5.2, 3.9)
+SIZE: Final = (5.2, 3.9)
 _POINTS: Final = 300
 
 
@@ -62,20 +62,28 @@ def plots_of(flights: Scored, evaluation: Evaluation) -> dict[str, bytes]:
         "gain": _gain,
         "scores": _scores,
     }
-    return {name: _svg(function, flights, evaluation) for name, function in draw.items()}
+
+    def drawn(name: str) -> bytes:
+        return svg(lambda axes: draw[name](axes, flights, evaluation))
+
+    return {name: drawn(name) for name in draw}
 
 
-def _svg(
-    draw: Callable[[Axes, Scored, Evaluation], None], flights: Scored, evaluation: Evaluation
-) -> bytes:
+def svg(draw: Callable[[Axes], None], size: tuple[float, float] = SIZE) -> bytes:
+    """Return what a function draws as an SVG image without a background.
+
+    Args:
+        draw: Draws on the axes that it is given.
+        size: Width and height in inches.
+    """
     with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=_SIZE, layout="constrained")
+        figure = Figure(figsize=size, layout="constrained")
         axes = figure.add_subplot()
         axes.grid(visible=True)
         axes.set_axisbelow(True)
-        draw(axes, flights, evaluation)
+        draw(axes)
         target = io.BytesIO()
-        figure.savefig(target, format="svg", metadata={"Date": None})
+        figure.savefig(target, format="svg", metadata={"Date": None}, transparent=True)
     return target.getvalue()
 
 
@@ -102,14 +110,14 @@ def _precision_recall(axes: Axes, flights: Scored, evaluation: Evaluation) -> No
     axes.legend(loc="upper right")
 
 
-def _calibration(axes: Axes, _: Scored, evaluation: Evaluation) -> None:
+def _calibration(axes: Axes, flights: Scored, evaluation: Evaluation) -> None:
     said = [each.mean_probability for each in evaluation.calibration]
     happened = [each.late_share for each in evaluation.calibration]
-    flights = np.array([each.flights for each in evaluation.calibration])
+    count = np.array([each.flights for each in evaluation.calibration])
     axes.plot([0, 1], [0, 1], color="#d5dbe1", linewidth=1, linestyle="--")
     axes.plot(said, happened, color=MODEL, linewidth=1.5)
-    axes.scatter(said, happened, s=12 + 260 * flights / flights.max(), color=MODEL, alpha=0.75)
-    axes.annotate("area: number of flights", (0.02, 0.94), color="#8392a0")
+    axes.scatter(said, happened, s=12 + 260 * count / count.max(), color=MODEL, alpha=0.75)
+    axes.annotate(f"area: part of {flights.label.size:,} flights", (0.02, 0.94), color="#8392a0")
     axes.set(title="Calibration", xlabel="probability given", ylabel="share that was late")
     axes.set(xlim=(0, 1.03), ylim=(0, 1.03))
     _percent(axes, both=True)

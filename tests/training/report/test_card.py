@@ -49,7 +49,7 @@ def test_it_is_one_well_formed_page_that_loads_nothing() -> None:
     page.feed(card())
     # Then every element is closed, the images are in it, and it names no other place
     assert page.open == []
-    assert len(page.images) == 5
+    assert len(page.images) == len(plots()) == 9
     assert all(image.startswith("data:image/svg+xml;base64,") for image in page.images)
     assert not re.search(r"https?://|<script|<link|@import", card())
 
@@ -72,7 +72,7 @@ def test_it_tells_quality_beside_the_naive_model() -> None:
         "late_before",
         "EWR",
         "2013-02",
-        "passed all 10 gates",
+        "passed all 11 gates",
         "There is no champion to compare with.",
     ],
 )
@@ -89,7 +89,7 @@ def test_it_tells_of_the_champion() -> None:
 
 def test_it_tells_a_refusal_with_its_reason() -> None:
     refused = card(gates={**CONF["gates"], "minimum_auc": 0.99})
-    assert "refused by 1 of 10 gates" in refused
+    assert "refused by 1 of 11 gates" in refused
     assert "at least 0.99 wanted." in refused
 
 
