@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import datetime as dt
 from functools import lru_cache
-from typing import Final
+from typing import Final, TypeAlias
 
+from features import numeric
 from features.declarations import MINUTES_PER_DAY
-from features.numeric import Values, divided, greatest, least, looked_up, otherwise
+from features.numeric import divided, greatest, least, looked_up, otherwise
 from features.streams import OVERDUE_FOR_MIN
+
+Values: TypeAlias = numeric.Values
 
 EPOCH_ORDINAL: Final = dt.date(1970, 1, 1).toordinal()
 _EPOCH_WEEKDAY: Final = 4  # 1970-01-01 was a Thursday; Monday is 1
