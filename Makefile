@@ -17,7 +17,7 @@ export UV_DEFAULT_INDEX ?= $(PIP_INDEX_URL)
 endif
 PYTHON := .venv/bin/python
 
-.PHONY: help setup run serve prove-no-leak score-batch setup-bench bench-features bench-incremental setup-dev test test-full check format lock clean quarantine freshness retrain
+.PHONY: help setup run serve ledger prove-no-leak score-batch setup-bench bench-features bench-incremental setup-dev test test-full check format lock clean quarantine freshness retrain
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' Makefile
@@ -39,6 +39,9 @@ quarantine: setup ## Show the refused rows, and why (ARGS="--source flights --ru
 
 freshness: setup ## Show how fresh and how full each table is, as text and as a page
 	@$(PYTHON) -m pipelines.freshness $(ARGS)
+
+ledger: setup ## Who decided what: ARGS="at 2026-03-01T10:00Z", show, verify, export
+	@$(PYTHON) -m pipelines.ledger $(or $(ARGS),show)
 
 prove-no-leak: setup ## Prove that no feature knows what comes after its prediction time
 	@$(PYTHON) -m pipelines.prove_no_leak $(ARGS)

@@ -14,6 +14,7 @@ from serving.release import RELEASE_KEY, ReleaseDocument, ReleaseError, read_rel
 
 if TYPE_CHECKING:
     from operations.ledger import Ledger
+    from operations.state import LedgerState
     from serving.stores.artifacts import ArtifactStore
 
 ATTEMPTS: Final = 5
@@ -45,6 +46,12 @@ def document_of(ledger: Ledger) -> ReleaseDocument | None:
     )
 
 
+def aliases_of(state: LedgerState) -> dict[str, str | None]:
+    """Return the version that each alias must have after an entry."""
+    champion = state.release.champion
+    return {"champion": champion.version if champion else None, "challenger": state.candidate}
+
+
 def follow_ledger(store: ArtifactStore, aliases: Aliases) -> tuple[str, ...]:
     """Make the release document, then the aliases, what the ledger says; return what was changed.
 
@@ -70,9 +77,7 @@ def follow_with_aliases(store: ArtifactStore, aliases: Aliases) -> tuple[str, ..
     changed: dict[str, None] = {}
     for _ in range(ATTEMPTS):
         ledger = read_ledger(store)
-        state = state_at(ledger.entries)
-        champion = state.release.champion
-        wanted = {"champion": champion.version if champion else None, "challenger": state.candidate}
+        wanted = aliases_of(state_at(ledger.entries))
         moved = [alias for alias, version in wanted.items() if aliases.version_of(alias) != version]
         for alias in moved:
             aliases.point(alias, wanted[alias])
@@ -97,7 +102,7 @@ def follow_with_document(store: ArtifactStore) -> bool:
         found, etag = _stored(store)
         ledger = read_ledger(store)  # after the document, whose entry it must have
         wanted = document_of(ledger)
-        _require_known_head(found, ledger)
+        require_known_head(found, ledger)
         if wanted is None or wanted == found:
             return False
         try:
@@ -119,8 +124,12 @@ def _stored(store: ArtifactStore) -> tuple[ReleaseDocument | None, str | None]:
     return (release.document, release.etag) if release else (None, None)
 
 
-def _require_known_head(document: ReleaseDocument | None, ledger: Ledger) -> None:
-    """A ledger that lost its newest entries is an unbroken chain still: the document tells."""
+def require_known_head(document: ReleaseDocument | None, ledger: Ledger) -> None:
+    """Refuse a ledger that lost its newest entries: its chain is whole, but the document tells.
+
+    Raises:
+        LedgerError: It does not have the entry that the document follows.
+    """
     if document is not None and document.ledger_head not in ledger.checksums:
         raise LedgerError(
             f"The release document (revision {document.revision}) follows a ledger entry that the "

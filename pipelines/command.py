@@ -6,6 +6,7 @@ import argparse
 import logging
 import sys
 import traceback
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -54,8 +55,18 @@ def run_command(
     parameters: Sequence[Parameter],
     work: Callable[[RunContext, argparse.Namespace], None],
     argv: Sequence[str] | None = None,
+    *,
+    alone: bool = True,
 ) -> int:
     """Parse the arguments, load the settings and do the work, alone on its home.
+
+    Args:
+        parser: From `parser_of`.
+        parameters: Those that override a setting.
+        work: Does the work.
+        argv: The arguments; those of the process unless given.
+        alone: False: others may work in the home meanwhile; the work changes nothing of its own
+            there.
 
     Returns:
         0, or 1 after an error that a person can put right, told in one sentence on standard error
@@ -65,7 +76,8 @@ def run_command(
     _quiet_libraries()
     try:
         settings = settings_of(parameters, arguments)
-        with only_run(settings.home) as taken_over, RunContext(settings) as context:
+        lock = only_run(settings.home) if alone else nullcontext(None)
+        with lock as taken_over, RunContext(settings) as context:
             if taken_over:
                 context.console.say(taken_over)
             work(context, arguments)
@@ -81,9 +93,20 @@ def run_command(
 
 
 def parser_of(
-    prog: str, description: str, parameters: Sequence[Parameter]
+    prog: str,
+    description: str,
+    parameters: Sequence[Parameter],
+    *,
+    force: str = "run even if nothing changed",
 ) -> argparse.ArgumentParser:
-    """Return a parser for these parameters and for those that every command has."""
+    """Return a parser for these parameters and for those that every command has.
+
+    Args:
+        prog: How the command is typed.
+        description: What it does.
+        parameters: Its own parameters.
+        force: What `--force` does; empty: there is no such switch.
+    """
     parser = argparse.ArgumentParser(prog=prog, description=description, allow_abbrev=False)
     for parameter in (*COMMON, *parameters):
         default = AUTO if parameter.default is None else parameter.default
@@ -102,7 +125,8 @@ def parser_of(
         metavar="KEY=VALUE",
         help="any key of conf/, such as tables.uri=catalog:main.ontime (may be repeated)",
     )
-    _add_switch(parser, "--force", "run even if nothing changed")
+    if force:
+        _add_switch(parser, "--force", force)
     _add_switch(parser, "--debug", "show the traceback of an error")
     return parser
 

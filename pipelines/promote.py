@@ -5,19 +5,17 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from features.errors import OntimeError
-from operations.decisions import Decisions
-from operations.release import follow_ledger
-from pipelines.command import stage_main
-from pipelines.context import StageOutcome
+from pipelines.command import parser_of, run_command
+from pipelines.promotion import add_verdict, judge, promote
+from pipelines.runner import run_stage
+from pipelines.stages import stage_named
 from serving.release import ReleasedVersion
 
 if TYPE_CHECKING:
-    from pipelines.context import RunContext
+    import argparse
+    from collections.abc import Sequence
 
-
-class PromotionRefusedError(OntimeError):
-    """The version does not become champion; the champion stays."""
+    from pipelines.context import RunContext, StageOutcome
 
 
 def run(context: RunContext, *, by: str = "pipeline", reason: str = "gates passed") -> StageOutcome:
@@ -29,31 +27,35 @@ def run(context: RunContext, *, by: str = "pipeline", reason: str = "gates passe
         reason: Why, for the ledger.
 
     Raises:
-        PromotionRefusedError: Its gates refused it; the champion keeps answering.
-        LedgerConflictError: Somebody else decided something meanwhile.
+        PromotionRefusedError: Its gates or a person refused it; the champion keeps answering.
+        RegistryError: The registry does not have the version.
+        LedgerConflictError: Somebody else released something meanwhile.
     """
-    name, rollout = context.settings.serving.model_name, context.settings.operations.rollout
     version = str(context.outputs("register")["version"])
     manifest = str(context.outputs("publish")["manifest_sha256"])
-    decisions = Decisions(store=context.artifacts, model=name, by=by)
-    candidate = ReleasedVersion(version, manifest)
-    decision = decisions.promoted(candidate, rollout=rollout, reason=reason)
-    followed = follow_ledger(context.artifacts, context.registry)
-    reasons = "; ".join(decision.reasons)
-    if decision.outcome == "refuse":
-        champion = context.registry.version_of("champion")
-        keeps = f"version {champion} keeps answering" if champion else "there is no champion yet"
-        raise PromotionRefusedError(
-            f"Version {version} of {name} is not promoted: {reasons}; {keeps}. Improve the model, "
-            "or change training.gates in conf/ if the gates are wrong."
-        )
-    outputs = {"version": version, "outcome": decision.outcome}
-    verb = {"promote": "is the champion now", "wait": "waits", "unchanged": "stays"}
-    notes = [f"version {version} {verb[decision.outcome]}: {reasons}"]
-    if followed and decision.outcome == "unchanged":
-        notes.append(f"repaired from the ledger: {', '.join(followed)}")
-    return StageOutcome(outputs, tuple(notes))
+    return promote(context, ReleasedVersion(version, manifest), by=by, reason=reason)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the stage, or take a person's verdict, and return the exit code."""
+    stage = stage_named("promote")
+    parser = parser_of("python -m pipelines.promote", f"{stage.title}.", stage.parameters)
+    add_verdict(parser)
+    given = parser.parse_args(argv)
+    by_hand = given.approve or given.reject or given.version is not None
+    anonymous = any(getattr(given, name) == parser.get_default(name) for name in ("by", "reason"))
+    if by_hand and anonymous:
+        parser.error("a person's decision needs --by NAME and --reason WHY")
+
+    def work(context: RunContext, arguments: argparse.Namespace) -> None:
+        if by_hand:
+            judge(context, arguments)
+        else:
+            named = {"by": arguments.by, "reason": arguments.reason}
+            run_stage(stage, context, force=arguments.force, arguments=named)
+
+    return run_command(parser, stage.parameters, work, argv, alone=not by_hand)
 
 
 if __name__ == "__main__":
-    sys.exit(stage_main("promote"))
+    sys.exit(main())

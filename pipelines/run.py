@@ -10,7 +10,7 @@ from operations.ledger import read_ledger
 from operations.state import state_at
 from pipelines.command import parser_of, run_command
 from pipelines.figures import write_figures
-from pipelines.promote import PromotionRefusedError
+from pipelines.promotion import PromotionRefusedError
 from pipelines.runner import run_stage
 from pipelines.stages import STAGES
 from pipelines.summary import RunResult, figures_of, summary_of

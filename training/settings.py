@@ -222,8 +222,8 @@ def quiet_mlflow() -> None:
 
 def impatient_mlflow() -> None:
     """Let MLflow, not imported yet, give up soon on a server that is down: a person is waiting."""
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "5")
 
 
 @contextmanager

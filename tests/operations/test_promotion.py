@@ -98,3 +98,57 @@ def test_a_gradual_rollout_waits_until_the_challenger_answers_every_flight() -> 
     assert waits.outcome == "wait"
     assert waits.reasons == ("the rollout is gradual and it answers 50% of the flights",)
     assert decide_promotion(TWO, whole, "gradual").outcome == "promote"
+
+
+APPROVED = {"manifest_sha256": TWO.manifest_sha256}
+ON_TRIAL: tuple[tuple[Kind, str, dict[str, Any], Release | None], ...] = (
+    ("gated", "2", PASSED, None),
+    ("published", "2", {}, Release(ONE, TWO)),
+)
+
+
+def test_where_approval_is_required_a_version_waits_for_a_person() -> None:
+    decision = decide_promotion(TWO, ledger_of(*ON_TRIAL), "direct", "required")
+    assert decision.outcome == "wait"
+    assert decision.reasons[0].startswith("a person has to approve it: `python -m pipelines.")
+
+
+def test_it_waits_for_a_person_and_for_the_rollout() -> None:
+    decision = decide_promotion(TWO, ledger_of(*ON_TRIAL), "gradual", "required")
+    assert (decision.outcome, len(decision.reasons)) == ("wait", 2)
+
+
+def test_an_approved_version_is_promoted_and_the_reasons_name_the_person() -> None:
+    ledger = ledger_of(*ON_TRIAL, ("approved", "2", APPROVED, None))
+    decision = decide_promotion(TWO, ledger, "direct", "required")
+    assert decision.outcome == "promote"
+    assert decision.reasons[1] == "pipeline approved it in entry 3"
+
+
+def test_an_approval_of_another_package_does_not_count() -> None:
+    stale = {"manifest_sha256": "f" * 64}
+    ledger = ledger_of(*ON_TRIAL, ("approved", "2", stale, None))
+    decision = decide_promotion(TWO, ledger, "direct", "required")
+    assert decision.outcome == "wait"
+    assert "in entry 3 is of another package than the published one" in decision.reasons[0]
+
+
+def test_an_approval_of_another_version_does_not_count() -> None:
+    ledger = ledger_of(*ON_TRIAL, ("approved", "1", APPROVED, None))
+    assert decide_promotion(TWO, ledger, "direct", "required").outcome == "wait"
+
+
+def test_an_approval_from_before_the_last_verdict_of_the_gates_does_not_count() -> None:
+    ledger = ledger_of(*ON_TRIAL, ("approved", "2", APPROVED, None), ("gated", "2", PASSED, None))
+    decision = decide_promotion(TWO, ledger, "direct", "required")
+    assert decision.outcome == "wait"
+    assert "in entry 3 is older than the last verdict about it" in decision.reasons[0]
+
+
+def test_no_approval_helps_against_the_gates() -> None:
+    refused = {"passed": False, "reasons": ["too slow"]}
+    ledger = ledger_of(
+        ("gated", "2", refused, None), *ON_TRIAL[1:], ("approved", "2", APPROVED, None)
+    )
+    decision = decide_promotion(TWO, ledger, "direct", "required")
+    assert (decision.outcome, decision.reasons) == ("refuse", ("too slow",))

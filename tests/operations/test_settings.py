@@ -17,3 +17,11 @@ def test_only_dev_makes_a_version_champion_at_once() -> None:
 def test_an_unknown_rollout_is_refused_by_name() -> None:
     with pytest.raises(ConfError, match=r"operations\.rollout"):
         section(OperationsSettings, {"operations": {"rollout": "sudden"}}, "operations")
+
+
+def test_only_in_prod_a_person_has_to_approve() -> None:
+    found = {
+        environment: section(OperationsSettings, load_conf(environment), "operations").approval
+        for environment in ("dev", "staging", "prod")
+    }
+    assert found == {"dev": "none", "staging": "none", "prod": "required"}

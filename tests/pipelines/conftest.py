@@ -19,10 +19,19 @@ from pipelines.console import Console
 from pipelines.context import RunContext
 from pipelines.records import StageRecord
 from pipelines.settings import load_settings
+from tests.pipelines.released import ReleasedHome
 from training.registry import RegisteredVersion
+from training.registry_errors import RegistryError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from typing import Protocol
+
+    class Policy(Protocol):
+        """Configures `operations`."""
+
+        def __call__(self, **operations: str) -> None: ...
+
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 LAST_DAY = 15  # of January 2013
@@ -109,6 +118,8 @@ class RegistryInMemory:
         return self.get(str(self.runs.index(run_id) + 1))
 
     def get(self, version: str) -> RegisteredVersion:
+        if not 0 < int(version) <= len(self.runs):
+            raise RegistryError(f"Model ontime has no version {version} in the registry.")
         run_id = self.runs[int(version) - 1]
         return RegisteredVersion(version, run_id, f"of {run_id}", 1_772_359_200_000, ())
 
@@ -156,3 +167,24 @@ class Recorded:
 def recorded(tmp_path: Path) -> Recorded:
     """Return a context in a home of its own, with nothing recorded yet."""
     return Recorded(tmp_path / "home")
+
+
+@pytest.fixture
+def released(home: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch) -> ReleasedHome:
+    """Return a home with a real registry, in which nothing is released yet."""
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setenv("ONTIME_ENV", "dev")
+    return ReleasedHome(home, empty_store)
+
+
+@pytest.fixture
+def policy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Policy:
+    """Return what configures how a version becomes champion: keys of `operations`."""
+
+    def configure(**operations: str) -> None:
+        conf = tmp_path / "conf"
+        shutil.copytree(ROOT / "conf", conf)
+        (conf / "dev.yaml").write_text(yaml.safe_dump({"operations": operations}))
+        monkeypatch.setenv("ONTIME_CONF", str(conf))
+
+    return configure

@@ -7,7 +7,8 @@ import pytest
 from operations.decisions import Decisions
 from operations.ledger import read_ledger
 from pipelines import register
-from pipelines.promote import PromotionRefusedError, run
+from pipelines.promote import run
+from pipelines.promotion import PromotionRefusedError
 from serving.release import ReleasedVersion, read_release
 
 if TYPE_CHECKING:

@@ -4,9 +4,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from operations.interventions import Interventions
 from pipelines import publish, register
 from serving.model_package import FILES, ModelPackageError, read_model_package
 from serving.release import read_release
+from training.registry_errors import RegistryError
 
 if TYPE_CHECKING:
     from tests.pipelines.conftest import Recorded
@@ -82,3 +84,49 @@ def test_a_damaged_package_is_named(recorded: Recorded) -> None:
     path.write_bytes(b"cut")
     with pytest.raises(ModelPackageError, match=r"models/ontime/1/model\.onnx"):
         publish.run(recorded.context)
+
+
+@pytest.mark.usefixtures("run_files")
+def test_a_version_that_the_registry_lost_is_not_published(recorded: Recorded) -> None:
+    # Given a registered version, and a registry that does not have it any more
+    registered(recorded)
+    recorded.registry.runs.clear()
+    before = recorded.ledger()
+    # When it is to be published, Then it is refused, and nothing is released
+    with pytest.raises(RegistryError, match="has no version 1 in the registry"):
+        publish.run(recorded.context)
+    assert read_release(recorded.context.artifacts) is None
+    assert recorded.ledger() == before
+
+
+def test_killed_before_the_manifest_a_card_that_was_drawn_again_is_published(
+    recorded: Recorded, run_files: dict[str, bytes]
+) -> None:
+    # Given a publish that was killed when all files but the manifest were written
+    registered(recorded)
+    for name, body in run_files.items():
+        recorded.context.artifacts.create(f"models/ontime/1/{name}", body)
+    # When the card is drawn again and the stage runs again
+    run_files["card.html"] = b"evaluated again, on a slower day"
+    outcome = publish.run(recorded.context)
+    # Then the package has the card of today, and the next run agrees
+    package = read_model_package(recorded.context.artifacts, model_name="ontime", version="1")
+    assert package.files["card.html"] == b"evaluated again, on a slower day"
+    assert publish.run(recorded.context) == outcome
+
+
+@pytest.mark.usefixtures("run_files")
+def test_what_a_person_took_back_is_not_released_again(recorded: Recorded) -> None:
+    # Given a challenger that Ada rejected
+    registered(recorded)
+    publish.run(recorded.context)
+    ada = Interventions(store=recorded.context.artifacts, model="ontime", by="Ada")
+    ada.reject("1", reason="unfair")
+    # When the stage is forced, Then it says so, and there is no challenger
+    outcome = publish.run(recorded.context)
+    assert outcome.notes[1] == (
+        "version 1 is in the artifact store and not released: Ada rejected it in entry 4 (unfair)"
+    )
+    release = read_release(recorded.context.artifacts)
+    assert release is not None
+    assert release.document.challenger is None

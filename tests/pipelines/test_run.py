@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pipelines import run
-from pipelines.promote import PromotionRefusedError
+from pipelines.promotion import PromotionRefusedError
 from pipelines.runner import StageReport
 from training.processes import ProcessIdentity
 from training.tracking import PROCESS_TAG, PROJECT_TAG, Tracking
