@@ -65,8 +65,12 @@ def _adapter() -> LambdaAdapter:
 def _options() -> ServingOptions:
     given = os.environ.get(OPTIONS_VARIABLE, "{}")
     try:
-        return msgspec.json.decode(given, type=ServingOptions)
+        options = msgspec.json.decode(given, type=ServingOptions)
     except msgspec.MsgspecError as error:
         raise LambdaOptionsError(
             f"{OPTIONS_VARIABLE} cannot be read ({error}): set it to the serving options as JSON."
         ) from error
+    if options.stores.fallback == "spool":  # this disk goes when the function does
+        stores = msgspec.structs.replace(options.stores, fallback="none")
+        options = msgspec.structs.replace(options, stores=stores)
+    return options

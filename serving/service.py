@@ -12,6 +12,7 @@ from serving.answers import HealthAnswer, HistoryAnswer, ModelAnswer
 from serving.clock import new_prediction_id, now_ms
 from serving.core import Prediction, PredictionCore
 from serving.follower import CHAMPION, Alias, ModelFollower, ServedModel
+from serving.lasting_history import open_lasting_history
 from serving.logs import log
 from serving.network import Network, NetworkError, read_network
 from serving.problems import (
@@ -24,7 +25,7 @@ from serving.problems import (
 from serving.requests import parse_load
 from serving.stores.artifacts import open_artifact_store
 from serving.stores.errors import InvalidCursorError, StoreError
-from serving.stores.opening import open_history, open_online_store
+from serving.stores.opening import open_online_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -172,13 +173,16 @@ class PredictionService:
         return msgspec.json.encode(HealthAnswer("ok"))
 
     def ready(self) -> bytes:
-        """Return the model that answers, once model, network and history can be used.
+        """Return the model that answers, once there are model and network, and answers can be kept.
 
         Raises:
             ProblemError: Names what is not there yet.
         """
         self._known_network()
-        self.history_page({"limit": "1"})
+        try:
+            self.history.check()
+        except StoreError as error:
+            raise HistoryUnavailableError(str(error)) from error
         return self.model()
 
     def _known_network(self) -> Network:
@@ -233,7 +237,7 @@ def open_service(
     return PredictionService(
         options,
         artifacts=open_artifact_store(options.store_uri or str(home / "store")),
-        history=open_history(options.stores, home),
+        history=open_lasting_history(options.stores, home),
         online=open_online_store(options.stores, home),
         clock=clock,
         new_id=new_id,

@@ -26,6 +26,10 @@ class StoreSettings(Settings):
         queue: What brings jobs and events to who works on them: `sqlite` or `sqs`.
         prefix: What the names of tables and queues in AWS start with.
         retention_days: How long a prediction is kept.
+        fallback: What takes predictions while the history is down: `spool` (a folder at home; the
+            disk must outlive the process), `queue` (where no disk does, as in a function), or
+            `none`: then they are not given.
+        spool_megabytes: The most that waits in the spool.
     """
 
     history: Literal["sqlite", "dynamodb"] = "sqlite"
@@ -34,6 +38,8 @@ class StoreSettings(Settings):
     queue: Literal["sqlite", "sqs"] = "sqlite"
     prefix: str = Field(default="ontime", pattern=r"^[A-Za-z0-9_-]{1,60}$")
     retention_days: int = Field(default=90, ge=1, le=3650)
+    fallback: Literal["spool", "queue", "none"] = "spool"
+    spool_megabytes: int = Field(default=512, ge=1)
 
 
 class ServingSettings(Settings):

@@ -61,9 +61,9 @@ class EmulatedAws:
 
 
 @contextlib.contextmanager
-def emulated_aws() -> Iterator[EmulatedAws]:
-    """Run the server on a free port of this machine until the context ends."""
-    command = [sys.executable, str(Path(__file__).resolve())]
+def emulated_aws(port: int = 0) -> Iterator[EmulatedAws]:
+    """Run the server on a port of this machine, by default a free one, until the context ends."""
+    command = [sys.executable, str(Path(__file__).resolve()), str(port)]
     with subprocess.Popen(
         command,
         stdin=subprocess.PIPE,
@@ -73,10 +73,10 @@ def emulated_aws() -> Iterator[EmulatedAws]:
         env={**os.environ, **ENVIRONMENT},
     ) as process:
         assert process.stdout is not None
-        port = process.stdout.readline().strip()
-        assert port.isdigit(), "moto's server did not start"
+        listening = process.stdout.readline().strip()
+        assert listening.isdigit(), "moto's server did not start"
         try:
-            yield EmulatedAws(f"http://127.0.0.1:{port}", process)
+            yield EmulatedAws(f"http://127.0.0.1:{listening}", process)
         finally:
             process.kill()
 
@@ -104,7 +104,11 @@ def _serve() -> None:
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     application = _one_at_a_time(DomainDispatcherApplication(create_backend_app))
     server = make_server(
-        "127.0.0.1", 0, application, threaded=True, request_handler=MotoRequestHandler
+        "127.0.0.1",
+        int(sys.argv[1]),
+        application,
+        threaded=True,
+        request_handler=MotoRequestHandler,
     )
     sys.stdout.write(f"{server.server_port}\n")
     sys.stdout.flush()

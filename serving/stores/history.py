@@ -141,6 +141,16 @@ class PredictionHistory(PredictionSink, Protocol):
             StoreError: The history cannot be written.
         """
 
+    def check(self) -> None:
+        """Return if a prediction could be kept now, as far as a cheap look tells.
+
+        Raises:
+            StoreError: It could not.
+        """
+
+    def close(self) -> None:
+        """Let go of files and connections."""
+
 
 class SqlitePredictionHistory:
     """The prediction history in a SQLite file; one object may be used by several threads.
@@ -204,6 +214,10 @@ class SqlitePredictionHistory:
             removed += gone
             if gone < _FORGOTTEN_AT_ONCE:
                 return removed
+
+    def check(self) -> None:
+        """Look into the file; see `PredictionHistory.check`."""
+        self.get("")
 
     def close(self) -> None:
         """Close the file."""

@@ -38,6 +38,8 @@ class StoreOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     queue: Literal["sqlite", "sqs"] = "sqlite"
     prefix: str = "ontime"
     retention_days: Annotated[int, Meta(ge=1)] = 90
+    fallback: Literal["spool", "queue", "none"] = "spool"
+    spool_megabytes: Annotated[int, Meta(ge=1)] = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ def open_history(options: StoreOptions, home: Path) -> PredictionHistory:
         from serving.stores.aws.definitions import PREDICTIONS  # noqa: PLC0415 - only where used
         from serving.stores.aws.history import DynamoPredictionHistory  # noqa: PLC0415 - the same
 
-        table = _table(options, PREDICTIONS, tries=2, timeout_seconds=0.75)
+        table = _table(options, PREDICTIONS, tries=2, timeout_seconds=0.5)
         return DynamoPredictionHistory(table, retention_days=options.retention_days)
     return SqlitePredictionHistory(home / "serving.db", busy_ms=_HISTORY_BUSY_MS)
 

@@ -11,9 +11,11 @@ from serving.network import NETWORK_KEY
 from serving.options import ServingOptions
 from serving.problems import InvalidRequestError, NotReadyError, ProblemError
 from serving.release import RELEASE_KEY
+from serving.spooled_history import SpooledHistory
 from serving.stores.artifacts import FolderArtifactStore
 from serving.stores.history import PredictionRecord
 from serving.stores.online import SqliteOnlineStore
+from serving.stores.opening import StoreOptions
 from tests.serving.support import a_service, body_of, release_version
 
 if TYPE_CHECKING:
@@ -135,13 +137,24 @@ def test_before_the_first_look_it_asks_to_try_again(home: Path) -> None:
         service.ready()
 
 
-def test_a_history_that_fails_is_a_problem(service: PredictionService, home: Path) -> None:
-    # Given a history whose file was closed under it
-    service.history.close()  # type: ignore[attr-defined] # of the SQLite one
+def test_a_history_that_fails_is_a_problem(home: Path) -> None:
+    # Given a history whose file was closed under it, and nothing that takes over
+    service = a_service(home, ServingOptions(stores=StoreOptions(fallback="none")))
+    service.history.close()
     with pytest.raises(ProblemError) as caught:
         service.ready()
     assert caught.value.status == 503
     assert str(home / "serving.db") in str(caught.value)
+
+
+def test_with_a_spool_it_answers_though_its_history_fails(service: PredictionService) -> None:
+    # Given a history that is down, Then it is ready, and what it keeps waits in the spool
+    assert isinstance(service.history, SpooledHistory)
+    service.history._history.close()
+    assert json.loads(service.ready())["version"] == "1"
+    service.keep([service.predict(body_of()).record])
+    assert service.history.figures().waiting == 1
+    service.history.close()
 
 
 def test_nothing_is_written_but_the_history(service: PredictionService, home: Path) -> None:

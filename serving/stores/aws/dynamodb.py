@@ -139,6 +139,10 @@ class DynamoTable:
             ask["ExclusiveStartKey"] = last
         return found[:most]
 
+    def close(self) -> None:
+        """Close the connections that are not in use."""
+        self._client.close()
+
     def _call(self, operation: str, request: Mapping[str, object]) -> dict[str, Any]:
         return self._client.call(operation, {"TableName": self.name, **request})
 

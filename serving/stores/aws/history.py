@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from serving.stores.aws.definitions import BY_FLIGHT, BY_TIME, EXPIRES_AT
 from serving.stores.aws.dynamodb import DynamoTable, number, packed, text, unpacked
 from serving.stores.cursor import to_cursor, upper_end
+from serving.stores.errors import StoreError
 from serving.stores.history import HistoryPage, PredictionRecord
 
 if TYPE_CHECKING:
@@ -44,12 +45,16 @@ class DynamoPredictionHistory:
 
     def append(self, records: Sequence[PredictionRecord]) -> None:
         """Keep the records; see `PredictionHistory.append`."""
-        days = {_day(record.requested_at_ms) for record in records} - self._known_days
-        if days:  # before their first record, or a page could miss it
-            self._table.put_many([self._day_item(day) for day in sorted(days)])
-            self._known_days |= days
-        by_id = {record.prediction_id: record for record in records}
-        self._table.put_many([self._item(record) for record in by_id.values()])
+        try:
+            days = {_day(record.requested_at_ms) for record in records} - self._known_days
+            if days:  # before their first record, or a page could miss it
+                self._table.put_many([self._day_item(day) for day in sorted(days)])
+                self._known_days |= days
+            by_id = {record.prediction_id: record for record in records}
+            self._table.put_many([self._item(record) for record in by_id.values()])
+        except StoreError:
+            self._known_days.clear()  # the table that comes back may be an older one, restored
+            raise
 
     def get(self, prediction_id: str) -> PredictionRecord | None:
         """Return one prediction; see `PredictionHistory.get`."""
@@ -88,6 +93,14 @@ class DynamoPredictionHistory:
         """Do nothing: DynamoDB removes what has expired, by its time to live."""
         del before_ms
         return 0
+
+    def check(self) -> None:
+        """Look into the table; see `PredictionHistory.check`."""
+        self._table.get({"prediction_id": text("check")})
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._table.close()
 
     def _range(
         self, partition: tuple[str, str, str], since_ms: int, end: Position, most: int

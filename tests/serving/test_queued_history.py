@@ -1,0 +1,71 @@
+"""A history that is down where no disk lasts: a queue takes over."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from serving.queued_history import QueuedHistory, keep_queued
+from serving.stores.errors import StoreError
+from serving.stores.history import PredictionRecord, SqlitePredictionHistory
+from serving.stores.queue import SqliteQueue
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from serving.stores.queue import Queue
+
+RECORDS = [PredictionRecord(at, f"p{at}", "f", bytes([at])) for at in range(25)]
+
+
+@pytest.fixture(params=["sqlite", pytest.param("sqs", marks=pytest.mark.aws)])
+def queue(request: pytest.FixtureRequest, tmp_path: Path) -> Queue:
+    if request.param == "sqs":
+        sqs: Queue = request.getfixturevalue("sqs_queue")
+        return sqs
+    return SqliteQueue(tmp_path / "work.db", "records")
+
+
+def test_the_queue_takes_over_and_hands_over(queue: Queue, tmp_path: Path) -> None:
+    # Given a history that is down
+    inner = SqlitePredictionHistory(tmp_path / "serving.db")
+    now = [100.0]
+    history = QueuedHistory(inner, queue, clock=lambda: now[0])
+    inner._writer.execute("PRAGMA query_only = ON")
+    # When predictions come, Then they are kept in the queue
+    history.append(RECORDS[:3])
+    history.append(RECORDS[3:])
+    assert queue.depth() == 25
+    # And while it is down, what waits stays
+    with pytest.raises(StoreError):
+        keep_queued(queue, inner, hidden_seconds=1)
+    assert queue.depth() == 25
+    # When it is back, Then requests do not try it before its time
+    inner._writer.execute("PRAGMA query_only = OFF")
+    history.append(RECORDS[:1])
+    assert queue.depth() == 26
+    now[0] += 1
+    history.append(RECORDS[24:])
+    assert queue.depth() == 26
+    # And what waited is handed over, each once
+    kept = 0
+    while queue.depth():
+        kept += keep_queued(queue, inner)
+    assert kept == 26
+    page = history.page(limit=100)
+    assert sorted(page.records, key=lambda r: r.requested_at_ms) == RECORDS
+    history.close()
+
+
+def test_when_neither_takes_it_the_caller_is_told(tmp_path: Path) -> None:
+    inner = SqlitePredictionHistory(tmp_path / "serving.db")
+    queue = SqliteQueue(tmp_path / "work.db", "records")
+    history = QueuedHistory(inner, queue)
+    history.check()
+    inner.close()
+    history.check()
+    queue.close()
+    for use in (history.check, lambda: history.append(RECORDS)):
+        with pytest.raises(StoreError, match=r"work\.db"):
+            use()
