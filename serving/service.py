@@ -23,6 +23,7 @@ from serving.problems import (
     not_kept,
 )
 from serving.requests import parse_load
+from serving.retention import Retention
 from serving.stores.artifacts import open_artifact_store
 from serving.stores.errors import InvalidCursorError, StoreError
 from serving.stores.opening import open_online_store
@@ -74,6 +75,7 @@ class PredictionService:
         self._network: Network | None = None
         self._network_fault: str | None = None
         self._due_at = 0.0
+        self._retention = Retention(history, days=options.stores.retention_days, clock=clock)
         self._follower = ModelFollower(artifacts, options.model_name)
         self._core = PredictionCore(
             model=self._follower.current,
@@ -90,6 +92,7 @@ class PredictionService:
         To be called every `follow_seconds`, beside the requests.
         """
         self._follower.refresh()
+        self._retention.apply_when_due()
         try:
             self._network = read_network(self._online)
             self._network_fault = None
