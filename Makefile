@@ -52,6 +52,10 @@ score-batch: setup ## Score the whole year with the released model, and compare 
 retrain: setup ## Make the champion again from its lineage, and compare bit for bit
 	@$(PYTHON) -m pipelines.retrain $(ARGS)
 
+.PHONY: lambda-bundle
+lambda-bundle: setup ## Build the zip of the function in the cloud (arm64 and x86-64), and tell its size
+	@$(PYTHON) -m pipelines.lambda_bundle $(ARGS)
+
 setup-bench: ## Build the environment of the benchmarks (.venv-bench)
 	@bash requirements/install.sh bench
 

@@ -239,7 +239,7 @@ def open_service(
     """
     return PredictionService(
         options,
-        artifacts=open_artifact_store(options.store_uri or str(home / "store")),
+        artifacts=open_artifact_store(options.store_uri or str(home / "store"), read_only=True),
         history=open_lasting_history(options.stores, home),
         online=open_online_store(options.stores, home),
         clock=clock,

@@ -149,10 +149,15 @@ class FolderArtifactStore:
         )
 
 
-def open_artifact_store(uri: str) -> ArtifactStore:
+def open_artifact_store(uri: str, *, read_only: bool = False) -> ArtifactStore:
     """Return the artifact store at a path, a `file:` or an `s3:` URI.
 
     For S3, AWS's own settings name credentials, region and, if it is not AWS, the endpoint.
+
+    Args:
+        uri: Where it is.
+        read_only: Whether it is only read, as by a server: in S3 that needs no boto3, whose import
+            takes longer than a whole cold start may.
 
     Raises:
         StoreError: The URI has a scheme that no store is known for, or names no bucket.
@@ -162,6 +167,10 @@ def open_artifact_store(uri: str) -> ArtifactStore:
         return FolderArtifactStore(Path(uri))
     if parts.scheme == "file" and parts.netloc in {"", "localhost"}:
         return FolderArtifactStore(Path(unquote(parts.path)))
+    if parts.scheme == "s3" and parts.netloc and read_only:
+        from serving.stores.aws.objects import S3ArtifactReader  # noqa: PLC0415 - only where used
+
+        return S3ArtifactReader(parts.netloc, parts.path.strip("/"))
     if parts.scheme == "s3" and parts.netloc:
         from serving.stores.s3 import S3ArtifactStore  # noqa: PLC0415 - boto3 takes 0.5 s
 

@@ -25,6 +25,7 @@ def signed_headers(
     at: float,
     method: str = "POST",
     path: str = "/",
+    query: str = "",
 ) -> dict[str, str]:
     """Return the headers of a signed request: those given, and what the signature adds.
 
@@ -36,6 +37,7 @@ def signed_headers(
         at: Seconds since the epoch.
         method: The HTTP method.
         path: As sent, percent-encoded, without a query.
+        query: As sent, percent-encoded, its parameters sorted.
     """
     credentials = access.credentials()
     time = dt.datetime.fromtimestamp(at, tz=dt.UTC).strftime("%Y%m%dT%H%M%SZ")
@@ -46,7 +48,7 @@ def signed_headers(
     names = sorted(signed)
     canonical = "\n".join(
         [
-            *(method, path, ""),
+            *(method, path, query),
             *(f"{name}:{signed[name].strip()}" for name in names),
             *("", ";".join(names), hashlib.sha256(body).hexdigest()),
         ]
