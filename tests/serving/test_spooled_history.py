@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from serving.lasting_history import open_lasting_history
-from serving.queued_history import QueuedHistory
 from serving.spooled_history import SpooledHistory
 from serving.stores.aws.definitions import create_tables
 from serving.stores.errors import StoreError
@@ -207,12 +206,3 @@ def test_a_dynamodb_that_was_stopped_and_started_is_found_again(
         history.append([record(11)])
         assert numbers(history) == list(range(1, 12))
         history.close()
-
-
-def test_by_configuration_a_queue_takes_over_or_nothing(tmp_path: Path) -> None:
-    queued = open_lasting_history(StoreOptions(fallback="queue"), tmp_path)
-    assert isinstance(queued, QueuedHistory)
-    queued.close()
-    alone = open_lasting_history(StoreOptions(fallback="none"), tmp_path)
-    assert isinstance(alone, SqlitePredictionHistory)
-    alone.close()
