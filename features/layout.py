@@ -83,12 +83,14 @@ class EntityLayout:
         rows: Layout of its rows.
         sums: Layout of its sums; None when no window of whole days asks for them.
         rows_read: Whether a feature reads its rows; else they are only what the sums are made of.
+        summed: Numbers of the tracks of rows that the sums are made of.
     """
 
     entity: Entity
     rows: ItemLayout
     sums: ItemLayout | None
     rows_read: bool
+    summed: frozenset[int]
 
 
 @dataclass
@@ -150,6 +152,7 @@ def _layout(entity: Entity, inputs: list[Input]) -> EntityLayout:
         _item_layout(span, tracks),
         _item_layout(SUMS_DAYS * MINUTES_PER_DAY, sums) if sums else None,
         rows_read=read,
+        summed=frozenset(n for n, t in enumerate(tracks) if t.stream in days and not t.ends),
     )
 
 

@@ -131,7 +131,9 @@ def _items_of(
         )
         if layout.sums is not None:
             block = rows.stretch * span // (SUMS_DAYS * MINUTES_PER_DAY)
-            sums[prefix, block].append(day_rows(layout, view(layout.rows, body)))
+            days = day_rows(layout, view(layout.rows, body))
+            if any(days):
+                sums[prefix, block].append(days)
         if (rows.stretch + 1) * span > rows_since:
             yield key, body
     if layout.sums is None:

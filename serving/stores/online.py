@@ -96,6 +96,17 @@ class OnlineStore(OnlineItems, Protocol):
             StoreError: The store cannot be written, or the item is larger than it takes.
         """
 
+    def replace_many(self, changes: Mapping[str, tuple[bytes, str | None]]) -> set[str]:
+        """Replace each item that has its tag; return the keys of those that somebody else wrote.
+
+        Args:
+            changes: By key the new bytes, and the tag as read; None when there was no item.
+
+        Raises:
+            StoreError: The store cannot be written, or an item is larger than it takes. Some of
+                the items may be replaced: read them again.
+        """
+
 
 class SqliteOnlineStore:
     """The online store in a SQLite file; one object may be used by several threads.
@@ -134,14 +145,26 @@ class SqliteOnlineStore:
     def replace(self, key: str, body: bytes, *, tag: str | None) -> str:
         """Replace the item that has this tag; see `OnlineStore.replace`."""
         new = new_tag()
+        with self._lock, explained(self._path), transaction(self._connection):
+            if not self._replaced(key, body, tag, new):
+                raise lost_race(key)
+        return new
+
+    def replace_many(self, changes: Mapping[str, tuple[bytes, str | None]]) -> set[str]:
+        """Replace each item that has its tag, in one commit; see `OnlineStore.replace_many`."""
+        new = new_tag()
+        with self._lock, explained(self._path), transaction(self._connection):
+            return {
+                key
+                for key, (body, tag) in changes.items()
+                if not self._replaced(key, body, tag, new)
+            }
+
+    def _replaced(self, key: str, body: bytes, tag: str | None, new: str) -> bool:
         statement, values = (
             (_CREATE, (key, body, new)) if tag is None else (_REPLACE, (body, new, key, tag))
         )
-        with self._lock, explained(self._path), transaction(self._connection):
-            changed = self._connection.execute(statement, values).rowcount
-        if not changed:
-            raise lost_race(key)
-        return new
+        return self._connection.execute(statement, values).rowcount > 0
 
     def close(self) -> None:
         """Close the file."""

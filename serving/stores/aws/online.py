@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from serving.stores.aws.dynamodb import DynamoTable, packed, text, unpacked
+from serving.stores.errors import ConflictError
 from serving.stores.online import OnlineItem, lost_race, new_tag
 
 if TYPE_CHECKING:
@@ -58,6 +59,16 @@ class DynamoOnlineStore:
         if not done and found.get("tag") != text(new):  # else our own try, its answer lost
             raise lost_race(key)
         return new
+
+    def replace_many(self, changes: Mapping[str, tuple[bytes, str | None]]) -> set[str]:
+        """Replace each item that has its tag, one by one; see `OnlineStore.replace_many`."""
+        lost = set()
+        for key, (body, tag) in changes.items():
+            try:
+                self.replace(key, body, tag=tag)
+            except ConflictError:
+                lost.add(key)
+        return lost
 
 
 def _item(key: str, body: bytes, tag: str) -> Item:

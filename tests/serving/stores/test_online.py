@@ -145,3 +145,17 @@ def test_sqlite_writer_of_another_process_is_seen(tmp_path: Path) -> None:
     assert server.get_many(["a"]) == {"a": b"1"}
     server.close()
     pipeline.close()
+
+
+def test_of_many_items_those_are_replaced_that_nobody_else_wrote(online: OnlineStore) -> None:
+    # Given three items that were read, or not there, of which somebody else writes one
+    tags = {key: online.replace(key, b"1", tag=None) for key in ("a", "b")}
+    online.replace("b", b"2", tag=tags["b"])
+    # When all are replaced as they were read
+    changes: dict[str, tuple[bytes, str | None]] = {
+        "a": (b"3", tags["a"]), "b": (b"3", tags["b"]), "c": (b"3", None),
+    }  # fmt: skip
+    # Then that one is not, and is named
+    assert online.replace_many(changes) == {"b"}
+    assert online.get_many("abc") == {"a": b"3", "b": b"2", "c": b"3"}
+    assert online.replace_many({}) == set()
