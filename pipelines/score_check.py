@@ -15,10 +15,10 @@ from features import columns as c
 from features import contract as contracts
 from pipelines.predictions import PROBABILITY, inputs_of
 from serving.core import PredictionCore
-from serving.follower import ServedModel
 from serving.model_loader import load_model
 from serving.network import read_network
 from serving.scorer import Scorer
+from serving.split import ServedModel, Split
 from serving.stores.online import SqliteOnlineStore
 
 if TYPE_CHECKING:
@@ -103,8 +103,8 @@ def compare_requests(
     )
     with closing(SqliteOnlineStore(database)) as online:
         network = read_network(online)
-        served = _served(context, model)
-        core = PredictionCore(model=lambda: served, network=lambda: network, online=online)
+        split = Split(_served(context, model))
+        core = PredictionCore(split=lambda: split, network=lambda: network, online=online)
         differences = [abs(_asked(core, row.asDict()) - float(row[PROBABILITY])) for row in chosen]
     return Comparison(len(differences), max(differences, default=0.0))
 

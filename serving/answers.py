@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from serving.problems import Problem
+
 _INSTANT = {"format": "date-time"}
 
 
@@ -20,6 +22,13 @@ class ModelInfo(msgspec.Struct, frozen=True):
         Literal["champion", "challenger"] | None,
         Meta(description="The alias followed; null when this server was told a version."),
     ]
+
+
+class Ages(msgspec.Struct, frozen=True):
+    """Minutes since the newest event that is known; null where none is."""
+
+    flights: Annotated[int | None, Meta(description="Of all of New York.")]
+    weather: Annotated[int | None, Meta(description="At the origin.")]
 
 
 class PredictionAnswer(msgspec.Struct, frozen=True):
@@ -48,6 +57,9 @@ class PredictionAnswer(msgspec.Struct, frozen=True):
             extra_json_schema=_INSTANT,
         ),
     ]
+    ages_min: Annotated[
+        Ages, Meta(description="Freshness of the online state, to `features_as_of`.")
+    ]
     missing: Annotated[
         Sequence[str], Meta(description="Features without a value, which the model does without.")
     ]
@@ -74,6 +86,38 @@ class HistoryEntry(PredictionAnswer, frozen=True):
         Sequence[float | str | None],
         Meta(description="Values in the order of the model's contract; null is missing."),
     ]
+    shadow_of: Annotated[
+        str | None,
+        Meta(
+            description="The prediction that was given, where this is what the challenger would "
+            "have said; null for what was given."
+        ),
+    ] = None
+
+
+class BatchItem(msgspec.Struct, frozen=True):
+    """What became of one flight of a batch: a prediction or a problem."""
+
+    prediction: PredictionAnswer | None
+    problem: Problem | None
+
+
+class BatchAnswer(msgspec.Struct, frozen=True):
+    """What became of each flight of a batch; one at fault is no matter of the others."""
+
+    items: Annotated[Sequence[BatchItem], Meta(description="In the order they were asked for.")]
+    failed: Annotated[int, Meta(ge=0, description="How many of them are problems.")]
+
+
+class JobAnswer(msgspec.Struct, frozen=True):
+    """A prediction that is made later."""
+
+    id: Annotated[str, Meta(description="Its name; also the id of the prediction.")]
+    state: Literal["pending", "done", "failed"]
+    prediction: Annotated[
+        PredictionAnswer | None, Meta(description="Once it is done; null before.")
+    ]
+    problem: Annotated[Problem | None, Meta(description="Why it failed; null unless it did.")]
 
 
 class HistoryAnswer(msgspec.Struct, frozen=True):
@@ -82,6 +126,27 @@ class HistoryAnswer(msgspec.Struct, frozen=True):
     items: Annotated[Sequence[msgspec.Raw], Meta(description="Predictions, newest first.")]
     next: Annotated[
         str | None, Meta(description="Cursor of the next older page; null on the last.")
+    ]
+
+
+class ChallengerAnswer(msgspec.Struct, frozen=True):
+    """The model on trial beside the one that answers."""
+
+    version: Annotated[str | None, Meta(description="Its version; null when it was refused.")]
+    weight: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=1,
+            description="Share of the flights that it answers; at 0 it scores in the shadow.",
+        ),
+    ]
+    threshold: Annotated[float | None, Meta(description="Its operating threshold.")]
+    manifest_sha256: Annotated[str | None, Meta(description="Checksum of its package.")]
+    card: Annotated[str, Meta(description="Where its model card is.")]
+    refusal: Annotated[
+        str | None,
+        Meta(description="Why it does not answer its share; null when it does."),
     ]
 
 
@@ -104,6 +169,13 @@ class ModelAnswer(msgspec.Struct, frozen=True):
     refusal: Annotated[
         str | None,
         Meta(description="Why what is released does not answer; null when it does."),
+    ]
+    weight: Annotated[
+        float, Meta(ge=0, le=1, description="Share of the flights that this version answers.")
+    ]
+    card: Annotated[str, Meta(description="Where the model card is.")]
+    challenger: Annotated[
+        ChallengerAnswer | None, Meta(description="The model on trial; null when there is none.")
     ]
 
 

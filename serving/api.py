@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from serving.clock import new_prediction_id
 from serving.endpoints import route_table
+from serving.idempotency import HEADER as IDEMPOTENCY_KEY
 from serving.logs import log
 from serving.messages import JSON, Reply, without_end_slash
 from serving.problems import (
@@ -65,6 +66,8 @@ class Api:
         except Exception as error:  # noqa: BLE001 - every failure has an answer
             reply = self.failure(request, error)
         self.end(request, reply.status, started)
+        if reply.shadows:
+            self.service.shadows.take(reply.shadows)
         return reply
 
     def begin(self, request: Request) -> None:
@@ -94,6 +97,11 @@ class Api:
         Raises:
             ProblemError: What the caller is told instead.
         """
+        if route.method == "POST" and IDEMPOTENCY_KEY in request.headers:
+            return self.service.idempotency.once(request, lambda: self._kept(route, request))
+        return self._kept(route, request)
+
+    def _kept(self, route: Route, request: Request) -> Reply:
         reply = route.answer(request)
         if reply.records:
             self.service.keep(reply.records)
@@ -116,7 +124,9 @@ class Api:
         )
 
     def end(self, request: Request, status: int, started: float) -> None:
-        """Write the one line of the request."""
+        """Count the request and write its one line."""
+        seconds = self.seconds() - started
+        self.service.metrics.request(request.name, status, seconds)
         log(
             logging.INFO,
             "request",
@@ -125,7 +135,7 @@ class Api:
             method=request.method,
             path=request.name,
             status=status,
-            ms=round((self.seconds() - started) * 1000, 3),
+            ms=round(seconds * 1000, 3),
             **request.noted,
         )
 

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Final
 from starlette.requests import ClientDisconnect
 
 from serving.api import require_size
+from serving.idempotency import HEADER as IDEMPOTENCY_KEY
+from serving.jobs import JobWorker
 from serving.logs import log
 from serving.messages import Request
 from serving.recorder import GroupRecorder
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from starlette.types import Receive, Scope, Send
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from serving.messages import Reply
     from serving.routes import Route
 
+_TIDY_SECONDS: Final = 600
 CLIENT_CLOSED: Final = 499
 """Logged where the caller has gone before it was answered (a status that nginx made known)."""
 
@@ -44,21 +47,21 @@ class AsgiEndpoint:
         service = self._api.service
         await asyncio.to_thread(service.refresh)
         recorder = self._recorder = GroupRecorder(service.history)
-        following = asyncio.create_task(self._follow())
+        worker = JobWorker(service.jobs)
+        worker.start()
+        service.shadows.start()
+        beside = [
+            asyncio.create_task(_every(service.options.follow_seconds, service.refresh)),
+            asyncio.create_task(_every(_TIDY_SECONDS, service.tidy)),
+        ]
         try:
             yield
         finally:
-            following.cancel()
+            for task in beside:
+                task.cancel()
+            await asyncio.to_thread(worker.stop)
+            await asyncio.to_thread(service.shadows.stop)
             await asyncio.to_thread(recorder.close)
-
-    async def _follow(self) -> None:
-        service = self._api.service
-        while True:
-            await asyncio.sleep(service.options.follow_seconds)
-            try:
-                await asyncio.to_thread(service.refresh)
-            except Exception as error:  # noqa: BLE001 - following must go on, whatever happens
-                log(logging.ERROR, "following_failed", error=error)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -80,9 +83,11 @@ class AsgiEndpoint:
         await send({"type": "http.response.start", "status": reply.status, "headers": headers})
         await send({"type": "http.response.body", "body": reply.body})
         api.end(request, reply.status, started)
+        if reply.shadows:
+            api.service.shadows.take(reply.shadows)
 
     async def _reply(self, route: Route, request: Request) -> Reply:
-        if not route.quick:
+        if not route.quick or IDEMPOTENCY_KEY in request.headers:
             return await asyncio.to_thread(self._api.carry_out, route, request)
         reply = route.answer(request)
         if reply.records:
@@ -90,6 +95,15 @@ class AsgiEndpoint:
             for record in reply.records:
                 await self._recorder.keep(record)
         return reply
+
+
+async def _every(seconds: float, do: Callable[[], None]) -> None:
+    while True:
+        await asyncio.sleep(seconds)
+        try:
+            await asyncio.to_thread(do)
+        except Exception as error:  # noqa: BLE001 - it must go on, whatever happens
+            log(logging.ERROR, "background_failed", error=error)
 
 
 def _request_of(scope: Scope) -> Request:

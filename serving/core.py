@@ -1,37 +1,58 @@
 """The one core of online inference: validate, look up, score, and the record of it.
 
-It keeps nothing and answers nobody: an adapter (HTTP, Lambda) hands it a body, keeps the record in
-the prediction history, and only then gives the answer. Same body, clock and ids: the same bytes.
+It keeps nothing and answers nobody: whoever hands it a body keeps the records in the prediction
+history, and only then gives the answer. Same body, clock and ids: the same bytes.
 """
 
 from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-import msgspec
+from typing import TYPE_CHECKING, Final, Protocol
 
 from features.online import lookup_of
-from serving.answers import FlightInfo, HistoryEntry, ModelInfo, PredictionAnswer
-from serving.clock import MS_PER_MINUTE, iso_minute, iso_ms, new_prediction_id, now_ms
+from serving.clock import MS_PER_MINUTE, new_prediction_id, now_ms
+from serving.entries import Asked, Row, entry_of, to_answer, to_record
 from serving.flights import parse_as_of, to_flight
 from serving.logs import log
+from serving.metrics import Metrics
 from serving.problems import FieldProblem, InvalidRequestError
 from serving.requests import parse_prediction
 from serving.stores.errors import StoreError
-from serving.stores.history import PredictionRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from features.online import Flight
-    from serving.follower import ServedModel
+    from serving.answers import HistoryEntry
     from serving.network import Network
     from serving.requests import PredictionRequest
-    from serving.stores.online import OnlineItems
+    from serving.split import ServedModel, Split
+    from serving.stores.history import PredictionRecord
 
-_ENCODER = msgspec.json.Encoder()
+
+STALE_MIN: Final = 360
+
+
+class ItemReader(Protocol):
+    """The part of an online store that answering needs."""
+
+    def get_many(self, keys: Iterable[str]) -> dict[str, bytes]:
+        """Return the items that exist; see `OnlineStore.get_many`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shadow:
+    """What the challenger has still to score, beside a prediction that is answered.
+
+    Attributes:
+        served: The challenger.
+        asked: The flight.
+        of: The prediction that was given.
+    """
+
+    served: ServedModel
+    asked: Asked
+    of: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,74 +62,117 @@ class Prediction:
     Attributes:
         answer: The answer, JSON.
         record: What to keep before the answer is given.
+        shadow: What to score after the answer is given; None without a challenger in the shadow.
     """
 
     answer: bytes
     record: PredictionRecord
+    shadow: Shadow | None = None
 
 
 class PredictionCore:
     """Makes predictions.
 
     Args:
-        model: Gives the model that answers, or raises `NotReadyError`.
+        split: Gives the models that answer, or raises `NotReadyError`.
         network: Gives the airports and routes, or raises `NotReadyError`.
         online: The state of the features.
         allow_as_of: Whether a request may say as of when features are taken.
         clock: Milliseconds since the epoch.
         new_id: Makes prediction ids.
+        metrics: Counts.
+        stale_min: From this age on, the newest event makes a prediction count as stale.
     """
 
     def __init__(
         self,
         *,
-        model: Callable[[], ServedModel],
+        split: Callable[[], Split],
         network: Callable[[], Network],
-        online: OnlineItems,
+        online: ItemReader,
         allow_as_of: bool = False,
         clock: Callable[[], int] = now_ms,
         new_id: Callable[[], str] = new_prediction_id,
+        metrics: Metrics | None = None,
+        stale_min: int = STALE_MIN,
     ) -> None:
-        self._model = model
+        self.split = split
+        self.clock = clock
+        self.new_id = new_id
         self._network = network
         self._online = online
         self._allow_as_of = allow_as_of
-        self._clock = clock
-        self._new_id = new_id
+        self._metrics = metrics or Metrics()
+        self._stale_min = stale_min
 
-    def predict(self, body: bytes) -> Prediction:
+    def predict(self, body: bytes, *, prediction_id: str | None = None) -> Prediction:
         """Return the prediction for the flight in a request body.
 
         What the online store does not hold, or cannot give, is a missing feature, never an error.
 
+        Args:
+            body: The request.
+            prediction_id: Its name; by default a new one.
+
         Raises:
             ProblemError: The request is not valid, or no model or network is there.
         """
-        requested_at = self._clock()
+        requested_at = self.clock()
         request = parse_prediction(body)
-        served = self._model()
-        flight = to_flight(request, self._network())
-        prediction_time = flight.scheduled_departure_at - served.model.contract.horizon_min
-        as_of = min(prediction_time, self._knows_until(request, requested_at))
-        lookup = lookup_of(flight, as_of, served.model.contract)
-        values, missing, _, _ = lookup.resolve(self._items(lookup.keys))
-        (probability,) = served.model.scorer.score([values])
-        threshold = served.model.contract.operating_threshold
-        entry = HistoryEntry(
-            prediction_id=self._new_id(),
-            flight_id=flight.flight_id,
-            probability=probability,
-            late=probability >= threshold,
-            threshold=threshold,
-            model=ModelInfo(served.model.name, served.model.version, served.alias),
-            prediction_time=iso_minute(prediction_time),
-            features_as_of=iso_minute(as_of),
-            missing=missing,
-            requested_at=iso_ms(requested_at),
-            flight=_flight_info(flight),
-            features=values,
+        split = self.split()
+        asked = self.asked(request, requested_at)
+        served = split.answering(asked.flight_id)
+        row = self._row(served, asked)
+        (probability,) = served.model.scorer.score([row.values])
+        entry = entry_of(served, asked, row, probability, prediction_id or self.new_id())
+        self.count(served, [entry])
+        trial = split.shadow
+        shadow = None if trial is None else Shadow(trial, asked, entry.prediction_id)
+        return Prediction(to_answer(entry), to_record(entry, requested_at), shadow)
+
+    def shadow(self, shadow: Shadow) -> PredictionRecord:
+        """Return the record of what the challenger says to a flight that another one answered."""
+        row = self._row(shadow.served, shadow.asked)
+        (probability,) = shadow.served.model.scorer.score([row.values])
+        entry = entry_of(
+            shadow.served, shadow.asked, row, probability, self.new_id(), shadow_of=shadow.of
         )
-        return _prediction(entry, requested_at)
+        self.count(shadow.served, [entry], role="shadow")
+        return to_record(entry, shadow.asked.requested_at)
+
+    def asked(self, request: PredictionRequest, requested_at: int) -> Asked:
+        """Return the flight of a request, and until when its features may know.
+
+        Raises:
+            ProblemError: The request is not valid, or no network is there.
+        """
+        flight = to_flight(request, self._network())
+        until = self._knows_until(request, requested_at)
+        return Asked(flight, flight.flight_id, requested_at, until)
+
+    def items(self, keys: Iterable[str]) -> dict[str, bytes]:
+        """Return what the online store holds; nothing when it cannot be read."""
+        try:
+            return self._online.get_many(keys)
+        except StoreError as error:
+            log(logging.ERROR, "online_store_failed", reason=str(error))
+            self._metrics.count("online_store_failures_total")
+            return {}
+
+    def count(
+        self, served: ServedModel, entries: Sequence[HistoryEntry], *, role: str = "answer"
+    ) -> None:
+        """Count predictions of one model, and what they went without."""
+        version, alias = served.model.version, served.alias or "none"
+        number = len(entries)
+        self._metrics.count("predictions_total", number, version=version, alias=alias, role=role)
+        if role == "answer":
+            for entry in entries:
+                if entry.missing:
+                    self._metrics.missing(entry.missing)
+                ages = entry.ages_min
+                if max(ages.flights or 0, ages.weather or 0) > self._stale_min:
+                    self._metrics.count("stale_predictions_total")
 
     def _knows_until(self, request: PredictionRequest, requested_at: int) -> int:
         if request.as_of is None:
@@ -118,43 +182,29 @@ class PredictionCore:
             raise InvalidRequestError([FieldProblem("as_of", problem, "Leave it out.")])
         return parse_as_of(request.as_of)
 
-    def _items(self, keys: Iterable[str]) -> dict[str, bytes]:
-        try:
-            return self._online.get_many(keys)
-        except StoreError as error:
-            log(logging.ERROR, "online_store_failed", reason=str(error))
-            return {}
+    def _row(self, served: ServedModel, asked: Asked) -> Row:
+        look = LookUp(served, asked)
+        return look.row(self.items(look.keys))
 
 
-def _flight_info(flight: Flight) -> FlightInfo:
-    return FlightInfo(
-        carrier=flight.carrier,
-        flight_number=flight.flight_number,
-        origin=flight.origin,
-        destination=flight.destination,
-        scheduled_departure=iso_minute(flight.scheduled_departure_at),
-        scheduled_arrival=iso_minute(flight.scheduled_arrival_at),
-        tail_number=flight.tail_number,
-    )
+class LookUp:
+    """What a model needs of the online store for a flight, and what it is given then.
 
+    Args:
+        served: The model.
+        asked: The flight.
+    """
 
-def _prediction(entry: HistoryEntry, requested_at: int) -> Prediction:
-    answer = PredictionAnswer(
-        entry.prediction_id,
-        entry.flight_id,
-        entry.probability,
-        entry.late,
-        entry.threshold,
-        entry.model,
-        entry.prediction_time,
-        entry.features_as_of,
-        entry.missing,
-        entry.requested_at,
-    )
-    record = PredictionRecord(
-        requested_at_ms=requested_at,
-        prediction_id=entry.prediction_id,
-        flight_id=entry.flight_id,
-        body=_ENCODER.encode(entry),
-    )
-    return Prediction(_ENCODER.encode(answer), record)
+    __slots__ = ("_as_of", "_lookup", "_prediction_time", "keys")
+
+    def __init__(self, served: ServedModel, asked: Asked) -> None:
+        contract = served.model.contract
+        self._prediction_time = asked.flight.scheduled_departure_at - contract.horizon_min
+        self._as_of = min(self._prediction_time, asked.knows_until)
+        self._lookup = lookup_of(asked.flight, self._as_of, contract)
+        self.keys = self._lookup.keys
+
+    def row(self, items: Mapping[str, bytes]) -> Row:
+        """Return the row from the items of `keys`; one that is not there has no events."""
+        values, missing, newest, _ = self._lookup.resolve(items)
+        return Row(self._prediction_time, self._as_of, values, missing, newest)

@@ -34,7 +34,9 @@ for (const form of document.querySelectorAll("form")) {
     try {
       const answer = await fetch(form.dataset.path, asked);
       const text = await answer.text();
-      output.textContent = answer.status + "\\n" + JSON.stringify(JSON.parse(text), null, 2);
+      const json = (answer.headers.get("content-type") || "").includes("json");
+      const shown = json ? JSON.stringify(JSON.parse(text), null, 2) : text;
+      output.textContent = answer.status + "\\n" + shown;
     } catch (error) { output.textContent = String(error); }
   });
 }
@@ -71,10 +73,22 @@ def _operation(
     if "parameters" in operation:
         rows = [(p["name"], p["schema"]["type"], p["description"]) for p in operation["parameters"]]
         yield _table("Parameters", rows)
-    answer = operation["responses"]["200"]["content"]["application/json"]
-    yield from _fields("Answer", answer["schema"], schemas)
+    content = next(iter(operation["responses"].values()))["content"]
+    answer = content.get("application/json")
+    if answer:
+        yield from _fields("Answer", answer["schema"], schemas)
+    else:
+        yield f"<h3>Answer</h3><p>{html.escape(', '.join(content))}</p>"
     rows = [(status, "", r["description"]) for status, r in operation["responses"].items()]
     yield _table("Statuses", [row for row in rows if row[0] != "200"])
+    if "{" not in path:
+        yield from _form(path, body)
+    if answer:
+        yield f"<details><summary>Example answer</summary><pre>{_pretty(answer['example'])}</pre>"
+        yield "</details>"
+
+
+def _form(path: str, body: Mapping[str, Any] | None) -> Iterator[str]:
     yield f'<form data-path="{path}">'
     if body:
         example = next(iter(body["examples"].values()))["value"]
@@ -82,8 +96,6 @@ def _operation(
         yield f'<textarea rows="{text.count(chr(10)) + 1}" aria-label="Body">{html.escape(text)}'
         yield "</textarea>"
     yield "<p><button>Try it</button></p><pre><output></output></pre></form>"
-    yield f"<details><summary>Example answer</summary><pre>{_pretty(answer['example'])}</pre>"
-    yield "</details>"
 
 
 def _fields(title: str, schema: Mapping[str, Any], schemas: Mapping[str, Any]) -> Iterator[str]:

@@ -8,14 +8,17 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from serving.messages import Reply
+from serving.metrics import MEDIA_TYPE as METRICS
+from serving.pages import HISTORY_PARAMETERS
 from serving.routes import Route, RouteTable
-from serving.service import HISTORY_PARAMETERS
 
 if TYPE_CHECKING:
     from serving.messages import Request
     from serving.service import PredictionService
 
 HTML: Final = "text/html; charset=utf-8"
+ASYNC: Final = "/model/predict/async"
+ACCEPTED: Final = 202
 
 
 class Endpoints:
@@ -33,7 +36,39 @@ class Endpoints:
         request.parameters()
         prediction = self._service.predict(request.body)
         request.noted["prediction_id"] = prediction.record.prediction_id
-        return Reply(prediction.answer, records=(prediction.record,))
+        shadows = () if prediction.shadow is None else (prediction.shadow,)
+        return Reply(prediction.answer, records=(prediction.record,), shadows=shadows)
+
+    def predict_batch(self, request: Request) -> Reply:
+        """`POST /model/predict/batch`."""
+        request.parameters()
+        batch = self._service.predict_batch(request.body, request_id=request.request_id)
+        request.noted["predictions"] = len(batch.records)
+        return Reply(batch.answer, records=batch.records, shadows=batch.shadows)
+
+    def submit(self, request: Request) -> Reply:
+        """`POST /model/predict/async`: accepted once it is durable."""
+        request.parameters()
+        job = self._service.jobs.submit(request.body)
+        request.noted["job_id"] = job.id
+        location = f"{request.prefix}{ASYNC}/{job.id}"
+        headers = ((b"location", location.encode()),)
+        return Reply(msgspec.json.encode(job), status=ACCEPTED, headers=headers)
+
+    def job(self, request: Request) -> Reply:
+        """`GET /model/predict/async/{id}`."""
+        request.parameters()
+        job_id = request.path.rpartition("/")[2]
+        return Reply(msgspec.json.encode(self._service.jobs.find(job_id)))
+
+    def card(self, request: Request) -> Reply:
+        """`GET /model/card`."""
+        alias = request.parameters("alias").get("alias")
+        return Reply(self._service.card(alias), media_type=HTML)
+
+    def metrics(self, _request: Request) -> Reply:
+        """`GET /metrics`."""
+        return Reply(self._service.metrics_text(), media_type=METRICS)
 
     def load(self, request: Request) -> Reply:
         """`POST /model/load`."""
@@ -64,8 +99,18 @@ def route_table(service: PredictionService) -> RouteTable:
     return RouteTable(
         (
             Route("POST", "/model/predict", endpoints.predict, max_body=most, quick=True),
+            Route(
+                "POST",
+                "/model/predict/batch",
+                endpoints.predict_batch,
+                max_body=service.options.max_batch_bytes,
+            ),
+            Route("POST", ASYNC, endpoints.submit, max_body=most),
+            Route("GET", f"{ASYNC}/{{id}}", endpoints.job),
             Route("POST", "/model/load", endpoints.load, max_body=most),
             Route("GET", "/model", endpoints.model, quick=True),
+            Route("GET", "/model/card", endpoints.card, quick=True),
+            Route("GET", "/metrics", endpoints.metrics, quick=True),
             Route("GET", "/model/history", endpoints.history),
             Route("GET", "/health", endpoints.health, quick=True, public=True),
             Route("GET", "/ready", endpoints.ready),

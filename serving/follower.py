@@ -1,5 +1,6 @@
 """Follows the release document: this server answers with what is released, or what it was told.
 
+Beside the champion it loads the challenger, which answers its share of the flights.
 A model is loaded beside the one that answers and takes its place at once when all its checks hold;
 until then, and when one does not, the one before keeps answering.
 """
@@ -9,14 +10,14 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final
 
 from serving.logs import log
 from serving.model_loader import LoadedModel, ModelRefusedError, load_model
 from serving.model_package import list_versions
 from serving.problems import NotReadyError, RefusedModelError, UnknownModelError
 from serving.release import ReleaseError, StoredRelease, read_release
+from serving.split import CHALLENGER, CHAMPION, Alias, ServedModel, Split
 from serving.stores.errors import StoreError
 
 if TYPE_CHECKING:
@@ -24,29 +25,11 @@ if TYPE_CHECKING:
 
     from serving.stores.artifacts import ArtifactStore
 
-Alias: TypeAlias = Literal["champion", "challenger"]
-
-CHAMPION: Final[Alias] = "champion"
 RETRY_SECONDS: Final = 30.0
-_KEPT: Final = 3
+_KEPT: Final = 4
 _NOTHING_RELEASED: Final = (
     "No model is released yet: run `make run`, which trains, registers and releases one."
 )
-
-
-@dataclass(frozen=True, slots=True)
-class ServedModel:
-    """The model that answers.
-
-    Attributes:
-        model: The model.
-        alias: The alias that it is followed by; None when this server was told a version.
-        revision: Revision of the release document it was chosen under; 0 before the first.
-    """
-
-    model: LoadedModel
-    alias: Alias | None
-    revision: int
 
 
 class ModelFollower:
@@ -71,26 +54,46 @@ class ModelFollower:
         self._one_at_a_time = threading.Lock()
         self._loaded: dict[tuple[str, str | None], LoadedModel] = {}
         self._follows: Alias | None = CHAMPION
-        self._current: ServedModel | None = None
+        self._current: Split | None = None
         self._etag: str | None = None
         self._retry_at = 0.0
         self._refusal: str | None = None
+        self._trial_refusal: str | None = None
+        self._refusals = 0
 
     @property
     def refusal(self) -> str | None:
         """Why what is released is not what answers; None when it is."""
         return self._refusal
 
-    def current(self) -> ServedModel:
-        """Return the model that answers.
+    @property
+    def trial_refusal(self) -> str | None:
+        """Why the challenger does not answer its share; None when it does, or there is none."""
+        return self._trial_refusal
+
+    @property
+    def refusals(self) -> int:
+        """How often something released was refused, since this server started."""
+        return self._refusals
+
+    def split(self) -> Split:
+        """Return the models that answer.
 
         Raises:
             NotReadyError: There is none; says why and what to do.
         """
-        served = self._current
-        if served is None:
+        split = self._current
+        if split is None:
             raise NotReadyError(self._refusal or _NOTHING_RELEASED)
-        return served
+        return split
+
+    def current(self) -> ServedModel:
+        """Return the model that answers, of two the champion.
+
+        Raises:
+            NotReadyError: There is none; says why and what to do.
+        """
+        return self.split().main
 
     def refresh(self) -> None:
         """Look at the release document and take over what changed; a failure is logged, not raised.
@@ -155,8 +158,22 @@ class ModelFollower:
             return
         self._take(self._load(released.version, released.manifest_sha256), self._follows, release)
 
+    def _trial(self, release: StoredRelease) -> ServedModel | None:
+        """Return the challenger beside the champion; one that is refused answers nobody."""
+        released, refusal, trial = release.document.challenger, None, None
+        if released is not None and released != release.document.champion:
+            try:
+                loaded = self._load(released.version, released.manifest_sha256)
+                trial = ServedModel(loaded, CHALLENGER, release.document.revision)
+            except (ModelRefusedError, StoreError) as error:
+                refusal = f"The champion answers for it. {error}"
+                self._tell_refusal(refusal, before=self._trial_refusal)
+        self._trial_refusal = refusal
+        return trial
+
     def _has_seen(self, release: StoredRelease) -> bool:
-        waits = self._refusal is None or self._monotonic() < self._retry_at
+        well = self._refusal is None and self._trial_refusal is None
+        waits = well or self._monotonic() < self._retry_at
         return release.etag == self._etag and waits
 
     def _take(
@@ -164,14 +181,24 @@ class ModelFollower:
     ) -> None:
         before, self._refusal = self._current, None
         self._etag = release.etag if release else None
-        self._current = ServedModel(loaded, alias, release.document.revision if release else 0)
-        if before is None or before.model is not loaded:
+        main = ServedModel(loaded, alias, release.document.revision if release else 0)
+        trial, weight = None, 0.0
+        if release is not None and alias == CHAMPION:
+            trial, weight = self._trial(release), release.document.challenger_weight
+        else:
+            self._trial_refusal = None
+        self._current = Split(main, trial, weight)
+        if before is None or before.main.model is not loaded:
             log(logging.INFO, "model_loaded", version=loaded.version, alias=alias)
 
     def _refused(self, reason: str) -> None:
-        if reason != self._refusal:
-            log(logging.ERROR, "model_refused", reason=reason)
+        self._tell_refusal(reason, before=self._refusal)
         self._refusal = reason
+
+    def _tell_refusal(self, reason: str, *, before: str | None) -> None:
+        if reason != before:
+            self._refusals += 1
+            log(logging.ERROR, "model_refused", reason=reason)
 
     def _load(self, version: str, manifest_sha256: str | None) -> LoadedModel:
         key = (version, manifest_sha256)

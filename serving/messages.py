@@ -11,6 +11,7 @@ from serving.problems import FieldProblem, InvalidRequestError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from serving.core import Shadow
     from serving.stores.history import PredictionRecord
 
 JSON: Final = "application/json"
@@ -97,6 +98,7 @@ class Reply:
         media_type: Of the body.
         headers: Further headers, names in lower case.
         records: Predictions to keep before it is given.
+        shadows: What the challenger scores after it is given.
     """
 
     body: bytes
@@ -104,6 +106,7 @@ class Reply:
     media_type: str = JSON
     headers: tuple[tuple[bytes, bytes], ...] = ()
     records: Sequence[PredictionRecord] = ()
+    shadows: Sequence[Shadow] = ()
 
     def all_headers(self, request_id: str) -> list[tuple[bytes, bytes]]:
         """Return every header that the service sends, in a fixed order."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -10,6 +10,7 @@ import msgspec
 from features.contract import Contract, ContractError, contract_of, from_json
 from features.errors import OntimeError
 from serving.model_package import (
+    CARD,
     CONTRACT,
     MODEL,
     SELF_TEST,
@@ -37,6 +38,7 @@ class LoadedModel:
         manifest_sha256: Checksum of its manifest.
         contract: Its features and its operating threshold.
         scorer: Scores rows of those features.
+        card: Its model card, HTML.
     """
 
     name: str
@@ -44,6 +46,7 @@ class LoadedModel:
     manifest_sha256: str
     contract: Contract
     scorer: RowScorer
+    card: bytes = field(default=b"", repr=False)
 
 
 def load_model(
@@ -73,7 +76,9 @@ def load_model(
         raise ModelRefusedError(
             f"Version {version} of model {model_name} was refused. {error}"
         ) from error
-    return LoadedModel(model_name, version, package.manifest_sha256, contract, scorer)
+    return LoadedModel(
+        model_name, version, package.manifest_sha256, contract, scorer, package.files[CARD]
+    )
 
 
 def _contract(body: bytes) -> Contract:

@@ -12,69 +12,45 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from serving import answers, problems, requests
+from serving import openapi_examples as examples
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 TITLE: Final = "Ontime"
 VERSION: Final = "1.0.0"
-_FILE: Final = Path(__file__).resolve().parent.parent / "docs" / "openapi.json"
 DESCRIPTION: Final = (
     "Will this flight arrive 15 minutes late or more? Answers come from the released model "
     "version; every answer is kept in the prediction history before it is given."
 )
-EXAMPLE_REQUEST: Final = {
-    "carrier": "UA",
-    "flight_number": 389,
-    "origin": "JFK",
-    "destination": "SFO",
-    "scheduled_departure": "2013-12-30T18:30",
-    "scheduled_arrival": "2013-12-30T22:21",
-    "tail_number": "N510UA",
-}
-_ANSWER: Final = {
-    "prediction_id": "0194f2c4-7b6e-7d2a-9c1f-3a5b8e6d7f10",
-    "flight_id": "UA-389-2013123023",
-    "probability": 0.4264,
-    "late": True,
-    "threshold": 0.31,
-    "model": {"name": "ontime", "version": "3", "alias": "champion"},
-    "prediction_time": "2013-12-30T21:30:00Z",
-    "features_as_of": "2013-12-30T21:30:00Z",
-    "missing": [],
-    "requested_at": "2025-02-10T08:30:00.125Z",
-}
-_FLIGHT: Final = {
-    **{name: EXAMPLE_REQUEST[name] for name in list(EXAMPLE_REQUEST)[:4]},
-    "scheduled_departure": "2013-12-30T23:30:00Z",
-    "scheduled_arrival": "2013-12-31T06:21:00Z",
-    "tail_number": "N510UA",
-}
-_MODEL: Final = {
-    "name": "ontime",
-    "version": "3",
-    "alias": "champion",
-    "revision": 4,
-    "threshold": 0.31,
-    "horizon_min": 120,
-    "features": ["departure_minute", "origin_temperature"],
-    "manifest_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-    "refusal": None,
-}
-_HISTORY: Final = {
-    "items": [{**_ANSWER, "flight": _FLIGHT, "features": [625.0, 33.1]}],
-    "next": "WzE3MzkxNzYyMDAxMjUsIjAxOTRmMmM0Il0",
-}
+EXAMPLE_REQUEST: Final = examples.EXAMPLE_REQUEST
+_FILE: Final = Path(__file__).resolve().parent.parent / "docs" / "openapi.json"
+_JSON: Final = "application/json"
+_TEXT: Final = {"type": "string"}
 _KINDS: Final = (
     requests.PredictionRequest,
+    requests.BatchRequest,
     requests.LoadRequest,
     answers.PredictionAnswer,
+    answers.BatchAnswer,
+    answers.JobAnswer,
     answers.ModelAnswer,
     answers.HistoryAnswer,
     answers.HistoryEntry,
     answers.HealthAnswer,
     problems.Problem,
 )
+_PROBLEMS: Final = {
+    400: "The body is not JSON.",
+    404: "There is no such thing.",
+    409: "The model version may not be served (checksum, contract or self-test), or the first "
+    "request with this idempotency key is still being answered.",
+    413: "The body is too large.",
+    415: "The body is not declared as JSON.",
+    422: "A field or parameter is missing, unknown, or has a value that cannot be.",
+    500: "The service failed.",
+    503: "No model is loaded, or a store cannot be used.",
+}
 
 
 def openapi_document() -> dict[str, Any]:
@@ -83,11 +59,14 @@ def openapi_document() -> dict[str, Any]:
         _KINDS, ref_template="#/components/schemas/{name}"
     )
     components["HistoryAnswer"]["properties"]["items"]["items"] = _ref("HistoryEntry")
+    flights = components["BatchRequest"]["properties"]["flights"]
+    # Anything may stand there: what is no flight gets a problem in its place.
+    flights["items"] = {"anyOf": [_ref("PredictionRequest"), {}]}
     components["LoadRequest"]["oneOf"] = [{"required": ["version"]}, {"required": ["alias"]}]
     return {
         "openapi": "3.1.0",
         "info": {"title": TITLE, "version": VERSION, "description": DESCRIPTION},
-        "paths": _paths(),
+        "paths": {**_predicting(), **_looking()},
         "components": {"schemas": components},
     }
 
@@ -97,51 +76,71 @@ def document_file() -> bytes:
     return msgspec.json.format(msgspec.json.encode(openapi_document()), indent=2) + b"\n"
 
 
-def _paths() -> dict[str, Any]:
+def _predicting() -> dict[str, Any]:
+    posted = (400, 409, 413, 415, 422, 503)
+    flight = _body("PredictionRequest", {"flight": EXAMPLE_REQUEST})
+    flights = _body("BatchRequest", {"flights": {"flights": [EXAMPLE_REQUEST]}})
+    switch = _body("LoadRequest", {"version": {"version": "3"}, "alias": {"alias": "champion"}})
+    once = [_idempotency_key()]
+    late = _answer("PredictionAnswer", examples.ANSWER)
+    later = _answer("JobAnswer", examples.ACCEPTED)
+    later["headers"] = {"Location": {"description": "Where its result will be.", "schema": _TEXT}}
+    found = _answer("JobAnswer", examples.DONE)
     return {
         "/model/predict": {
+            "post": _operation("predict", "Will this flight be late?", late, posted)
+            | {"parameters": once, "requestBody": flight}
+        },
+        "/model/predict/batch": {
             "post": _operation(
-                "predict",
-                "Will this flight be late?",
-                "PredictionAnswer",
-                _ANSWER,
-                problems=(400, 413, 415, 422, 503),
-                body=_body("PredictionRequest", {"flight": EXAMPLE_REQUEST}),
+                "predict_batch",
+                "Will these flights be late? A flight at fault gets a problem in its place.",
+                _answer("BatchAnswer", examples.BATCH),
+                posted,
             )
+            | {"parameters": once, "requestBody": flights}
+        },
+        "/model/predict/async": {
+            "post": _operation(
+                "submit", "Predict later: accepted once it is durable.", later, posted, 202
+            )
+            | {"parameters": once, "requestBody": flight}
+        },
+        "/model/predict/async/{id}": {
+            "get": _operation("job", "What became of it?", found, (404, 422, 503))
+            | {"parameters": [_parameter("id", "`id` of the answer.", _TEXT, place="path")]}
         },
         "/model/load": {
             "post": _operation(
                 "load",
                 "Answer with another model version",
-                "ModelAnswer",
-                _MODEL,
-                problems=(400, 404, 409, 413, 415, 422, 503),
-                body=_body(
-                    "LoadRequest",
-                    {"version": {"version": "3"}, "alias": {"alias": "champion"}},
-                ),
+                _answer("ModelAnswer", examples.MODEL),
+                (400, 404, 409, 413, 415, 422, 503),
             )
+            | {"requestBody": switch}
+        },
+    }
+
+
+def _looking() -> dict[str, Any]:
+    model = _answer("ModelAnswer", examples.MODEL)
+    page = _answer("HistoryAnswer", examples.HISTORY)
+    alive = _answer("HealthAnswer", {"status": "ok"})
+    alias = {"type": "string", "enum": ["champion", "challenger", "Production", "Staging"]}
+    return {
+        "/model": {"get": _operation("model", "Which models answer?", model, (503,))},
+        "/model/card": {
+            "get": _operation("card", "How good is the model?", _page("text/html"), (404, 422, 503))
+            | {"parameters": [_parameter("alias", "Of which of the two.", alias)]}
         },
         "/model/history": {
-            "get": _operation(
-                "history",
-                "Which answers were given?",
-                "HistoryAnswer",
-                _HISTORY,
-                problems=(422, 503),
-            )
+            "get": _operation("history", "Which answers were given?", page, (422, 503))
             | {"parameters": _history_parameters()}
         },
-        "/health": {
-            "get": _operation("health", "Is the process alive?", "HealthAnswer", {"status": "ok"})
-        },
-        "/ready": {
-            "get": _operation("ready", "Can it answer?", "ModelAnswer", _MODEL, problems=(503,))
-        },
-        "/model": {
-            "get": _operation(
-                "model", "Which model answers?", "ModelAnswer", _MODEL, problems=(503,)
-            )
+        "/health": {"get": _operation("health", "Is the process alive?", alive)},
+        "/ready": {"get": _operation("ready", "Can it answer?", model, (503,))},
+        "/metrics": {
+            "get": _operation("metrics", "What was counted (Prometheus)?", _page("text/plain"))
         },
     }
 
@@ -149,56 +148,54 @@ def _paths() -> dict[str, Any]:
 def _operation(
     name: str,
     summary: str,
-    answer: str,
-    example: Mapping[str, object],
-    *,
+    answer: dict[str, Any],
     problems: tuple[int, ...] = (),
-    body: dict[str, Any] | None = None,
+    status: int = 200,
 ) -> dict[str, Any]:
-    responses: dict[str, Any] = {
-        "200": {
-            "description": summary,
-            "content": {"application/json": {"schema": _ref(answer), "example": example}},
-        }
-    }
-    for status in (*problems, 500):
-        responses[str(status)] = {
-            "description": _PROBLEMS[status],
+    responses: dict[str, Any] = {str(status): {"description": summary, **answer}}
+    for problem in (*problems, 500):
+        responses[str(problem)] = {
+            "description": _PROBLEMS[problem],
             "content": {"application/problem+json": {"schema": _ref("Problem")}},
         }
-    operation = {"operationId": name, "summary": summary, "responses": responses}
-    return operation if body is None else operation | {"requestBody": body}
+    return {"operationId": name, "summary": summary, "responses": responses}
 
 
-_PROBLEMS: Final = {
-    400: "The body is not JSON.",
-    404: "No such model version.",
-    409: "The model version may not be served (checksum, contract or self-test).",
-    413: "The body is too large.",
-    415: "The body is not declared as JSON.",
-    422: "A field or parameter is missing, unknown, or has a value that cannot be.",
-    500: "The service failed.",
-    503: "No model is loaded, or a store cannot be used.",
-}
+def _answer(kind: str, example: Mapping[str, object]) -> dict[str, Any]:
+    return {"content": {_JSON: {"schema": _ref(kind), "example": example}}}
 
 
-def _body(kind: str, examples: dict[str, Any]) -> dict[str, Any]:
-    named = {name: {"value": value} for name, value in examples.items()}
-    content = {"application/json": {"schema": _ref(kind), "examples": named}}
-    return {"required": True, "content": content}
+def _page(media_type: str) -> dict[str, Any]:
+    return {"content": {media_type: {"schema": _TEXT}}}
+
+
+def _body(kind: str, named: dict[str, Any]) -> dict[str, Any]:
+    shown = {name: {"value": value} for name, value in named.items()}
+    return {"required": True, "content": {_JSON: {"schema": _ref(kind), "examples": shown}}}
 
 
 def _history_parameters() -> list[dict[str, Any]]:
-    text = {"type": "string"}
+    instant = {"type": "string", "format": "date-time"}
     return [
         _parameter("limit", "The most predictions to return.", {"type": "integer", "minimum": 1}),
-        _parameter("cursor", "`next` of the page before.", text),
-        _parameter("flight_id", "Only predictions of this flight.", text),
+        _parameter("cursor", "`next` of the page before.", _TEXT),
+        _parameter("flight_id", "Only predictions of this flight.", _TEXT),
+        _parameter("since", "Only those asked for at this instant or later.", instant),
+        _parameter("until", "Only those asked for before this instant.", instant),
     ]
 
 
-def _parameter(name: str, description: str, schema: dict[str, Any]) -> dict[str, Any]:
-    return {"name": name, "in": "query", "description": description, "schema": schema}
+def _idempotency_key() -> dict[str, Any]:
+    known = {"type": "string", "pattern": "^[!-~]{1,128}$"}
+    about = "Sent again with the same key and body, a request gets the answer that was given."
+    return _parameter("Idempotency-Key", about, known, place="header")
+
+
+def _parameter(
+    name: str, description: str, schema: dict[str, Any], *, place: str = "query"
+) -> dict[str, Any]:
+    found = {"name": name, "in": place, "description": description, "schema": schema}
+    return found | {"required": True} if place == "path" else found
 
 
 def _ref(kind: str) -> dict[str, str]:

@@ -23,5 +23,10 @@ class ServingOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     follow_seconds: Annotated[float, Meta(gt=0)] = 1.0
     allow_as_of: bool = False
     max_body_bytes: int = 64 * 1024
+    batch_max: Annotated[int, Meta(ge=1)] = 1_000
+    max_batch_bytes: int = 512 * 1024
+    stale_min: int = 360
+    job_hours: Annotated[float, Meta(gt=0)] = 24.0
+    idempotency_hours: Annotated[float, Meta(gt=0)] = 24.0
     history_page: Annotated[int, Meta(ge=1)] = 20
     history_page_max: Annotated[int, Meta(ge=1)] = 100

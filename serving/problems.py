@@ -57,12 +57,14 @@ class ProblemError(OntimeError):
         self.errors = tuple(errors)
         self.headers = headers
 
+    def details(self, request_id: str) -> Problem:
+        """Return the problem details."""
+        kind = f"urn:ontime:problem:{self.slug}"
+        return Problem(kind, self.title, self.status, self.detail, self.errors, request_id)
+
     def to_json(self, request_id: str) -> bytes:
         """Return the problem details as JSON."""
-        kind = f"urn:ontime:problem:{self.slug}"
-        return msgspec.json.encode(
-            Problem(kind, self.title, self.status, self.detail, self.errors, request_id)
-        )
+        return msgspec.json.encode(self.details(request_id))
 
 
 class MalformedBodyError(ProblemError):
@@ -89,6 +91,14 @@ class UnknownModelError(ProblemError):
     title = "This model version does not exist"
 
 
+class UnknownJobError(ProblemError):
+    """No asynchronous prediction has this id, or it was long ago."""
+
+    status = 404
+    slug = "unknown-job"
+    title = "There is no such asynchronous prediction"
+
+
 class MethodNotAllowedError(ProblemError):
     """The path does not take this method."""
 
@@ -103,6 +113,14 @@ class RefusedModelError(ProblemError):
     status = 409
     slug = "refused-model"
     title = "This model version cannot be served"
+
+
+class KeyInUseError(ProblemError):
+    """The first request with this idempotency key is still being answered."""
+
+    status = 409
+    slug = "idempotency-key-in-use"
+    title = "A request with this idempotency key is being answered"
 
 
 class BodyTooLargeError(ProblemError):
@@ -134,12 +152,28 @@ class InvalidRequestError(ProblemError):
         super().__init__(f"{first.field}: {first.problem} {first.fix}{more}", errors)
 
 
+class KeyReusedProblemError(ProblemError):
+    """The idempotency key came with another request before."""
+
+    status = 422
+    slug = "idempotency-key-reused"
+    title = "The idempotency key belongs to another request"
+
+
 class NotReadyError(ProblemError):
     """No model is loaded, or the stores do not answer."""
 
     status = 503
     slug = "not-ready"
     title = "The service cannot answer yet"
+
+
+class StoreUnavailableError(ProblemError):
+    """A store without which this request cannot be answered does not answer."""
+
+    status = 503
+    slug = "store-unavailable"
+    title = "A store cannot be used"
 
 
 class HistoryUnavailableError(ProblemError):

@@ -67,6 +67,14 @@ class PredictionRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     ) = None
 
 
+class BatchRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Several flights in one request."""
+
+    flights: Annotated[
+        list[msgspec.Raw], Meta(min_length=1, description="Each as for one prediction.")
+    ]
+
+
 class LoadRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The model version that this server shall answer with: a version or an alias."""
 
@@ -101,12 +109,14 @@ FIXES: Final[Mapping[str, str]] = {
     'instant with its offset, such as "2013-12-31T06:21Z".',
     "tail_number": 'Send the registration in upper case, such as "N510UA", or leave it out.',
     "as_of": 'Send an instant with its offset, such as "2013-12-31T12:00Z", or leave it out.',
+    "flights": 'Send a list of flights, such as {"flights": [{"carrier": "UA", ...}]}.',
     "version": 'Send the version as a string, such as "3".',
     "alias": 'Send "champion" or "challenger" ("Production" and "Staging" mean the same).',
 }
 
-RequestT = TypeVar("RequestT", PredictionRequest, LoadRequest)
+RequestT = TypeVar("RequestT", PredictionRequest, BatchRequest, LoadRequest)
 _PREDICTION: Final = msgspec.json.Decoder(PredictionRequest)
+_BATCH: Final = msgspec.json.Decoder(BatchRequest)
 _LOAD: Final = msgspec.json.Decoder(LoadRequest)
 
 
@@ -118,6 +128,24 @@ def parse_prediction(body: bytes) -> PredictionRequest:
         InvalidRequestError: Names every field at fault.
     """
     return _parse(body, _PREDICTION, PredictionRequest)
+
+
+def parse_batch(body: bytes, *, most: int) -> list[msgspec.Raw]:
+    """Return the flights in the body, each not yet looked at.
+
+    Args:
+        body: The body.
+        most: The most flights in one request.
+
+    Raises:
+        MalformedBodyError: The body is not JSON.
+        InvalidRequestError: There is no list of flights, or it is empty or too long.
+    """
+    flights = _parse(body, _BATCH, BatchRequest).flights
+    if len(flights) > most:
+        problem, fix = f"These are {len(flights)} flights.", f"Send at most {most} in a request."
+        raise InvalidRequestError([FieldProblem("flights", problem, fix)])
+    return flights
 
 
 def parse_load(body: bytes) -> LoadRequest:

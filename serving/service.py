@@ -8,43 +8,45 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from serving.answers import HealthAnswer, HistoryAnswer, ModelAnswer
+from serving.answers import HealthAnswer
+from serving.assembly import Stores, open_stores
+from serving.batches import Batch, predict_batch
 from serving.clock import new_prediction_id, now_ms
 from serving.core import Prediction, PredictionCore
-from serving.follower import CHAMPION, Alias, ModelFollower, ServedModel
-from serving.lasting_history import open_lasting_history
+from serving.description import described
+from serving.follower import ModelFollower
+from serving.gauges import gauges
+from serving.idempotency import Idempotency
+from serving.jobs import Jobs
 from serving.logs import log
+from serving.metrics import Metrics
 from serving.network import Network, NetworkError, read_network
+from serving.pages import history_page
 from serving.problems import (
-    FieldProblem,
     HistoryUnavailableError,
-    InvalidRequestError,
     NotReadyError,
+    UnknownModelError,
     not_kept,
 )
 from serving.requests import parse_load
 from serving.retention import Retention
-from serving.stores.artifacts import open_artifact_store
-from serving.stores.errors import InvalidCursorError, StoreError
-from serving.stores.opening import open_online_store
+from serving.shadows import ShadowScorer
+from serving.split import CHALLENGER, CHAMPION, Alias
+from serving.stores.errors import StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from serving.options import ServingOptions
-    from serving.stores.artifacts import ArtifactStore
-    from serving.stores.history import PredictionHistory, PredictionRecord
-    from serving.stores.online import OnlineStore
+    from serving.stores.history import PredictionRecord
 
 ALIASES: Final[Mapping[str, Alias]] = {
-    "champion": "champion",
-    "Production": "champion",
-    "challenger": "challenger",
-    "Staging": "challenger",
+    "champion": CHAMPION,
+    "Production": CHAMPION,
+    "challenger": CHALLENGER,
+    "Staging": CHALLENGER,
 }
-HISTORY_PARAMETERS: Final = ("limit", "cursor", "flight_id")
-_LONGEST_FLIGHT_ID: Final = 32
 
 
 class PredictionService:
@@ -52,9 +54,7 @@ class PredictionService:
 
     Args:
         options: How requests are answered.
-        artifacts: Release document and model packages.
-        history: Where predictions are kept.
-        online: State of the features, and the network.
+        stores: What is read and written.
         clock: Milliseconds since the epoch.
         new_id: Makes prediction ids.
     """
@@ -62,28 +62,42 @@ class PredictionService:
     def __init__(
         self,
         options: ServingOptions,
+        stores: Stores,
         *,
-        artifacts: ArtifactStore,
-        history: PredictionHistory,
-        online: OnlineStore,
         clock: Callable[[], int] = now_ms,
         new_id: Callable[[], str] = new_prediction_id,
     ) -> None:
         self.options = options
-        self.history = history
-        self._online = online
+        self.history = stores.history
+        self.metrics = Metrics()
+        self._online = stores.online
         self._network: Network | None = None
         self._network_fault: str | None = None
         self._due_at = 0.0
-        self._retention = Retention(history, days=options.stores.retention_days, clock=clock)
-        self._follower = ModelFollower(artifacts, options.model_name)
+        days = options.stores.retention_days
+        self._retention = Retention(stores.history, days=days, clock=clock)
+        self._follower = ModelFollower(stores.artifacts, options.model_name)
         self._core = PredictionCore(
-            model=self._follower.current,
+            split=self._follower.split,
             network=self._known_network,
-            online=online,
+            online=stores.online,
             allow_as_of=options.allow_as_of,
             clock=clock,
             new_id=new_id,
+            metrics=self.metrics,
+            stale_min=options.stale_min,
+        )
+        self.shadows = ShadowScorer(self._core, self.keep, self.metrics)
+        self.jobs = Jobs(
+            self._core,
+            self.keep,
+            store=stores.jobs,
+            queue=stores.queue,
+            hours=options.job_hours,
+            metrics=self.metrics,
+        )
+        self.idempotency = Idempotency(
+            stores.idempotency, hours=options.idempotency_hours, clock=clock
         )
 
     def refresh(self) -> None:
@@ -92,7 +106,6 @@ class PredictionService:
         To be called every `follow_seconds`, beside the requests.
         """
         self._follower.refresh()
-        self._retention.apply_when_due()
         try:
             self._network = read_network(self._online)
             self._network_fault = None
@@ -108,6 +121,15 @@ class PredictionService:
             self._due_at = now + self.options.follow_seconds
             self.refresh()
 
+    def tidy(self) -> None:
+        """Remove what has expired; a store that fails is tidied the next time."""
+        self._retention.apply_when_due()
+        try:
+            self.jobs.forget_expired()
+            self.idempotency.forget_expired()
+        except StoreError as error:
+            log(logging.WARNING, "tidying_failed", reason=str(error))
+
     def predict(self, body: bytes) -> Prediction:
         """Return the prediction for a request body; to be kept before it is given.
 
@@ -116,26 +138,14 @@ class PredictionService:
         """
         return self._core.predict(body)
 
-    def load(self, body: bytes) -> bytes:
-        """Switch this server to the version or alias that the body names; return what answers now.
+    def predict_batch(self, body: bytes, *, request_id: str) -> Batch:
+        """Return the predictions for the flights in a request body; to be kept before given.
 
         Raises:
-            ProblemError: The body is not valid, or there is no such version, or it is refused.
+            ProblemError: See `serving.batches.predict_batch`.
         """
-        request = parse_load(body)
-        if isinstance(request.version, str):
-            served = self._follower.stay_with(request.version)
-        else:
-            served = self._follower.follow(ALIASES.get(str(request.alias), CHAMPION))
-        return self._described(served)
-
-    def model(self) -> bytes:
-        """Return the model that answers.
-
-        Raises:
-            NotReadyError: There is none.
-        """
-        return self._described(self._follower.current())
+        most = self.options.batch_max
+        return predict_batch(self._core, body, most=most, request_id=request_id)
 
     def keep(self, records: Sequence[PredictionRecord]) -> None:
         """Return once the predictions are in the history.
@@ -148,35 +158,53 @@ class PredictionService:
         except StoreError as error:
             raise not_kept(error) from error
 
-    def history_page(self, query: Mapping[str, str]) -> bytes:
-        """Return a page of the prediction history, newest first.
-
-        Args:
-            query: Values of `HISTORY_PARAMETERS`, each optional.
+    def load(self, body: bytes) -> bytes:
+        """Switch this server to the version or alias that the body names; return what answers now.
 
         Raises:
-            InvalidRequestError: A parameter has a value that cannot be.
-            HistoryUnavailableError: The history cannot be read.
+            ProblemError: The body is not valid, or there is no such version, or it is refused.
         """
-        try:
-            page = self.history.page(
-                limit=self._limit(query.get("limit")),
-                cursor=query.get("cursor"),
-                flight_id=_flight_id(query.get("flight_id")),
-            )
-        except InvalidCursorError as error:
-            raise _invalid("cursor", "It is not a cursor.", str(error)) from error
-        except StoreError as error:
-            raise HistoryUnavailableError(str(error)) from error
-        items = [msgspec.Raw(record.body) for record in page.records]
-        return msgspec.json.encode(HistoryAnswer(items, page.next_cursor))
+        request = parse_load(body)
+        if isinstance(request.version, str):
+            self._follower.stay_with(request.version)
+        else:
+            self._follower.follow(ALIASES.get(str(request.alias), CHAMPION))
+        return self.model()
+
+    def model(self) -> bytes:
+        """Return the models that answer.
+
+        Raises:
+            NotReadyError: There is none.
+        """
+        return msgspec.json.encode(described(self._follower.split(), self._follower))
+
+    def card(self, alias: str | None) -> bytes:
+        """Return the model card of the model that answers, or of the one on trial.
+
+        Raises:
+            NotReadyError: No model answers.
+            UnknownModelError: No model has the alias.
+        """
+        split = self._follower.split()
+        if alias is None or ALIASES.get(alias) == (split.main.alias or CHAMPION):
+            return split.main.model.card
+        if ALIASES.get(alias) == CHALLENGER and split.trial is not None:
+            return split.trial.model.card
+        raise UnknownModelError(
+            f"No model answers here as '{alias[:20]}': GET /model says which ones do."
+        )
+
+    def history_page(self, query: Mapping[str, str]) -> bytes:
+        """Return a page of the prediction history; see `serving.pages.history_page`."""
+        return history_page(self.history, self.options, query)
 
     def health(self) -> bytes:
         """Return that the process is alive, whatever it depends on."""
         return msgspec.json.encode(HealthAnswer("ok"))
 
     def ready(self) -> bytes:
-        """Return the model that answers, once there are model and network, and answers can be kept.
+        """Return the models that answer, once there are model and network, and answers can be kept.
 
         Raises:
             ProblemError: Names what is not there yet.
@@ -188,35 +216,14 @@ class PredictionService:
             raise HistoryUnavailableError(str(error)) from error
         return self.model()
 
+    def metrics_text(self) -> bytes:
+        """Return everything counted, and the values of this moment."""
+        return self.metrics.text(gauges(self._follower, self.history))
+
     def _known_network(self) -> Network:
         if self._network is None:
             raise NotReadyError(self._network_fault or "The service has just started: try again.")
         return self._network
-
-    def _described(self, served: ServedModel) -> bytes:
-        contract = served.model.contract
-        answer = ModelAnswer(
-            name=served.model.name,
-            version=served.model.version,
-            alias=served.alias,
-            revision=served.revision,
-            threshold=contract.operating_threshold,
-            horizon_min=contract.horizon_min,
-            features=[feature.name for feature in contract.features],
-            manifest_sha256=served.model.manifest_sha256,
-            refusal=self._follower.refusal,
-        )
-        return msgspec.json.encode(answer)
-
-    def _limit(self, given: str | None) -> int:
-        most = self.options.history_page_max
-        if given is None:
-            return min(self.options.history_page, most)
-        if not (given.isascii() and given.isdigit() and len(given) <= len(str(most))) or not (
-            1 <= int(given) <= most
-        ):
-            raise _invalid("limit", f"'{given[:20]}' is no limit.", f"Send 1 to {most}.")
-        return int(given)
 
 
 def open_service(
@@ -237,22 +244,4 @@ def open_service(
     Raises:
         StoreError: A store cannot be opened.
     """
-    return PredictionService(
-        options,
-        artifacts=open_artifact_store(options.store_uri or str(home / "store"), read_only=True),
-        history=open_lasting_history(options.stores, home),
-        online=open_online_store(options.stores, home),
-        clock=clock,
-        new_id=new_id,
-    )
-
-
-def _flight_id(given: str | None) -> str | None:
-    if given is not None and not 0 < len(given) <= _LONGEST_FLIGHT_ID:
-        fix = 'Send carrier, number and UTC hour, such as "UA-389-2013123023".'
-        raise _invalid("flight_id", "It is empty or too long.", fix)
-    return given
-
-
-def _invalid(name: str, problem: str, fix: str) -> InvalidRequestError:
-    return InvalidRequestError([FieldProblem(name, problem, fix)])
+    return PredictionService(options, open_stores(options, home), clock=clock, new_id=new_id)

@@ -55,6 +55,11 @@ class ServingSettings(Settings):
         follow_seconds: How often the release document is looked at.
         allow_as_of: Whether a request may say as of when features are taken (dev only: 2013 again).
         max_body_bytes: A larger request body is refused with 413.
+        batch_max: The most flights in one request.
+        max_batch_bytes: The same for the body of a request with many flights.
+        stale_min: From this age on (minutes), the newest event makes a prediction count as stale.
+        job_hours: How long the result of an asynchronous prediction can be asked for.
+        idempotency_hours: How long a request sent again gets the answer that was given.
         history_page: Predictions on a page of the history when the caller names no limit.
         history_page_max: The most predictions on a page.
     """
@@ -67,6 +72,11 @@ class ServingSettings(Settings):
     follow_seconds: float = Field(default=1.0, gt=0, le=60)
     allow_as_of: bool = False
     max_body_bytes: int = Field(default=64 * 1024, ge=1024)
+    batch_max: int = Field(default=1_000, ge=1, le=1_000)
+    max_batch_bytes: int = Field(default=512 * 1024, ge=1024)
+    stale_min: int = Field(default=360, ge=1)
+    job_hours: float = Field(default=24.0, gt=0)
+    idempotency_hours: float = Field(default=24.0, gt=0)
     history_page: int = Field(default=20, ge=1)
     history_page_max: int = Field(default=100, ge=1)
 

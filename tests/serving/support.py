@@ -39,7 +39,7 @@ from serving.stores.artifacts import ArtifactStore, FolderArtifactStore
 from serving.stores.online import SqliteOnlineStore
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from serving.service import PredictionService
 
@@ -139,6 +139,8 @@ def release(
     store: ArtifactStore,
     champion: ReleasedVersion | None,
     challenger: ReleasedVersion | None = None,
+    *,
+    weight: float = 0.0,
 ) -> None:
     """Make the next release document."""
     before = read_release(store)
@@ -146,7 +148,7 @@ def release(
         revision=before.document.revision + 1 if before else 1,
         champion=champion,
         challenger=challenger,
-        challenger_weight=0.0,
+        challenger_weight=weight,
         ledger_head="0" * 64,
         updated_at="2014-01-01T00:00:00Z",
     )
@@ -198,6 +200,14 @@ def running_server(service: PredictionService | Api) -> Iterator[str]:
             server.should_exit = True
             thread.join(20)
             assert not thread.is_alive()
+
+
+def wait_until(true: Callable[[], bool], seconds: float = 20) -> None:
+    """Return once something is so."""
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)
 
 
 @contextlib.contextmanager

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 JSON = {"content-type": "application/json"}
+KEY = {"idempotency-key": "abc"}
+FLIGHTS = b'{"flights": [%s, {}, %s]}' % (body_of(flight_number=2), body_of(flight_number=3))
 OF_THE_SERVER = {"date", "connection"}
 Answer = tuple[int, dict[str, str], bytes]
 
@@ -149,6 +151,15 @@ def requests() -> dict[str, tuple[str, str, dict[str, str], bytes]]:
         "by the other": ("POST", "/model/predict", JSON, flight),
         "and back": ("POST", "/model/load", JSON, b'{"alias": "champion"}'),
         "no such version": ("POST", "/model/load", JSON, b'{"version": "9"}'),
+        "a batch": ("POST", "/model/predict/batch", JSON, FLIGHTS),
+        "a batch in part": ("POST", "/model/predict/batch/", JSON, b'{"flights": [{}, 7]}'),
+        "once": ("POST", "/model/predict", JSON | KEY, flight),
+        "once again": ("POST", "/model/predict", JSON | KEY, flight),
+        "once otherwise": ("POST", "/model/predict", JSON | KEY, body_of(carrier="B6")),
+        "no job": ("GET", "/model/predict/async/nobody", {}, b""),
+        "the card": ("GET", "/model/card", {}, b""),
+        "no card": ("GET", "/model/card?alias=challenger", {}, b""),
+        "by time": ("GET", "/model/history?since=2014-01-01T00%3A00%3A00%2B00%3A00", {}, b""),
         "no json": ("POST", "/model/predict", JSON, b"{"),
         "no text": ("POST", "/model/predict", JSON, '{"carrier": "\xe9"}'.encode()),
         "no body": ("POST", "/model/predict", JSON, b""),
@@ -192,3 +203,10 @@ def test_a_prediction_by_lambda_is_in_the_history(adapters: list[Adapter]) -> No
         assert [item["prediction_id"] for item in json.loads(page)["items"]] == [
             answer["prediction_id"]
         ]
+
+
+def test_a_later_prediction_is_accepted_where_the_stage_puts_it(adapters: list[Adapter]) -> None:
+    for adapter, prefix in zip(adapters, ("", "/prod", "/live"), strict=True):
+        status, headers, body = adapter("POST", "/model/predict/async", JSON, body_of())
+        assert status == 202
+        assert headers["location"] == f"{prefix}/model/predict/async/{json.loads(body)['id']}"

@@ -9,10 +9,10 @@ import pytest
 
 from features.contract import contract_of
 from serving.core import PredictionCore
-from serving.follower import ServedModel
 from serving.model_loader import LoadedModel
 from serving.problems import InvalidRequestError, NotReadyError, ProblemError
 from serving.scorer import Scorer
+from serving.split import ServedModel, Split
 from serving.stores.errors import StoreError
 from tests.serving.support import HORIZON_MIN, NETWORK, a_contract, a_model, body_of
 
@@ -57,7 +57,7 @@ def a_core(
 ) -> PredictionCore:
     model = served(probability)
     return PredictionCore(
-        model=lambda: model,
+        split=lambda: Split(model),
         network=lambda: NETWORK,
         online=items or Items(),
         allow_as_of=allow_as_of,
@@ -85,6 +85,7 @@ def test_the_answer_tells_all_there_is_to_know() -> None:
         "model": {"name": "ontime", "version": "7", "alias": "champion"},
         "prediction_time": "2013-12-31T13:25:00Z",
         "features_as_of": "2013-12-31T13:25:00Z",
+        "ages_min": {"flights": None, "weather": None},
         "requested_at": "2023-11-14T22:13:20.123Z",
     }
     assert "temperature" in missing
@@ -157,25 +158,25 @@ def test_a_store_that_fails_is_missing_features(capfd: pytest.CaptureFixture[str
 
 
 def test_without_model_or_network_the_reason_is_told() -> None:
-    def no_model() -> ServedModel:
+    def no_model() -> Split:
         raise NotReadyError("no model")
 
     def no_network() -> Network:
         raise NotReadyError("no network")
 
-    core = PredictionCore(model=no_model, network=lambda: NETWORK, online=Items())
+    core = PredictionCore(split=no_model, network=lambda: NETWORK, online=Items())
     with pytest.raises(NotReadyError, match="no model"):
         core.predict(body_of())
-    core = PredictionCore(model=served, network=no_network, online=Items())
+    core = PredictionCore(split=lambda: Split(served()), network=no_network, online=Items())
     with pytest.raises(NotReadyError, match="no network"):
         core.predict(body_of())
 
 
 def test_a_bad_request_is_told_whatever_the_state_of_the_service() -> None:
-    def no_model() -> ServedModel:
+    def no_model() -> Split:
         raise NotReadyError("no model")
 
-    core = PredictionCore(model=no_model, network=lambda: NETWORK, online=Items())
+    core = PredictionCore(split=no_model, network=lambda: NETWORK, online=Items())
     with pytest.raises(InvalidRequestError):
         core.predict(b"[]")
 
@@ -185,7 +186,7 @@ def test_a_model_of_some_features_is_given_just_those() -> None:
     contract = contract_of(HORIZON_MIN, 0.3, ["origin", "temperature", "carrier"])
     scorer = Scorer(a_model(contract, 0.5), contract)
     model = ServedModel(LoadedModel("ontime", "8", "ab", contract, scorer), None, 3)
-    core = PredictionCore(model=lambda: model, network=lambda: NETWORK, online=Items())
+    core = PredictionCore(split=lambda: Split(model), network=lambda: NETWORK, online=Items())
     # Then its record holds those
     prediction = core.predict(body_of())
     assert json.loads(prediction.record.body)["features"] == ["JFK", None, "UA"]

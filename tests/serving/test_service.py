@@ -7,16 +7,22 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from serving.model_package import CARD
 from serving.network import NETWORK_KEY
 from serving.options import ServingOptions
-from serving.problems import InvalidRequestError, NotReadyError, ProblemError
+from serving.problems import (
+    InvalidRequestError,
+    NotReadyError,
+    ProblemError,
+    UnknownModelError,
+)
 from serving.release import RELEASE_KEY
 from serving.spooled_history import SpooledHistory
 from serving.stores.artifacts import FolderArtifactStore
 from serving.stores.history import PredictionRecord
 from serving.stores.online import SqliteOnlineStore
 from serving.stores.opening import StoreOptions
-from tests.serving.support import a_service, body_of, release_version
+from tests.serving.support import a_service, body_of, package_files, release_version
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -163,3 +169,28 @@ def test_nothing_is_written_but_the_history(service: PredictionService, home: Pa
     service.predict(body_of())
     service.load(b'{"version": "1"}')
     assert FolderArtifactStore(home / "store").get(RELEASE_KEY) == before
+
+
+def test_history_is_paged_by_time(service: PredictionService) -> None:
+    # Given predictions 0 to 4 milliseconds after the epoch
+    keep(service, 5)
+    since, until = "1970-01-01T00:00:00.001Z", "1970-01-01T01:00:00.003+01:00"
+    first = history(service, since=since, until=until)
+    assert [item["at"] for item in first["items"]] == [2, 1]
+    assert [i["at"] for i in history(service, until=until, limit="1")["items"]] == [2]
+    assert [i["at"] for i in history(service, since=until)["items"]] == [4, 3]
+
+
+@pytest.mark.parametrize("value", ["", "yesterday", "2013-12-31T12:00", "1969-12-31T00:00Z", "9"])
+def test_an_instant_must_be_one(service: PredictionService, value: str) -> None:
+    for name in ("since", "until"):
+        with pytest.raises(InvalidRequestError) as caught:
+            history(service, **{name: value})
+        assert caught.value.errors[0].field == name
+
+
+def test_the_card_is_that_of_the_package(service: PredictionService) -> None:
+    card = package_files()[CARD]
+    assert service.card(None) == service.card("champion") == service.card("Production") == card
+    with pytest.raises(UnknownModelError, match="challenger"):
+        service.card("challenger")

@@ -1,0 +1,67 @@
+"""The stores of the service, opened as the options say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from serving.lasting_history import open_lasting_history
+from serving.stores.artifacts import open_artifact_store
+from serving.stores.opening import (
+    open_job_stores,
+    open_online_store,
+    open_queue,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from serving.options import ServingOptions
+    from serving.stores.artifacts import ArtifactStore
+    from serving.stores.history import PredictionHistory
+    from serving.stores.idempotency import IdempotencyStore
+    from serving.stores.jobs import JobStore
+    from serving.stores.online import OnlineStore
+    from serving.stores.queue import Queue
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """What the service reads and writes.
+
+    Attributes:
+        artifacts: Release document and model packages.
+        history: Where predictions are kept.
+        online: State of the features, and the network.
+        jobs: Asynchronous predictions.
+        queue: Brings the ids of jobs to whoever works on them.
+        idempotency: Answers by idempotency key.
+    """
+
+    artifacts: ArtifactStore
+    history: PredictionHistory
+    online: OnlineStore
+    jobs: JobStore
+    queue: Queue
+    idempotency: IdempotencyStore
+
+
+def open_stores(options: ServingOptions, home: Path) -> Stores:
+    """Return the stores that the options name.
+
+    Args:
+        options: Name them.
+        home: The folder of those that are embedded.
+
+    Raises:
+        StoreError: A store cannot be opened.
+    """
+    work = open_job_stores(options.stores, home)
+    return Stores(
+        artifacts=open_artifact_store(options.store_uri or str(home / "store"), read_only=True),
+        history=open_lasting_history(options.stores, home),
+        online=open_online_store(options.stores, home),
+        jobs=work.jobs,
+        queue=open_queue(options.stores, home, "jobs"),
+        idempotency=work.keys,
+    )
