@@ -104,7 +104,7 @@ def test_a_stretch_is_as_long_as_the_longest_window() -> None:
     # Then half a day of delays needs days, the legs of an aircraft 4, and only sums 32
     assert spans[CARRIER] == 1
     assert spans["tail_number",] == 4
-    assert spans["carrier", "flight_number"] == 32
+    assert spans["carrier", "destination"] == 32
 
 
 def test_totals_by_day_of_an_instant_are_refused() -> None:
