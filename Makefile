@@ -52,9 +52,12 @@ score-batch: setup ## Score the whole year with the released model, and compare 
 retrain: setup ## Make the champion again from its lineage, and compare bit for bit
 	@$(PYTHON) -m pipelines.retrain $(ARGS)
 
-.PHONY: lambda-bundle
+.PHONY: lambda-bundle lambda-budget
 lambda-bundle: setup ## Build the zip of the function in the cloud (arm64 and x86-64), and tell its size
 	@$(PYTHON) -m pipelines.lambda_bundle $(ARGS)
+
+lambda-budget: setup-dev ## Measure size, cold start and warm time of that bundle; fails over budget
+	@$(PYTHON) -m benchmarks.lambda_budget $(ARGS)
 
 setup-bench: ## Build the environment of the benchmarks (.venv-bench)
 	@bash requirements/install.sh bench

@@ -21,11 +21,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
 _API = "/2018-06-01/runtime"
 _TIMEOUT_S = 60.0
-_RUNTIME = ("awslambdaric", "simplejson", "snapshot-restore-py")
+RUNTIME = ("awslambdaric", "simplejson", "snapshot-restore-py")
 
 
 class InvocationError(Exception):
@@ -170,9 +170,12 @@ def _handler_of(host: RuntimeHost) -> type[BaseHTTPRequestHandler]:
     return Handler
 
 
-def runtime_folder(folder: Path) -> Path:
-    """Copy the runtime client into a folder of its own, as Lambda has it beside the bundle."""
-    for name in _RUNTIME:
+def copy_installed(folder: Path, names: Sequence[str] = RUNTIME) -> Path:
+    """Copy installed distributions into a folder, by default the runtime client, and return it.
+
+    Lambda has the client beside the bundle, and nothing else of ours may be found there.
+    """
+    for name in names:
         installed = distribution(name)
         for file in installed.files or ():
             source = Path(str(installed.locate_file(file)))

@@ -12,7 +12,7 @@ import pytest
 from benchmarks.lambda_runtime import (
     InvocationError,
     RuntimeHost,
-    runtime_folder,
+    copy_installed,
     start_function,
 )
 
@@ -47,7 +47,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     bundle = tmp_path_factory.mktemp("bundle")
     (bundle / "handlers.py").write_text(HANDLERS)
     (bundle / "broken.py").write_text("import no_such_library\n")
-    return [bundle, runtime_folder(tmp_path_factory.mktemp("runtime"))]
+    return [bundle, copy_installed(tmp_path_factory.mktemp("runtime"))]
 
 
 @contextlib.contextmanager

@@ -1,0 +1,115 @@
+"""The function in the real runtime client without numpy says what the service says, to the bit."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+
+from benchmarks import lambda_budget
+from benchmarks.lambda_budget import BudgetError
+from benchmarks.lambda_runtime import RuntimeHost, copy_installed, start_function
+from benchmarks.lambda_starts import HANDLER, MEMORY_MB, NoPredictionError, measure
+from benchmarks.lambda_world import World, events
+from features.arrow import FLIGHT_COLUMNS, WEATHER_COLUMNS
+from features.online_items import online_items
+from pipelines.lambda_bundle import LIBRARIES, add_code
+from serving.network import write_network
+from serving.options import ServingOptions
+from serving.scorer import Scorer
+from serving.service import open_service
+from serving.stores.artifacts import FolderArtifactStore
+from serving.stores.online import SqliteOnlineStore
+from tests.features.real_world import real_world
+from tests.pipelines.scored_world import release_small_model
+from tests.serving.support import NETWORK, body_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FLIGHTS = [
+    body_of(scheduled_departure=f"2013-11-09T{hour}:25", scheduled_arrival=f"2013-11-09T{hour}:59")
+    for hour in (13, 15, 17)
+]
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Return the code with its libraries, and the runtime client."""
+    task = tmp_path_factory.mktemp("task")
+    add_code(task)
+    return [copy_installed(task, LIBRARIES), copy_installed(tmp_path_factory.mktemp("runtime"))]
+
+
+@pytest.fixture
+def released(tmp_path: Path) -> Path:
+    """Return a home with a released model of trees, and real online items."""
+    home = tmp_path / "home"
+    release_small_model(FolderArtifactStore(home / "store"))
+    world = real_world()
+    flights, weather = world.flights.select(FLIGHT_COLUMNS), world.weather.select(WEATHER_COLUMNS)
+    with closing(SqliteOnlineStore(home / "serving.db")) as store:
+        store.put_many(dict(online_items(flights, weather, retain_days=2)))
+        write_network(store, NETWORK)
+    return home
+
+
+def test_the_function_gives_the_bits_of_the_service(
+    released: Path, path: list[Path], tmp_path: Path
+) -> None:
+    # Given the service, which scores with onnxruntime, and the function, which has none
+    shutil.copytree(released, tmp_path / "copy")
+    service = open_service(ServingOptions(), tmp_path / "copy")
+    service.refresh()
+    assert isinstance(service._follower.current().model.scorer, Scorer)
+    # When both are asked for the same flights
+    expected = [json.loads(service.predict(body).answer) for body in FLIGHTS]
+    with (
+        RuntimeHost() as host,
+        start_function(
+            host,
+            HANDLER,
+            path=path,
+            environment={"ONTIME_HOME": str(released)},
+            log=tmp_path / "log",
+            memory_mb=MEMORY_MB,
+        ) as process,
+    ):
+        try:
+            replies = [json.loads(host.invoke(event).body) for event in events(FLIGHTS)]
+        finally:
+            process.kill()
+    # Then probabilities are the same to the bit, from features that were there
+    found = [json.loads(reply["body"]) for reply in replies]
+    assert [each["probability"] for each in found] == [each["probability"] for each in expected]
+    assert [each["missing"] for each in found] == [each["missing"] for each in expected]
+    assert len(found[0]["missing"]) < 50
+    assert len({each["probability"] for each in found}) > 1
+
+
+def test_starts_and_warm_requests_are_measured(
+    released: Path, path: list[Path], tmp_path: Path
+) -> None:
+    world = World("files", {"ONTIME_HOME": str(released)})
+    found = measure(world, path, events(FLIGHTS), tmp_path / "log", starts=2)
+    assert len(found.starts) == 2
+    assert len(found.warm_ms) == len(found.round_trip_ms) == len(FLIGHTS)
+    assert 0 < found.median("cpu_ms") < found.median("ms")
+    assert 10 < found.median("memory_mb") < MEMORY_MB
+    assert found.warm_cpu_ms > 0
+
+
+def test_a_function_without_a_model_is_not_measured(path: list[Path], tmp_path: Path) -> None:
+    world = World("empty", {"ONTIME_HOME": str(tmp_path / "empty")})
+    with pytest.raises(NoPredictionError, match="503"):
+        measure(world, path, events(FLIGHTS), tmp_path / "log", starts=1)
+
+
+def test_what_is_over_its_budget_is_named() -> None:
+    within = {"unzipped_mb": 3.0, "init_ms": 180.0, "warm_p50_ms": 0.6}
+    lambda_budget._require_budget(within)
+    with pytest.raises(BudgetError, match=r"init_ms is 512\.00, at most 500"):
+        lambda_budget._require_budget(within | {"init_ms": 512.0})
