@@ -31,6 +31,27 @@ class Ages(msgspec.Struct, frozen=True):
     weather: Annotated[int | None, Meta(description="At the origin.")]
 
 
+class Reason(msgspec.Struct, frozen=True):
+    """One feature's part in a prediction."""
+
+    feature: str
+    about: Annotated[str, Meta(description="What the feature is, in words.")]
+    unit: str
+    value: Annotated[float | str | None, Meta(description="Its value; null is missing.")]
+    effect: Annotated[
+        float, Meta(description="What it adds to the log-odds: above 0 towards late.")
+    ]
+
+
+class Explanation(msgspec.Struct, frozen=True):
+    """Why the probability is what it is: base, effects and others add up to its log-odds."""
+
+    method: Annotated[str, Meta(description="Name of the method.")]
+    base: Annotated[float, Meta(description="Log-odds of a flight of which nothing is known.")]
+    reasons: Annotated[Sequence[Reason], Meta(description="The main ones, largest first.")]
+    others: Annotated[float, Meta(description="What all other features add.")]
+
+
 class PredictionAnswer(msgspec.Struct, frozen=True):
     """How likely a flight is to arrive 15 minutes late or more."""
 
@@ -64,6 +85,15 @@ class PredictionAnswer(msgspec.Struct, frozen=True):
         Sequence[str], Meta(description="Features without a value, which the model does without.")
     ]
     requested_at: Annotated[str, Meta(extra_json_schema=_INSTANT)]
+
+
+class ExplainedAnswer(PredictionAnswer, frozen=True):
+    """A prediction with its reasons."""
+
+    explanation: Annotated[
+        Explanation | None,
+        Meta(description="Null where the model version was exported without what it needs."),
+    ]
 
 
 class FlightInfo(msgspec.Struct, frozen=True):

@@ -87,7 +87,7 @@ class AsgiEndpoint:
             api.service.shadows.take(reply.shadows)
 
     async def _reply(self, route: Route, request: Request) -> Reply:
-        if not route.quick or IDEMPOTENCY_KEY in request.headers:
+        if not route.quick or IDEMPOTENCY_KEY in request.headers or request.query:
             return await asyncio.to_thread(self._api.carry_out, route, request)
         reply = route.answer(request)
         if reply.records:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from features.online import lookup_of
 from serving.clock import MS_PER_MINUTE, new_prediction_id, now_ms
-from serving.entries import Asked, Row, entry_of, to_answer, to_record
+from serving.entries import Asked, Row, entry_of, to_answer, to_explained_answer, to_record
 from serving.flights import parse_as_of, to_flight
 from serving.logs import log
 from serving.metrics import Metrics
@@ -105,7 +105,9 @@ class PredictionCore:
         self._metrics = metrics or Metrics()
         self._stale_min = stale_min
 
-    def predict(self, body: bytes, *, prediction_id: str | None = None) -> Prediction:
+    def predict(
+        self, body: bytes, *, prediction_id: str | None = None, explain: bool = False
+    ) -> Prediction:
         """Return the prediction for the flight in a request body.
 
         What the online store does not hold, or cannot give, is a missing feature, never an error.
@@ -113,6 +115,7 @@ class PredictionCore:
         Args:
             body: The request.
             prediction_id: Its name; by default a new one.
+            explain: Whether the answer tells the reasons.
 
         Raises:
             ProblemError: The request is not valid, or no model or network is there.
@@ -128,7 +131,12 @@ class PredictionCore:
         self.count(served, [entry])
         trial = split.shadow
         shadow = None if trial is None else Shadow(trial, asked, entry.prediction_id)
-        return Prediction(to_answer(entry), to_record(entry, requested_at), shadow)
+        answer = (
+            to_explained_answer(entry, served.model.explanation(row.values))
+            if explain
+            else to_answer(entry)
+        )
+        return Prediction(answer, to_record(entry, requested_at), shadow)
 
     def shadow(self, shadow: Shadow) -> PredictionRecord:
         """Return the record of what the challenger says to a flight that another one answered."""

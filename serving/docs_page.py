@@ -99,7 +99,8 @@ def _form(path: str, body: Mapping[str, Any] | None) -> Iterator[str]:
 
 
 def _fields(title: str, schema: Mapping[str, Any], schemas: Mapping[str, Any]) -> Iterator[str]:
-    found = schemas[schema["$ref"].rpartition("/")[2]]
+    chosen = schema["anyOf"][-1] if "anyOf" in schema else schema
+    found = schemas[chosen["$ref"].rpartition("/")[2]]
     required = found.get("required", [])
     yield _table(
         title,

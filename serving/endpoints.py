@@ -33,8 +33,8 @@ class Endpoints:
 
     def predict(self, request: Request) -> Reply:
         """`POST /model/predict`: the reply names what to keep before it is given."""
-        request.parameters()
-        prediction = self._service.predict(request.body)
+        explain = bool(request.query) and request.flag("explain")
+        prediction = self._service.predict(request.body, explain=explain)
         request.noted["prediction_id"] = prediction.record.prediction_id
         shadows = () if prediction.shadow is None else (prediction.shadow,)
         return Reply(prediction.answer, records=(prediction.record,), shadows=shadows)

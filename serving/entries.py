@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from serving.answers import Ages, FlightInfo, HistoryEntry, ModelInfo, PredictionAnswer
+from serving.answers import (
+    Ages,
+    ExplainedAnswer,
+    FlightInfo,
+    HistoryEntry,
+    ModelInfo,
+    PredictionAnswer,
+)
 from serving.clock import iso_minute, iso_ms
 from serving.stores.history import PredictionRecord
 
@@ -15,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from features.online import Flight
+    from serving.answers import Explanation
     from serving.split import ServedModel
 
 _ENCODER: Final = msgspec.json.Encoder()
@@ -100,6 +108,13 @@ def answer_of(entry: HistoryEntry) -> PredictionAnswer:
         entry.missing,
         entry.requested_at,
     )
+
+
+def to_explained_answer(entry: HistoryEntry, explanation: Explanation | None) -> bytes:
+    """Return what the caller gets of it who asks for the reasons, as JSON."""
+    answer = answer_of(entry)
+    fields = {name: getattr(answer, name) for name in answer.__struct_fields__}
+    return _ENCODER.encode(ExplainedAnswer(**fields, explanation=explanation))
 
 
 def to_answer(entry: HistoryEntry) -> bytes:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -9,6 +11,7 @@ import msgspec
 
 from features.contract import Contract, ContractError, contract_of, from_json
 from features.errors import OntimeError
+from serving.logs import log
 from serving.model_package import (
     CARD,
     CONTRACT,
@@ -21,6 +24,11 @@ from serving.model_package import (
 from serving.scoring import RowScorer, ScorerError, open_scorer, require_self_test
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from serving.answers import Explanation
+    from serving.explanations import Explainer
+    from serving.scoring import FeatureValue
     from serving.stores.artifacts import ArtifactStore
 
 
@@ -39,6 +47,7 @@ class LoadedModel:
         contract: Its features and its operating threshold.
         scorer: Scores rows of those features.
         card: Its model card, HTML.
+        explainer: Gives the reasons; made when first asked.
     """
 
     name: str
@@ -47,6 +56,12 @@ class LoadedModel:
     contract: Contract
     scorer: RowScorer
     card: bytes = field(default=b"", repr=False)
+    explainer: Callable[[], Explainer | None] = field(default=lambda: None, repr=False)
+
+    def explanation(self, row: Sequence[FeatureValue]) -> Explanation | None:
+        """Return why the model says what it says of a row; None where its file does not tell."""
+        explainer = self.explainer()
+        return None if explainer is None else explainer.explain(row)
 
 
 def load_model(
@@ -76,9 +91,19 @@ def load_model(
         raise ModelRefusedError(
             f"Version {version} of model {model_name} was refused. {error}"
         ) from error
-    return LoadedModel(
-        model_name, version, package.manifest_sha256, contract, scorer, package.files[CARD]
-    )
+    explainer = functools.cache(functools.partial(_explainer, package.files[MODEL], contract))
+    checksum, card = package.manifest_sha256, package.files[CARD]
+    return LoadedModel(model_name, version, checksum, contract, scorer, card, explainer)
+
+
+def _explainer(model: bytes, contract: Contract) -> Explainer | None:
+    from serving.explanations import Explainer  # noqa: PLC0415 - few processes are asked for it
+
+    try:
+        return Explainer(model, contract)
+    except ScorerError as error:
+        log(logging.WARNING, "no_explanations", reason=str(error))
+        return None
 
 
 def _contract(body: bytes) -> Contract:

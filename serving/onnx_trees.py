@@ -1,8 +1,7 @@
 """Reads the ONNX file that this project exports, without any library: its trees and its categories.
 
-Not a reader of ONNX at large: whatever is not exactly the graph of `training.onnx_export` is
-refused. Protocol buffers are fields of (number and kind, value); the kinds met here are integers
-(0), doubles (1), byte strings (2) and floats (5).
+Whatever is not exactly the graph of `training.onnx_export` is refused. Protocol buffers are fields
+of (number and kind, value), of kind integer (0), double (1), byte string (2) or float (5).
 """
 
 from __future__ import annotations
@@ -22,7 +21,8 @@ if TYPE_CHECKING:
 Node: TypeAlias = "tuple[int, float, Node, Node] | float"
 """An inner node (column, threshold, where a value <= it goes, where another goes), or a leaf."""
 
-_GRAPH: Final = 7
+_GRAPH, _METADATA = 7, 14
+_LEAF_FLIGHTS: Final = "leaf_flights"
 _NODE, _INITIALIZER = 1, 5
 _INPUT, _OP_TYPE, _ATTRIBUTE = 1, 4, 5
 _NAME, _INTEGER, _TENSOR, _INTEGERS = 1, 3, 5, 8
@@ -46,12 +46,14 @@ class Trees:
         roots: The trees. Columns are numeric inputs, then ranks; a node whose missing values go
             left names its column plus `width`.
         baseline: What is added to the sum of the leaves.
+        leaf_flights: Flights it learned from in each leaf, lower branches first; empty: not told.
     """
 
     numbers: int
     categories: tuple[dict[str, float], ...]
     roots: tuple[Node, ...]
     baseline: float
+    leaf_flights: tuple[int, ...] = ()
 
     @property
     def width(self) -> int:
@@ -96,7 +98,9 @@ def _read(model: memoryview, numbers: int) -> Trees:
             raise ValueError("its text inputs are taken otherwise")
     width = numbers + len(categories)
     (baseline,) = _array(constants["baseline"], "d")
-    return Trees(numbers, categories, _roots(scoring[1], width), baseline)
+    told = {_text(each, 1): _text(each, 2).split() for each in _values(model, _METADATA)}
+    flights = tuple(map(int, told.get(_LEAF_FLIGHTS, ())))
+    return Trees(numbers, categories, _roots(scoring[1], width), baseline, flights)
 
 
 class _OnnxNode:
@@ -183,12 +187,12 @@ def _array(tensor: memoryview, kind: str) -> array[float]:
 
 
 def _text(message: memoryview, number: int) -> str:
-    """Return the first text of a field; looks no further, for what follows may be long."""
+    """Return the first text of a field, looking no further."""
     return next((bytes(each).decode() for each in _each_value(message, number)), "")
 
 
 def _integers(attribute: memoryview) -> Sequence[int]:
-    """Return the integers of an attribute: tens of thousands, so without a step for each field."""
+    """Return the integers of an attribute: tens of thousands, without a step for each."""
     body = bytes(attribute)
     start = 2 + body[1]  # its name comes first
     run = _MANY.match(body, start)

@@ -32,6 +32,7 @@ _KINDS: Final = (
     requests.BatchRequest,
     requests.LoadRequest,
     answers.PredictionAnswer,
+    answers.ExplainedAnswer,
     answers.BatchAnswer,
     answers.JobAnswer,
     answers.ModelAnswer,
@@ -83,13 +84,17 @@ def _predicting() -> dict[str, Any]:
     switch = _body("LoadRequest", {"version": {"version": "3"}, "alias": {"alias": "champion"}})
     once = [_idempotency_key()]
     late = _answer("PredictionAnswer", examples.ANSWER)
+    # Without the reasons, or with them.
+    either = [_ref("PredictionAnswer"), _ref("ExplainedAnswer")]
+    late["content"][_JSON] = {"schema": {"anyOf": either}, "example": examples.EXPLAINED}
+    explain = _parameter("explain", "Whether the answer tells the reasons.", {"type": "boolean"})
     later = _answer("JobAnswer", examples.ACCEPTED)
     later["headers"] = {"Location": {"description": "Where its result will be.", "schema": _TEXT}}
     found = _answer("JobAnswer", examples.DONE)
     return {
         "/model/predict": {
             "post": _operation("predict", "Will this flight be late?", late, posted)
-            | {"parameters": once, "requestBody": flight}
+            | {"parameters": [explain, *once], "requestBody": flight}
         },
         "/model/predict/batch": {
             "post": _operation(

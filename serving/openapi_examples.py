@@ -27,6 +27,23 @@ ANSWER: Final[dict[str, Any]] = {
     "missing": [],
     "requested_at": "2025-02-10T08:30:00.125Z",
 }
+EXPLAINED: Final = {
+    **ANSWER,
+    "explanation": {
+        "method": "path attribution (Saabas)",
+        "base": -1.121,
+        "reasons": [
+            {
+                "feature": "departure_minute",
+                "about": "Local time of the scheduled departure.",
+                "unit": "min since midnight",
+                "value": 1110.0,
+                "effect": 0.412,
+            }
+        ],
+        "others": 0.4123,
+    },
+}
 BATCH: Final = {"items": [{"prediction": ANSWER, "problem": None}], "failed": 0}
 ACCEPTED: Final = {"id": _ID, "state": "pending", "prediction": None, "problem": None}
 DONE: Final = {"id": _ID, "state": "done", "prediction": ANSWER, "problem": None}

@@ -130,13 +130,13 @@ class PredictionService:
         except StoreError as error:
             log(logging.WARNING, "tidying_failed", reason=str(error))
 
-    def predict(self, body: bytes) -> Prediction:
+    def predict(self, body: bytes, *, explain: bool = False) -> Prediction:
         """Return the prediction for a request body; to be kept before it is given.
 
         Raises:
             ProblemError: See `PredictionCore.predict`.
         """
-        return self._core.predict(body)
+        return self._core.predict(body, explain=explain)
 
     def predict_batch(self, body: bytes, *, request_id: str) -> Batch:
         """Return the predictions for the flights in a request body; to be kept before given.

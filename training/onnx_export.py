@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 NUMERIC: Final = "numeric"
 CATEGORICAL: Final = "categorical"
 PROBABILITY: Final = "probability"
+LEAF_FLIGHTS: Final = "leaf_flights"
+"""Metadata of the file: how many flights it learned from ended in each leaf."""
 _ML: Final = "ai.onnx.ml"
 _OPSET: Final = 21
 _ML_OPSET: Final = 5  # the first with TreeEnsemble, which takes and gives doubles
@@ -58,13 +60,16 @@ def to_onnx(model: Pipeline) -> bytes:
         nodes.append(_encoder(text, code, known))
         parts.append(code)
     nodes.append(helper.make_node("Concat", parts, ["row"], axis=1))
-    nodes += _probability_nodes(model.named_steps[TREES], constants)
+    forest = _Forest.of(model.named_steps[TREES])
+    nodes += _probability_nodes(forest, model.named_steps[TREES], constants)
     output = helper.make_tensor_value_info(PROBABILITY, TensorProto.DOUBLE, ["N"])
     graph = helper.make_graph(nodes, "ontime", inputs, [output], initializer=constants)
     opsets = [helper.make_opsetid("", _OPSET), helper.make_opsetid(_ML, _ML_OPSET)]
     made = helper.make_model(
         graph, opset_imports=opsets, ir_version=_IR_VERSION, producer_name="ontime"
     )
+    # For explanations: what a tree says of a flight of which nothing is known.
+    helper.set_model_props(made, {LEAF_FLIGHTS: " ".join(map(str, forest.leaf_flights))})
     onnx.checker.check_model(made)
     encoded: bytes = made.SerializeToString(deterministic=True)
     return encoded
@@ -93,15 +98,12 @@ def _encoder(text: str, code: str, known: list[str]) -> onnx.NodeProto:
 
 
 def _probability_nodes(
-    trees: HistGradientBoostingClassifier, constants: list[onnx.TensorProto]
+    forest: _Forest, trees: HistGradientBoostingClassifier, constants: list[onnx.TensorProto]
 ) -> list[onnx.NodeProto]:
     """Return the nodes from a row of numbers to its probability: sigmoid(baseline + trees)."""
     baseline = trees._baseline_prediction  # noqa: SLF001 - scikit-learn does not publish its trees
     constants.append(_tensor("baseline", np.asarray(baseline, dtype=np.float64).reshape(1)))
     constants.append(_tensor("one_axis", np.array([1], dtype=np.int64)))
-    forest = _Forest()
-    for (tree,) in trees._predictors:  # noqa: SLF001 - scikit-learn does not publish its trees
-        forest.add(tree.nodes)
     return [
         forest.node("row", "sums"),
         helper.make_node("Squeeze", ["sums", "one_axis"], ["sum"]),
@@ -122,13 +124,22 @@ class _Forest:
     right: list[int] = field(default_factory=list)
     right_is_leaf: list[int] = field(default_factory=list)
     leaves: list[float] = field(default_factory=list)
+    leaf_flights: list[int] = field(default_factory=list)
     roots: list[int] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, trees: HistGradientBoostingClassifier) -> _Forest:
+        """Return the trees of a fitted model."""
+        forest = cls()
+        for (tree,) in trees._predictors:  # noqa: SLF001 - scikit-learn does not publish its trees
+            forest.add(tree.nodes)
+        return forest
 
     def add(self, nodes: NDArray[np.void]) -> None:
         """Add a tree: scikit-learn's nodes, where a value <= the threshold goes left."""
         self.roots.append(len(self.features))
         if nodes["is_leaf"][0]:
-            self._add_stump(float(nodes["value"][0]))
+            self._add_stump(float(nodes["value"][0]), int(nodes["count"][0]))
             return
         is_leaf = nodes["is_leaf"].astype(bool)
         place = np.where(
@@ -138,6 +149,7 @@ class _Forest:
         )
         inner = nodes[~is_leaf]
         self.leaves += nodes["value"][is_leaf].tolist()
+        self.leaf_flights += nodes["count"][is_leaf].tolist()
         self.features += inner["feature_idx"].tolist()
         self.thresholds += inner["num_threshold"].tolist()
         self.missing_left += inner["missing_go_to_left"].tolist()
@@ -170,7 +182,7 @@ class _Forest:
             leaf_weights=_tensor("weights", np.array(self.leaves, dtype=np.float64)),
         )
 
-    def _add_stump(self, value: float) -> None:
+    def _add_stump(self, value: float, flights: int) -> None:
         """Add a tree that is only a leaf: a node whose two ways end there."""
         self.features.append(0)
         self.thresholds.append(0.0)
@@ -180,6 +192,7 @@ class _Forest:
         self.left_is_leaf.append(1)
         self.right_is_leaf.append(1)
         self.leaves.append(value)
+        self.leaf_flights += [flights, 0]
 
 
 def _tensor(name: str, values: NDArray[np.generic]) -> onnx.TensorProto:
