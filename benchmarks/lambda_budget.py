@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 INIT_LIMIT_MS: Final = 500.0
 WARM_LIMIT_MS: Final = 3.0
-_MACHINES: Final = {"x86_64": "x86_64", "aarch64": "arm64"}
+MACHINES: Final = {"x86_64": "x86_64", "aarch64": "arm64"}
 
 
 class BudgetError(OntimeError):
@@ -74,8 +74,8 @@ def _figures(settings: PipelineSettings, starts: int, peer_starts: int) -> dict[
         patch.dict(os.environ, aws.environment),
     ):
         root, log = Path(folder), Path(folder, "function.log")
-        bundles = {name: build_bundle(root / "zips", name) for name in _MACHINES.values()}
-        with zipfile.ZipFile(bundles[_MACHINES[platform.machine()]].path) as archive:
+        bundles = {name: build_bundle(root / "zips", name) for name in MACHINES.values()}
+        with zipfile.ZipFile(bundles[MACHINES[platform.machine()]].path) as archive:
             archive.extractall(root / "task")
         runtime = copy_installed(root / "runtime")
         requests = bodies(settings)

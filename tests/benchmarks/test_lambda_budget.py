@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import platform
 import shutil
+import statistics
+import zipfile
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -16,7 +19,7 @@ from benchmarks.lambda_starts import HANDLER, MEMORY_MB, NoPredictionError, meas
 from benchmarks.lambda_world import World, events
 from features.arrow import FLIGHT_COLUMNS, WEATHER_COLUMNS
 from features.online_items import online_items
-from pipelines.lambda_bundle import LIBRARIES, add_code
+from pipelines.lambda_bundle import LIBRARIES, LIMIT_MB, add_code, build_bundle
 from serving.network import write_network
 from serving.options import ServingOptions
 from serving.scorer import Scorer
@@ -113,3 +116,21 @@ def test_what_is_over_its_budget_is_named() -> None:
     lambda_budget._require_budget(within)
     with pytest.raises(BudgetError, match=r"init_ms is 512\.00, at most 500"):
         lambda_budget._require_budget(within | {"init_ms": 512.0})
+
+
+@pytest.mark.slow
+def test_the_real_bundle_is_within_its_budget(released: Path, tmp_path: Path) -> None:
+    # Given the bundle for this machine, built of wheels
+    architecture = lambda_budget.MACHINES[platform.machine()]
+    bundle = build_bundle(tmp_path / "zips", architecture)
+    with zipfile.ZipFile(bundle.path) as archive:
+        archive.extractall(tmp_path / "task")
+    path = [tmp_path / "task", copy_installed(tmp_path / "runtime")]
+    # When it is started on one core with 512 MB, and asked
+    world = World("files", {"ONTIME_HOME": str(released)})
+    found = measure(world, path, events(FLIGHTS * 30), tmp_path / "log", starts=7)
+    # Then it keeps its budget, but for what others had of its core
+    assert bundle.unzipped_mb <= LIMIT_MB
+    undisturbed = statistics.median(each.ms - each.waited_ms for each in found.starts)
+    assert undisturbed <= lambda_budget.INIT_LIMIT_MS
+    assert found.warm_cpu_ms <= lambda_budget.WARM_LIMIT_MS
