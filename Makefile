@@ -17,7 +17,7 @@ export UV_DEFAULT_INDEX ?= $(PIP_INDEX_URL)
 endif
 PYTHON := .venv/bin/python
 
-.PHONY: help setup run serve ledger prove-no-leak score-batch setup-bench bench-features bench-incremental setup-dev test test-full check format lock clean quarantine freshness retrain
+.PHONY: help setup run serve ledger prove-no-leak score-batch setup-bench bench-features bench-incremental setup-dev test test-full check format lock clean quarantine freshness retrain test-connect
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' Makefile
@@ -79,6 +79,9 @@ test-full: setup-dev ## Run the tests that `make test` leaves out
 	@$(PYTHON) -m pytest -m slow $(ARGS) || { status=$$?; \
 	  if [ $$status -ne 5 ]; then exit $$status; fi; \
 	  echo "test-full: no test is marked slow: \`make test\` left nothing out"; }
+
+test-connect: setup-dev ## Run the Spark tests against Spark Connect (what Databricks serverless runs)
+	@$(PYTHON) tests/connect_suite.py $(ARGS)
 
 check: check-format check-lint check-types check-imports check-lock check-secrets ## Format, lint, types, import rules, locks, secrets
 	@echo "check: all well"

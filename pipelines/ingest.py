@@ -10,6 +10,7 @@ from pipelines.bronze import add_all_new_files
 from pipelines.command import stage_main
 from pipelines.context import StageOutcome
 from pipelines.data_docs import data_docs_index
+from pipelines.keeping import let_go
 from pipelines.silver import (
     Candidates,
     all_candidates,
@@ -41,7 +42,7 @@ def run(context: RunContext) -> StageOutcome:
     if candidates:
         write_silver(context.tables, candidates, marks)
     for one in candidates:
-        one.rows.unpersist()
+        let_go(one.rows)
     return _outcome(context, new, {one.source: one for one in candidates})
 
 

@@ -20,6 +20,7 @@ from pipelines.at_once import at_once
 from pipelines.bronze import bronze_table
 from pipelines.contents import content_of
 from pipelines.fingerprint import code_of
+from pipelines.keeping import kept, let_go
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -116,7 +117,7 @@ def candidates_of(tables: Tables, source: str, airports: DataFrame | None) -> Ca
     known = airports
     if known is None:
         known = tables.read(silver_table(AIRPORTS)) if source in _NEED_AIRPORTS else bronze
-    rows = _with_repeats(SILVER[source].candidates(bronze, known).persist(), source)
+    rows = _with_repeats(kept(SILVER[source].candidates(bronze, known)), source)
     counts = (F.count("*").alias("rows"), F.count(REFUSAL).alias("refused"))
     came_out = rows.groupBy(*_FILE).agg(*counts).collect()
     received = bronze.groupBy(*_FILE).agg(counts[0]).collect()
@@ -186,13 +187,13 @@ def refused_reasons(tables: Tables, limit: int = 5) -> list[tuple[str, int]]:
 def _with_repeats(typed: DataFrame, source: str) -> DataFrame:
     """Return the candidates with repeated keys refused; computes and keeps them."""
     table = SILVER[source]
-    repeated = to_repeated_keys(typed, table.key).persist()
+    repeated = kept(to_repeated_keys(typed, table.key))
     rows = typed
     if not repeated.isEmpty():
-        rows = with_repeats_refused(typed, repeated, key=table.key, words=table.words).persist()
+        rows = kept(with_repeats_refused(typed, repeated, key=table.key, words=table.words))
         rows.count()
-        typed.unpersist()
-    repeated.unpersist()
+        let_go(typed)
+    let_go(repeated)
     return rows
 
 

@@ -57,7 +57,7 @@ def test_no_target_is_taken_for_a_file() -> None:
 
 def test_ci_runs_the_same_words_everywhere() -> None:
     # Given the script and the workflow, Then both run what a person runs
-    assert ci_targets() == workflow_targets() == {"check", "test", "test-full"}
+    assert ci_targets() == workflow_targets() == {"check", "test", "test-full", "test-connect"}
     assert ci_targets() <= targets()
 
 
