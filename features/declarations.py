@@ -32,6 +32,9 @@ FLIGHT: Final[Entity] = (c.CARRIER, c.FLIGHT_NUMBER)
 ORIGIN_HOUR: Final[Entity] = (c.ORIGIN, LOCAL_HOUR)
 TAIL: Final[Entity] = (c.TAIL_NUMBER,)
 
+HORIZON_MIN: Final = 120
+"""Minutes from the prediction time to the scheduled departure, unless settings say otherwise."""
+
 MINUTES_PER_DAY: Final = 1440
 MAX_WINDOW_MIN: Final = 4 * MINUTES_PER_DAY
 MAX_WINDOW_DAYS: Final = 28

@@ -76,15 +76,20 @@ def entity_codes(flights: Events, entity: Entity) -> Ints:
     return np.where(missing, -1, combined)
 
 
-def event_minutes(stream: Stream, table: Events) -> Ints:
-    """Return the minute at which each row is an event of the stream, `NULL` where it is none."""
+def event_minutes(stream: Stream, table: Events, *, horizon_min: int) -> Ints:
+    """Return the minute at which each row is an event of the stream, `NULL` where it is none.
+
+    What happens to a flight counts from the flight's own prediction time at the earliest: a flight
+    that leaves long before its schedule never sees its own departure. See docs/adr/0009.
+    """
     at = table.integers[stream.at]
     if stream.until:
         return np.where(closing_minutes(stream, table) == NULL, NULL, at)
     if stream.table == "weather" or stream.published:
         return at
-    late = at - table.integers[c.SCHEDULED_DEPARTURE] > MAX_EVENT_LAG_MIN
-    return np.where((at == NULL) | late, NULL, at)
+    scheduled = table.integers[c.SCHEDULED_DEPARTURE]
+    none = (at == NULL) | (at - scheduled > MAX_EVENT_LAG_MIN)
+    return np.where(none, NULL, np.maximum(at, scheduled - horizon_min))
 
 
 def closing_minutes(stream: Stream, table: Events) -> Ints:

@@ -76,6 +76,7 @@ class Kernel:
         streams: Mapping[str, Stream] = STREAMS,
     ) -> None:
         self._streams = streams
+        self._horizon_min = horizon_min
         self._flights, self._weather, order = in_order(flights, weather)
         self._rows = np.flatnonzero(wanted[order])
         self.source_rows = order[self._rows]
@@ -179,8 +180,12 @@ class Kernel:
     def _index(self, stream: Stream, entity: Entity, side: Side) -> EventIndex:
         where = (stream.name, entity, side)
         if where not in self._indexes:
-            minutes_of = event_minutes if side == "at" else closing_minutes
-            minutes = minutes_of(stream, self._table(stream))
+            table = self._table(stream)
+            minutes = (
+                event_minutes(stream, table, horizon_min=self._horizon_min)
+                if side == "at"
+                else closing_minutes(stream, table)
+            )
             self._indexes[where] = EventIndex.of(self._codes_of(stream.table, entity), minutes)
         return self._indexes[where]
 

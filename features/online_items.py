@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from features import columns as c
 from features.arrow import MICROSECONDS_PER_MINUTE
 from features.catalog import FEATURES
-from features.declarations import LOCAL_HOUR, MAX_WINDOW_DAYS, MINUTES_PER_DAY
+from features.declarations import HORIZON_MIN, LOCAL_HOUR, MAX_WINDOW_DAYS, MINUTES_PER_DAY
 from features.items import Columns, encode, view
 from features.keys import sums_suffix
 from features.layout import SUMS_DAYS
@@ -39,6 +39,7 @@ def online_items(
     weather: pa.Table,
     *,
     retain_days: int,
+    horizon_min: int = HORIZON_MIN,
     features: tuple[Feature, ...] = FEATURES,
 ) -> Iterator[tuple[str, bytes]]:
     """Return the items of every entity key, encoded, as of the end of the data.
@@ -48,9 +49,10 @@ def online_items(
             last `retain_days + DAYS_NEEDED` days.
         weather: Rows of silver_weather (`features.arrow.WEATHER_COLUMNS`), likewise.
         retain_days: For how many days before the end features can be asked for.
+        horizon_min: Minutes from the prediction time to the scheduled departure.
         features: The declared features.
     """
-    placer = Placer(features)
+    placer = Placer(features, horizon_min=horizon_min)
     rows: list[dict[tuple[str, str], _Rows]] = [{} for _ in placer.layouts]
     end = 0
     for facts in flight_facts(flights):

@@ -10,7 +10,7 @@ import math
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from features import columns as c
-from features.declarations import ORIGIN
+from features.declarations import HORIZON_MIN, ORIGIN
 from features.items import NULL, Row, identity
 from features.keys import key_of, rows_suffix
 from features.layout import KNOWN_PREFIX, EntityLayout, layouts
@@ -64,10 +64,12 @@ class Placer:
 
     Args:
         features: The declared features.
+        horizon_min: Minutes from the prediction time to the scheduled departure.
     """
 
-    def __init__(self, features: tuple[Feature, ...]) -> None:
+    def __init__(self, features: tuple[Feature, ...], *, horizon_min: int = HORIZON_MIN) -> None:
         self.layouts = layouts(features)
+        self._horizon_min = horizon_min
         self._rules: dict[tuple[TrackLayout, int], _Rule] = {}
         self._flights = self._entities("flights")
         self._weather = self._entities("weather")
@@ -77,7 +79,7 @@ class Placer:
         for number, layout in enumerate(self.layouts):
             span = layout.rows.span
             rules = [
-                (at, self._rules.setdefault((track, span), _Rule(track, span)))
+                (at, self._rules.setdefault((track, span), _Rule(track, span, self._horizon_min)))
                 for at, track in enumerate(layout.rows.tracks)
                 if STREAMS[track.stream].table == table
             ]
@@ -124,12 +126,16 @@ class Placer:
 
 
 class _Rule:
-    """How a row of one track follows from facts, for items of one span."""
+    """How a row of one track follows from facts, for items of one span.
 
-    def __init__(self, track: TrackLayout, span: int) -> None:
+    As in `features.events.event_minutes`, what happens to a flight counts from the flight's own
+    prediction time at the earliest.
+    """
+
+    def __init__(self, track: TrackLayout, span: int, horizon_min: int) -> None:
         stream = STREAMS[track.stream]
         self.stream = stream.name
-        self._ends, self._span = track.ends, span
+        self._ends, self._span, self._horizon_min = track.ends, span, horizon_min
         self._at, self._until = stream.at, stream.until
         self._bounded = stream.table == "flights" and not stream.published and not stream.until
         measures = [measure_of(stream, name) for name in track.totals]
@@ -142,8 +148,12 @@ class _Rule:
         at = facts[self._at]
         if at is None:
             return None
+        late = False
+        if self._bounded:
+            scheduled = facts[c.SCHEDULED_DEPARTURE]
+            late, at = at - scheduled > MAX_EVENT_LAG_MIN, max(at, scheduled - self._horizon_min)
         stretch = at // self._span
-        if self._bounded and at - facts[c.SCHEDULED_DEPARTURE] > MAX_EVENT_LAG_MIN:
+        if late:
             return stretch, None
         minute = at
         if self._until:

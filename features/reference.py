@@ -113,6 +113,8 @@ What is assumed about knowing, because the sources do not tell:
 - A cancellation is known {_span(CANCELLATION_KNOWN_AFTER_MIN)} after the scheduled departure, a \
 diversion {_span(DIVERSION_KNOWN_AFTER_MIN)} after the scheduled arrival.
 - The weather row of an hour is known {_span(WEATHER_KNOWN_AFTER_MIN)} after the hour begins.
+- What happens to a flight counts from its own prediction time at the earliest: no flight sees its
+  own events (docs/adr/0009).
 - An event known more than {_span(MAX_EVENT_LAG_MIN)} after its flight's scheduled departure does
   not count, and a flight is overdue for {_span(OVERDUE_FOR_MIN)} at most: so every look-back ends.
 """

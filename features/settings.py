@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from features.declarations import HORIZON_MIN
 from features.errors import OntimeError
 
 ENVIRONMENTS = ("dev", "staging", "prod")
@@ -35,7 +36,7 @@ class FeatureSettings(Settings):
         block_days: Days of flights that one task computes at a time.
     """
 
-    horizon_min: int = Field(default=120, ge=1, le=1440)
+    horizon_min: int = Field(default=HORIZON_MIN, ge=1, le=1440)
     block_days: int = Field(default=92, ge=1, le=366)
 
     @property

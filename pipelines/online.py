@@ -25,13 +25,14 @@ if TYPE_CHECKING:
 BATCH = 2_000
 
 
-def materialize(tables: Tables, database: Path, *, retain_days: int) -> int:
+def materialize(tables: Tables, database: Path, *, retain_days: int, horizon_min: int) -> int:
     """Fill the online store from the silver tables; return how many items were stored.
 
     Args:
         tables: Where silver is.
         database: The file of the online store; items of keys that are in silver are replaced.
         retain_days: For how many days before the end of the data features can be asked for.
+        horizon_min: Minutes from the prediction time to the scheduled departure.
     """
     flights, weather = tables.read("silver_flights"), tables.read("silver_weather")
     last = flights.agg(F.max(c.SCHEDULED_DEPARTURE)).first()
@@ -41,6 +42,7 @@ def materialize(tables: Tables, database: Path, *, retain_days: int) -> int:
         flights.where(F.col(c.SCHEDULED_DEPARTURE) >= since).select(*FLIGHT_COLUMNS).toArrow(),
         weather.where(F.col(c.KNOWN) >= since).select(*WEATHER_COLUMNS).toArrow(),
         retain_days=retain_days,
+        horizon_min=horizon_min,
     )
     stored = 0
     with closing(SqliteOnlineStore(database)) as store:

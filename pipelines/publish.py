@@ -28,7 +28,8 @@ def run(context: RunContext) -> StageOutcome:
         StoreError: A store cannot be written.
     """
     where, days = context.settings.home / "serving.db", context.settings.operations.online_days
-    items = materialize(context.tables, where, retain_days=days)
+    horizon_min = context.settings.features.horizon_min
+    items = materialize(context.tables, where, retain_days=days, horizon_min=horizon_min)
     notes = [f"online features: {items:,} items"]
     registered = context.outputs("register")
     version, manifest = str(registered["version"]), None

@@ -16,7 +16,7 @@ import msgspec
 
 from features.catalog import FEATURES
 from features.changes import sums_key_of, with_rows, with_sums
-from features.declarations import MINUTES_PER_DAY
+from features.declarations import HORIZON_MIN, MINUTES_PER_DAY
 from features.flight_events import (
     MS_PER_MINUTE,
     Event,
@@ -80,6 +80,7 @@ class OnlineState:
     Args:
         store: The store.
         features: The declared features, which say what items hold.
+        horizon_min: Minutes from the prediction time to the scheduled departure.
         open_days: See `OPEN_DAYS`.
     """
 
@@ -88,10 +89,11 @@ class OnlineState:
         store: OnlineStore,
         *,
         features: tuple[Feature, ...] = FEATURES,
+        horizon_min: int = HORIZON_MIN,
         open_days: int = OPEN_DAYS,
     ) -> None:
         self._store = store
-        self._placer = Placer(features)
+        self._placer = Placer(features, horizon_min=horizon_min)
         self._open_min = open_days * MINUTES_PER_DAY
 
     def apply(self, events: Sequence[Event]) -> Applied:

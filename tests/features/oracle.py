@@ -48,7 +48,7 @@ def resolved(item: Input, own: Row, flights: list[Row], weather: list[Row], hori
     events = [row for row in mine if _is_event(stream, row)]
     if isinstance(item, Sum):
         first, last = _edges(item.window, prediction, departure)
-        inside = [row for row in events if first <= minute(row[stream.at]) < last]
+        inside = [row for row in events if first <= _heard(stream, row, horizon) < last]
         return sum(_value(stream, item.measure, row) or 0 for row in inside)
     if isinstance(item, Standing):
         is_open = [r for r in events if minute(r[stream.at]) < prediction <= _end(stream, r)]
@@ -56,14 +56,24 @@ def resolved(item: Input, own: Row, flights: list[Row], weather: list[Row], hori
     return _latest(item, stream, events, prediction, departure)
 
 
+def _heard(stream: Stream, row: Row, horizon: int) -> int:
+    """Return when an event counts: not before the prediction time of the flight that it is of."""
+    at = minute(row[stream.at])
+    if stream.published or stream.until or stream.table == "weather":
+        return at
+    return max(at, minute(row[c.SCHEDULED_DEPARTURE]) - horizon)
+
+
 def _latest(
     item: Latest, stream: Stream, events: list[Row], prediction: int, departure: int
 ) -> Any:
+    horizon = departure - prediction
     anchor = (prediction if item.anchor == "prediction" else departure) - item.ago_min
-    inside = [r for r in events if anchor - item.within_min <= minute(r[stream.at]) < anchor]
+    at = [(_heard(stream, row, horizon), _tie(row), row) for row in events]
+    inside = [each for each in at if anchor - item.within_min <= each[0] < anchor]
     if not inside:
         return None
-    last = max(inside, key=lambda row: (minute(row[stream.at]), _tie(row)))
+    last = max(inside, key=lambda each: each[:2])[2]
     measure = next(m for m in stream.measures if m.name == item.measure)
     if measure.known_at is not None:
         known = last[measure.known_at]

@@ -53,7 +53,11 @@ def test_a_new_feature_is_in_the_table_and_the_same_online() -> None:
     table = features_table(
         world.flights, world.weather, wanted, horizon_min=HORIZON, features=DECLARED
     )
-    items = dict(online_items(world.flights, world.weather, retain_days=2, features=DECLARED))
+    items = dict(
+        online_items(
+            world.flights, world.weather, retain_days=2, horizon_min=120, features=DECLARED
+        )
+    )
     contract = contract_of(HORIZON, 0.5, [SURPLUS.name], features=DECLARED)
     online = [online_value(row, items, contract) for row in silver_of(world.flights, wanted)]
     # Then both are the same, bit for bit, and there is something to compare

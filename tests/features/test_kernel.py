@@ -17,18 +17,20 @@ from features.catalog import FEATURES
 from features.declarations import ORIGIN, Feature, Minutes, Sum
 from features.kernel import Kernel
 from features.table import features_table
-from tests.features.factories import flight, flights_table, observation, weather_table
+from tests.features.factories import at, flight, flights_table, observation, weather_table
 from tests.features.oracle import resolved
 
 HORIZON = 120
 NUMERIC = [feature for feature in FEATURES if feature.dtype == "float64"]
 
 
-def computed(flights: list[dict[str, Any]], weather: list[dict[str, Any]]) -> dict[str, Any]:
+def computed(
+    flights: list[dict[str, Any]], weather: list[dict[str, Any]], horizon: int = HORIZON
+) -> dict[str, Any]:
     """Return the features of every flight by flight id."""
     wanted = np.ones(len(flights), dtype=np.bool_)
     table = features_table(
-        flights_table(flights), weather_table(weather), wanted, horizon_min=HORIZON
+        flights_table(flights), weather_table(weather), wanted, horizon_min=horizon
     )
     return {row[c.FLIGHT_ID]: row for row in table.to_pylist()}
 
@@ -38,15 +40,18 @@ def expected(
     own: dict[str, Any],
     flights: list[dict[str, Any]],
     weather: list[dict[str, Any]],
+    horizon: int = HORIZON,
 ) -> float:
-    values = [resolved(item, own, flights, weather, HORIZON) for item in feature.inputs]
+    values = [resolved(item, own, flights, weather, horizon) for item in feature.inputs]
     floats = [np.float64(np.nan if value is None else value) for value in values]
     with np.errstate(divide="ignore", invalid="ignore"):
         return float(feature.compute(*floats))
 
 
 @st.composite
-def worlds(draw: st.DrawFn) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def worlds(
+    draw: st.DrawFn, *, earliest: int = -20
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Draw a few days of flights that share keys, minutes and aircraft, and their weather."""
     minutes = st.integers(0, 5 * 1440)
     drawn: list[dict[str, Any]] = draw(
@@ -54,7 +59,7 @@ def worlds(draw: st.DrawFn) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]
             st.fixed_dictionaries(
                 {
                     "departs": minutes,
-                    "delay": st.none() | st.integers(-20, 900),
+                    "delay": st.none() | st.integers(earliest, 900),
                     "late": st.none() | st.integers(-60, 900),
                     c.CARRIER: st.sampled_from(["AA", "B6"]),
                     c.FLIGHT_NUMBER: st.integers(1, 3),
@@ -80,18 +85,18 @@ def worlds(draw: st.DrawFn) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]
 
 
 @settings(max_examples=40, deadline=None)
-@given(worlds())
+@given(worlds(earliest=-90), st.sampled_from([HORIZON, 30, 1]))
 def test_every_feature_equals_the_plain_reading(
-    world: tuple[list[dict[str, Any]], list[dict[str, Any]]],
+    world: tuple[list[dict[str, Any]], list[dict[str, Any]]], horizon: int
 ) -> None:
     # Given some days of flights and weather / When the kernel computes them
     flights, weather = world
-    found = computed(flights, weather)
+    found = computed(flights, weather, horizon)
     # Then every feature of every flight is what looking at each row by itself gives
     for own in flights:
         for feature in NUMERIC:
             value = found[own[c.FLIGHT_ID]][feature.name]
-            wanted = expected(feature, own, flights, weather)
+            wanted = expected(feature, own, flights, weather, horizon)
             assert (value is None) == math.isnan(wanted), (feature.name, value, wanted)
             assert value is None or value == wanted, (feature.name, value, wanted)
 
@@ -125,9 +130,35 @@ def test_a_flight_that_left_early_does_not_see_itself() -> None:
     own = flight(2000, delay=-180, late=-150)
     # When its features are computed
     found = computed([own], [])[own[c.FLIGHT_ID]]
-    # Then its own departure is, as the data says, known by then, and its schedule is not "before"
+    # Then it knows neither its own departure nor its own schedule as something before it
     assert found["leg_since_schedule"] is None
-    assert found["departure_delay_origin_3h"] == -180
+    assert found["departure_delay_origin_3h"] is None
+    assert found["tail_departure_delay"] is None
+    # And a flight predicted a minute after that prediction time knows it
+    later = flight(2001, **{c.FLIGHT_NUMBER: 2})
+    both = computed([own, later], [])
+    assert both[later[c.FLIGHT_ID]]["departure_delay_origin_3h"] == -180
+
+
+@settings(max_examples=40, deadline=None)
+@given(worlds(earliest=-90), st.sampled_from([60, 30, 1]), st.data())
+def test_no_flight_sees_what_became_of_itself(
+    world: tuple[list[dict[str, Any]], list[dict[str, Any]]], horizon: int, data: st.DataObject
+) -> None:
+    # Given a world, and the same one in which something else became of one flight
+    flights, weather = world
+    place = data.draw(st.integers(0, len(flights) - 1))
+    own = flights[place]
+    other = dict(own) | {
+        c.DEPARTURE_DELAY: None, c.ARRIVAL_DELAY: None, c.AIR_TIME: None,
+        c.DEPARTURE_KNOWN: None, c.ARRIVAL_KNOWN: None, c.CANCELLATION_KNOWN: at(99_999),
+    }  # fmt: skip
+    # When both are computed at a short horizon
+    changed = [*flights[:place], other, *flights[place + 1 :]]
+    before = computed(flights, weather, horizon)[own[c.FLIGHT_ID]]
+    after = computed(changed, weather, horizon)[own[c.FLIGHT_ID]]
+    # Then that flight has the same features; its label is another one
+    assert {**before, c.LABEL: None} == {**after, c.LABEL: None}
 
 
 def test_a_cancelled_flight_is_overdue_for_three_hours_then_cancelled() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from features import columns as c
 from features.catalog import FEATURES
@@ -42,18 +43,18 @@ def as_flight(row: dict[str, Any]) -> Flight:
 
 
 @settings(max_examples=30, deadline=None)
-@given(worlds())
-def test_online_and_offline_features_are_equal(world: World) -> None:
+@given(worlds(earliest=-90), st.sampled_from([HORIZON, 30, 1]))
+def test_online_and_offline_features_are_equal(world: World, horizon: int) -> None:
     # Given the feature table and the online items of the same days
     flights, weather = flights_table(world[0]), weather_table(world[1])
     wanted = np.ones(len(world[0]), dtype=np.bool_)
-    offline = features_table(flights, weather, wanted, horizon_min=HORIZON).to_pylist()
-    items = dict(online_items(flights, weather, retain_days=6))
+    offline = features_table(flights, weather, wanted, horizon_min=horizon).to_pylist()
+    items = dict(online_items(flights, weather, retain_days=6, horizon_min=horizon))
     rows = {row[c.FLIGHT_ID]: row for row in world[0]}
     for gold in offline:
         # When a flight's features are looked up as of its prediction time
         own = as_flight(rows[gold[c.FLIGHT_ID]])
-        as_of = own.scheduled_departure_at - HORIZON
+        as_of = own.scheduled_departure_at - horizon
         held = {key: items[key] for key in keys_of(own, as_of, CONTRACT) if key in items}
         values, missing = features_of(own, as_of, held, CONTRACT)
         # Then they are the feature table's, and what is missing is named

@@ -49,10 +49,10 @@ def test_the_online_store_holds_the_items_of_silver_and_the_network(
 ) -> None:
     # Given silver tables
     flights, weather = silver
-    expected = dict(online_items(flights, weather, retain_days=2))
+    expected = dict(online_items(flights, weather, retain_days=2, horizon_min=120))
     # When they are materialized twice
     database = tmp_path / "serving.db"
-    counts = {materialize(tables, database, retain_days=2) for _ in range(2)}
+    counts = {materialize(tables, database, retain_days=2, horizon_min=120) for _ in range(2)}
     # Then the store has every item once, and the airports and routes
     assert counts == {len(expected)}
     with closing(SqliteOnlineStore(database)) as store:

@@ -72,7 +72,8 @@ def test_every_flight_gets_the_score_that_the_service_gives_it(
     frame = spark.createDataFrame(zones, "airport STRING, timezone STRING")
     tables.replace("silver_airports", frame, description="test")
     home: Path = released.settings.home
-    materialize(tables, home / "serving.db", retain_days=released.settings.operations.online_days)
+    days = released.settings.operations.online_days
+    materialize(tables, home / "serving.db", retain_days=days, horizon_min=120)
     # When all is scored and checked
     work(released, asked(check="yes"))
     # Then every row was compared with the scorer, and flights with the service's answers

@@ -56,7 +56,7 @@ def values(name: str) -> tuple[list[float | None], list[float | None]]:
     flights, weather = flights_table(WORLD), weather_table([])
     wanted = np.ones(len(WORLD), dtype=np.bool_)
     offline = features_table(flights, weather, wanted, horizon_min=HORIZON)[name].to_pylist()
-    items = dict(online_items(flights, weather, retain_days=6))
+    items = dict(online_items(flights, weather, retain_days=6, horizon_min=120))
     contract = contract_of(HORIZON, 0.5, [name])
     online: list[Any] = []
     for row in WORLD:
