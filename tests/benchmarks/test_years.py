@@ -126,7 +126,7 @@ def test_it_says_everywhere_that_it_is_synthetic(
     # Given a year written by the command
     main(["--folder", str(tmp_path)])
     # Then the command, the folder, every file's name and every row say what it is
-    assert SYNTHETIC in capsys.readouterr().out
+    assert SYNTHETIC.upper() in capsys.readouterr().out
     assert "No flight in here took place" in (tmp_path / "SYNTHETIC.md").read_text()
     files = list(tmp_path.glob("*/*.parquet"))
     assert len(files) == 2
