@@ -81,8 +81,6 @@ def utc(instant: dt.datetime | None) -> str | None:
     return None if instant is None else f"{instant.astimezone(dt.UTC):%m-%d %H:%M}"
 
 
-pytestmark = pytest.mark.spark
-
 INSTANTS = [
     # flight, scheduled departure, departed, scheduled arrival, arrived; all in UTC
     ("arrives past midnight", "01-02 02:00", "01-02 01:58", "01-02 04:59", "01-02 05:08"),
@@ -106,6 +104,7 @@ INSTANTS = [
 ]  # fmt: skip
 
 
+@pytest.mark.spark
 @pytest.mark.parametrize("expected", INSTANTS, ids=lambda row: row[0])
 def test_clocks_become_instants(silver: dict[str, Any], expected: tuple[str | None, ...]) -> None:
     # Given a real row / When silver is made of it / Then its instants are those worked out by hand
@@ -114,6 +113,7 @@ def test_clocks_become_instants(silver: dict[str, Any], expected: tuple[str | No
     assert tuple(utc(row[name]) for name in names) == expected[1:]
 
 
+@pytest.mark.spark
 def test_the_local_day_is_that_of_the_schedule_at_the_origin(silver: dict[str, Any]) -> None:
     # Given flights whose UTC day, or actual day, is another one
     days = {name: silver[name][c.FLIGHT_DATE] for name in ("leaves past midnight", "left at 2400")}
@@ -124,6 +124,7 @@ def test_the_local_day_is_that_of_the_schedule_at_the_origin(silver: dict[str, A
     }
 
 
+@pytest.mark.spark
 def test_offsets_follow_the_clocks_of_each_airport(silver: dict[str, Any]) -> None:
     # Given the last and first flights around both changes of the clocks
     offsets = {
@@ -140,6 +141,7 @@ def test_offsets_follow_the_clocks_of_each_airport(silver: dict[str, Any]) -> No
     }
 
 
+@pytest.mark.spark
 def test_event_time_and_known_time_are_different_columns(silver: dict[str, Any]) -> None:
     # Given flights that arrived, were cancelled and were diverted / Then what is known, and when
     arrived, cancelled, diverted = (
@@ -244,6 +246,7 @@ def test_at_two_hours_no_flight_of_the_year_could_have_seen_itself() -> None:
     assert (delays < -30).sum() == len(EARLY)
 
 
+@pytest.mark.spark
 def test_one_aircraft_on_two_flights_at_one_minute(silver: dict[str, Any]) -> None:
     # Given two real flights at the same minute with the same tail number, one of them cancelled
     pair = [silver[f"one aircraft, two flights: {end}"] for end in ("flown", "cancelled")]
