@@ -18,7 +18,15 @@ BUILD_FILE: Final = "build.json"
 """In conf/ of an installed wheel: which code it was built from."""
 _UNKNOWN: Final = "unknown"
 # What runs: a change elsewhere (conf/ is kept as settings) makes no other model.
-_CODE: Final = ("features", "training", "serving", "operations", "pipelines", "requirements")
+_CODE: Final = (
+    "features",
+    "training",
+    "serving",
+    "operations",
+    "pipelines",
+    "requirements",
+    "conf/mappings",
+)
 
 
 class TableLineage(msgspec.Struct, frozen=True):
