@@ -37,7 +37,6 @@ def found(name: str) -> dict[str, Any]:
     offline, online = values(name)
     limited = [getattr(expected, "column", "") for expected in gold_expectations(FEATURES)]
     return {
-        "place in catalog": [feature.name for feature in FEATURES].index(name),
         "features": len(FEATURES),
         "schema": dict(gold_columns())[name],
         "contract": name in json.dumps(json.loads(to_json(contract_of(HORIZON, 0.5)))),
