@@ -17,7 +17,7 @@ export UV_DEFAULT_INDEX ?= $(PIP_INDEX_URL)
 endif
 PYTHON := .venv/bin/python
 
-.PHONY: help setup run serve ledger prove-no-leak score-batch setup-bench bench-features bench-incremental setup-dev test test-full check format lock clean quarantine freshness retrain test-connect
+.PHONY: help setup run serve api-key audit ledger prove-no-leak score-batch setup-bench bench-features bench-incremental setup-dev test test-full check format lock clean quarantine freshness retrain test-connect
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' Makefile
@@ -42,6 +42,12 @@ freshness: setup ## Show how fresh and how full each table is, as text and as a 
 
 ledger: setup ## Who decided what: ARGS="at 2026-03-01T10:00Z", show, verify, export
 	@$(PYTHON) -m pipelines.ledger $(or $(ARGS),show)
+
+api-key: setup ## Make an API key: NAME=who will have it
+	@$(PYTHON) -m pipelines.api_key $(if $(NAME),$(NAME),somebody)
+
+audit: setup-dev ## Look for known vulnerabilities in what is locked
+	@bash requirements/audit.sh $(ARGS)
 
 prove-no-leak: setup ## Prove that no feature knows what comes after its prediction time
 	@$(PYTHON) -m pipelines.prove_no_leak $(ARGS)

@@ -11,9 +11,11 @@ import re
 import time
 from typing import TYPE_CHECKING, Final
 
+from serving.access import Access
 from serving.clock import new_prediction_id
 from serving.endpoints import route_table
 from serving.idempotency import HEADER as IDEMPOTENCY_KEY
+from serving.limits import RateLimit
 from serving.logs import log
 from serving.messages import JSON, Reply, without_end_slash
 from serving.problems import (
@@ -41,6 +43,9 @@ class Api:
         service: The use cases.
         new_id: Makes the id of a request that brings none.
         seconds: A clock that never goes back.
+
+    Raises:
+        AccessError: Callers need a key, and none is configured.
     """
 
     def __init__(
@@ -54,6 +59,14 @@ class Api:
         self.table = route_table(service)
         self.seconds = seconds
         self._new_id = new_id
+        self._public = {route.path for route in self.table.routes if route.public}
+        options = service.options
+        self._access = Access(required=options.access.required, keys=options.access.keys)
+        self._rate = RateLimit(
+            per_second=options.limits.requests_per_second,
+            burst=options.limits.burst,
+            seconds=seconds,
+        )
 
     def answer(self, request: Request) -> Reply:
         """Return the answer to a request whose body is read; whatever happens, it is one."""
@@ -83,6 +96,10 @@ class Api:
         Raises:
             ProblemError: Why it may not.
         """
+        public = request.name in self._public
+        if not public:
+            request.caller = self._access.caller(request)
+            self._rate.take(request.caller)
         route = self.table.route(request)
         if route.max_body:
             _require_json(request)

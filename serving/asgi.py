@@ -12,8 +12,10 @@ from starlette.requests import ClientDisconnect
 from serving.api import require_size
 from serving.idempotency import HEADER as IDEMPOTENCY_KEY
 from serving.jobs import JobWorker
+from serving.limits import LoadGate
 from serving.logs import log
 from serving.messages import Request
+from serving.problems import RequestTimeoutError
 from serving.recorder import GroupRecorder
 
 if TYPE_CHECKING:
@@ -40,6 +42,13 @@ class AsgiEndpoint:
     def __init__(self, api: Api) -> None:
         self._api = api
         self._recorder: GroupRecorder | None = None
+        limits = api.service.options.limits
+        self._body_seconds = limits.body_seconds
+        self._gate = LoadGate(
+            most_waiting=limits.most_waiting,
+            most_lag_seconds=limits.most_lag_ms / 1000,
+            metrics=api.service.metrics,
+        )
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -53,6 +62,7 @@ class AsgiEndpoint:
         beside = [
             asyncio.create_task(_every(service.options.follow_seconds, service.refresh)),
             asyncio.create_task(_every(_TIDY_SECONDS, service.tidy)),
+            asyncio.create_task(self._gate.watch()),
         ]
         try:
             yield
@@ -69,22 +79,36 @@ class AsgiEndpoint:
         started = api.seconds()
         request = _request_of(scope)
         api.begin(request)
+        gate = self._gate
+        gate.waiting += 1
         try:
             route = api.admit(request)
             if route.max_body:
-                request.body = await _body(receive, route)
+                gate.enter()
+                request.body = await self._body(receive, route)
             reply = await self._reply(route, request)
         except ClientDisconnect:
             api.end(request, CLIENT_CLOSED, started)
             return
         except Exception as error:  # noqa: BLE001 - every failure has an answer
             reply = api.failure(request, error)
+        finally:
+            gate.waiting -= 1
         headers = reply.all_headers(request.request_id)
         await send({"type": "http.response.start", "status": reply.status, "headers": headers})
         await send({"type": "http.response.body", "body": reply.body})
         api.end(request, reply.status, started)
         if reply.shadows:
             api.service.shadows.take(reply.shadows)
+
+    async def _body(self, receive: Receive, route: Route) -> bytes:
+        try:
+            async with asyncio.timeout(self._body_seconds):
+                return await _body(receive, route)
+        except TimeoutError as error:
+            raise RequestTimeoutError(
+                f"The body did not come within {self._body_seconds:g} s: send the request again."
+            ) from error
 
     async def _reply(self, route: Route, request: Request) -> Reply:
         if not route.quick or IDEMPOTENCY_KEY in request.headers or request.query:

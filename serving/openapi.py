@@ -25,6 +25,7 @@ DESCRIPTION: Final = (
 )
 EXAMPLE_REQUEST: Final = examples.EXAMPLE_REQUEST
 _FILE: Final = Path(__file__).resolve().parent.parent / "docs" / "openapi.json"
+_PUBLIC: Final = "health"
 _JSON: Final = "application/json"
 _TEXT: Final = {"type": "string"}
 _KINDS: Final = (
@@ -41,16 +42,24 @@ _KINDS: Final = (
     answers.HealthAnswer,
     problems.Problem,
 )
+_SCHEMES: Final = {
+    "bearer": {"type": "http", "scheme": "bearer"},
+    "key": {"type": "apiKey", "in": "header", "name": "X-Api-Key"},
+    "basic": {"type": "http", "scheme": "basic"},
+}
 _PROBLEMS: Final = {
     400: "The body is not JSON.",
+    401: "A key is needed, where this service asks for one.",
     404: "There is no such thing.",
+    408: "The body did not come in time.",
     409: "The model version may not be served (checksum, contract or self-test), or the first "
     "request with this idempotency key is still being answered.",
     413: "The body is too large.",
     415: "The body is not declared as JSON.",
     422: "A field or parameter is missing, unknown, or has a value that cannot be.",
+    429: "More requests than one caller may send; `Retry-After` says when to come again.",
     500: "The service failed.",
-    503: "No model is loaded, or a store cannot be used.",
+    503: "The service is overloaded, no model is loaded, or a store cannot be used.",
 }
 
 
@@ -68,7 +77,8 @@ def openapi_document() -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {"title": TITLE, "version": VERSION, "description": DESCRIPTION},
         "paths": {**_predicting(), **_looking()},
-        "components": {"schemas": components},
+        "components": {"schemas": components, "securitySchemes": _SCHEMES},
+        "security": [{}, *({name: []} for name in _SCHEMES)],
     }
 
 
@@ -78,7 +88,7 @@ def document_file() -> bytes:
 
 
 def _predicting() -> dict[str, Any]:
-    posted = (400, 409, 413, 415, 422, 503)
+    posted = (400, 408, 409, 413, 415, 422, 503)
     flight = _body("PredictionRequest", {"flight": EXAMPLE_REQUEST})
     flights = _body("BatchRequest", {"flights": {"flights": [EXAMPLE_REQUEST]}})
     switch = _body("LoadRequest", {"version": {"version": "3"}, "alias": {"alias": "champion"}})
@@ -120,7 +130,7 @@ def _predicting() -> dict[str, Any]:
                 "load",
                 "Answer with another model version",
                 _answer("ModelAnswer", examples.MODEL),
-                (400, 404, 409, 413, 415, 422, 503),
+                (400, 404, 408, 409, 413, 415, 422, 503),
             )
             | {"requestBody": switch}
         },
@@ -158,7 +168,8 @@ def _operation(
     status: int = 200,
 ) -> dict[str, Any]:
     responses: dict[str, Any] = {str(status): {"description": summary, **answer}}
-    for problem in (*problems, 500):
+    always = (500,) if name == _PUBLIC else (401, 429, 500)
+    for problem in sorted({*problems, *always}):
         responses[str(problem)] = {
             "description": _PROBLEMS[problem],
             "content": {"application/problem+json": {"schema": _ref("Problem")}},

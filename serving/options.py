@@ -14,6 +14,23 @@ from msgspec import Meta
 from serving.stores.opening import StoreOptions
 
 
+class AccessOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Who may ask."""
+
+    required: bool = False
+    keys: dict[str, Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]] = {}
+
+
+class LimitOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How much is taken on."""
+
+    requests_per_second: Annotated[float, Meta(ge=0)] = 0.0
+    burst: Annotated[int, Meta(ge=1)] = 100
+    most_waiting: Annotated[int, Meta(ge=1)] = 2_000
+    most_lag_ms: Annotated[int, Meta(ge=10)] = 1_000
+    body_seconds: Annotated[float, Meta(gt=0)] = 10.0
+
+
 class ServingOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How requests are answered; each is explained in `serving.settings`."""
 
@@ -30,3 +47,5 @@ class ServingOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     idempotency_hours: Annotated[float, Meta(gt=0)] = 24.0
     history_page: Annotated[int, Meta(ge=1)] = 20
     history_page_max: Annotated[int, Meta(ge=1)] = 100
+    access: AccessOptions = AccessOptions()
+    limits: LimitOptions = LimitOptions()

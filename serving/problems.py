@@ -75,6 +75,14 @@ class MalformedBodyError(ProblemError):
     title = "The body is not JSON"
 
 
+class UnauthorizedError(ProblemError):
+    """The caller sent no key that this service knows."""
+
+    status = 401
+    slug = "unauthorized"
+    title = "A key is needed"
+
+
 class NotFoundError(ProblemError):
     """There is nothing at this path."""
 
@@ -113,6 +121,14 @@ class RefusedModelError(ProblemError):
     status = 409
     slug = "refused-model"
     title = "This model version cannot be served"
+
+
+class RequestTimeoutError(ProblemError):
+    """The body did not come in time."""
+
+    status = 408
+    slug = "request-timeout"
+    title = "The body did not come in time"
 
 
 class KeyInUseError(ProblemError):
@@ -158,6 +174,22 @@ class KeyReusedProblemError(ProblemError):
     status = 422
     slug = "idempotency-key-reused"
     title = "The idempotency key belongs to another request"
+
+
+class TooManyRequestsError(ProblemError):
+    """The caller sent more requests than one caller may."""
+
+    status = 429
+    slug = "too-many-requests"
+    title = "Too many requests"
+
+
+class OverloadedError(ProblemError):
+    """There are more requests than can be answered soon."""
+
+    status = 503
+    slug = "overloaded"
+    title = "The service is overloaded"
 
 
 class NotReadyError(ProblemError):

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Literal
+import os
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import msgspec
 from pydantic import Field
 
-from features.settings import Settings
+from features.settings import ConfError, Settings
 from serving.options import ServingOptions
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+_KEYS: Final = "ONTIME_API_KEYS"
+_KEYS_FORM: Final = 'set it to a JSON object such as {"somebody": "<SHA-256 of the key>"}'
 _OF_THE_SERVER: Final = {"host", "port"}
 
 
@@ -42,6 +45,37 @@ class StoreSettings(Settings):
     spool_megabytes: int = Field(default=512, ge=1)
 
 
+class AccessSettings(Settings):
+    """Who may ask.
+
+    Attributes:
+        required: Whether a caller needs an API key; the health check never does.
+        keys: SHA-256 of each key, in hex, by the name of who has it. `ONTIME_API_KEYS`, a JSON
+            object of the same form, adds to them.
+    """
+
+    required: bool = True
+    keys: dict[str, Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]] = Field(default_factory=dict)
+
+
+class LimitSettings(Settings):
+    """How much is taken on.
+
+    Attributes:
+        requests_per_second: Requests of one caller (key, or address) that go on for ever; 0: any.
+        burst: Requests of one caller at once.
+        most_waiting: Requests that may wait for their answer at once; more are refused with 503.
+        most_lag_ms: How late the event loop may come round before requests are refused with 503.
+        body_seconds: How long a caller may take to send its head, and its body.
+    """
+
+    requests_per_second: float = Field(default=0.0, ge=0)
+    burst: int = Field(default=100, ge=1)
+    most_waiting: int = Field(default=2_000, ge=1)
+    most_lag_ms: int = Field(default=1_000, ge=10)
+    body_seconds: float = Field(default=10.0, gt=0)
+
+
 class ServingSettings(Settings):
     """How requests are answered.
 
@@ -50,6 +84,8 @@ class ServingSettings(Settings):
         store_uri: The artifact store, with release document, model packages and ledger: a folder or
             a URI such as `s3://bucket/ontime`; null: `store` in the home folder.
         stores: Every other store.
+        access: Who may ask.
+        limits: How much is taken on.
         host: Address to listen on.
         port: Port to listen on.
         follow_seconds: How often the release document is looked at.
@@ -67,6 +103,8 @@ class ServingSettings(Settings):
     model_name: str = Field(default="ontime", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     store_uri: str | None = Field(default=None, min_length=1)
     stores: StoreSettings = StoreSettings()
+    access: AccessSettings = AccessSettings()
+    limits: LimitSettings = LimitSettings()
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=1, le=65535)
     follow_seconds: float = Field(default=1.0, gt=0, le=60)
@@ -82,7 +120,20 @@ class ServingSettings(Settings):
 
     def options(self) -> ServingOptions:
         """Return what the code that answers is given: all but where to listen."""
-        return msgspec.convert(self.model_dump(exclude=_OF_THE_SERVER), ServingOptions)
+        data = self.model_dump(exclude=_OF_THE_SERVER)
+        data["access"]["keys"] |= _keys_of_the_environment()
+        try:
+            return msgspec.convert(data, ServingOptions)
+        except msgspec.ValidationError as error:
+            raise ConfError(f"{_KEYS} cannot be used ({error}): {_KEYS_FORM}.") from error
+
+
+def _keys_of_the_environment() -> dict[str, str]:
+    given = os.environ.get(_KEYS, "{}")
+    try:
+        return msgspec.json.decode(given, type=dict[str, str])
+    except msgspec.MsgspecError as error:
+        raise ConfError(f"{_KEYS} cannot be read ({error}): {_KEYS_FORM}.") from error
 
 
 def artifact_store_uri(settings: ServingSettings, home: Path) -> str:

@@ -1,0 +1,44 @@
+"""`make audit` says what it found, and also when it could find nothing out."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.serving.support import ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FOUND = "Name Version ID Fix Versions\n---- ------- --- ----\nleft-pad 1.0 X-1 1.1"
+
+
+@pytest.mark.parametrize(
+    ("says", "status", "expected", "told"),
+    [
+        ("No known vulnerabilities found", 0, 0, "no known vulnerability"),
+        (FOUND, 1, 1, "make lock UPGRADE=1"),
+        ("ConnectionError: no route to host", 1, 2, "could not be asked"),
+    ],
+)
+def test_each_end_has_its_sentence(
+    tmp_path: Path, says: str, status: int, expected: int, told: str
+) -> None:
+    # Given the script beside a uv that answers so
+    uv = tmp_path / ".venv" / "bin" / "uv"
+    uv.parent.mkdir(parents=True)
+    uv.write_text(f"#!/bin/sh\ncat <<'END'\n{says}\nEND\nexit {status}\n")
+    uv.chmod(uv.stat().st_mode | stat.S_IXUSR)
+    script = tmp_path / "requirements" / "audit.sh"
+    script.parent.mkdir()
+    script.write_bytes((ROOT / "requirements" / "audit.sh").read_bytes())
+    # When it is run, Then its exit code and last line say what is known
+    done = subprocess.run(
+        ["bash", str(script)], env=os.environ, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == expected
+    assert told in (done.stdout + done.stderr).splitlines()[-1]
