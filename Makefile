@@ -31,6 +31,10 @@ run: setup ## Run the whole pipeline: raw flights to a released model
 	  MLFLOW_TRACKING_URI="$${MLFLOW_TRACKING_URI:-sqlite:///$$home/mlflow.db}"; \
 	mlflow run . --env-manager=local $(ARGS)
 
+.PHONY: train bench-training
+train: setup ## Study the model: without tail numbers, 30 and 360 min ahead, a sweep (15 min)
+	@$(PYTHON) -m pipelines.study $(ARGS)
+
 serve: setup ## Answer requests from the released model on 127.0.0.1:8000
 	@$(PYTHON) -m pipelines.serve $(ARGS)
 
@@ -73,6 +77,9 @@ bench-features: setup-bench ## Measure Ontime and its peers on the same features
 
 bench-incremental: setup-bench ## Measure a new day after 1 and after 10 years of history
 	@.venv-bench/bin/python -m benchmarks.incremental_bench $(ARGS)
+
+bench-training: setup setup-bench ## Measure training beside LightGBM and XGBoost, and the sweep on 1 and 2 cores (10 min)
+	@.venv-bench/bin/python -m benchmarks.training_bench $(ARGS)
 
 setup-dev: ## Build the environment with the development tools added
 	@bash requirements/install.sh dev

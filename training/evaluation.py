@@ -138,8 +138,27 @@ def auc_difference(
     flights: Scored, other: NDArray[np.float64], settings: EvaluationSettings
 ) -> Interval:
     """Return how far the model's AUC lies above another's on the same flights and samples."""
-    samples = Resampling.of_days(flights.days, settings)
-    return _auc_difference(flights.label, flights.score, other, samples, settings)[2]
+    return auc_difference_of(flights.label, flights.days, flights.score, other, settings)
+
+
+def auc_difference_of(
+    label: NDArray[np.int8],
+    days: NDArray[np.datetime64],
+    score: NDArray[np.float64],
+    other: NDArray[np.float64],
+    settings: EvaluationSettings,
+) -> Interval:
+    """Return how far the AUC of some probabilities lies above that of others of the same flights.
+
+    Args:
+        label: 1 for a late arrival, else 0.
+        days: Local date of the scheduled departure.
+        score: The probabilities.
+        other: The others.
+        settings: How the samples of days are drawn.
+    """
+    samples = Resampling.of_days(days, settings)
+    return _auc_difference(label, score, other, samples, settings)[2]
 
 
 def _quality(

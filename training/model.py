@@ -50,8 +50,8 @@ def fit_model(
     wait_without_spinning()
     from sklearn.pipeline import Pipeline  # noqa: PLC0415 - its threads have been told to wait
 
-    columns = _columns(train, features)
-    trees = _trees(settings)
+    columns = encoder_of(train, features)
+    trees = trees_of(settings)
     names = [feature.name for feature in features]
     matrix = columns.fit_transform(train.features[names])
     if settings.patience is None:
@@ -89,7 +89,8 @@ def ranked_by_lateness(categories: pd.Series[str], label: NDArray[np.int8]) -> l
     return sorted(rate, key=lambda name: (rate[name], name))
 
 
-def _columns(train: Sample, features: Sequence[Feature]) -> ColumnTransformer:
+def encoder_of(train: Sample, features: Sequence[Feature]) -> ColumnTransformer:
+    """Return what makes numbers of the inputs, not fitted yet; ranks categories on a sample."""
     from sklearn.compose import ColumnTransformer  # noqa: PLC0415 - as in fit_model
     from sklearn.preprocessing import OrdinalEncoder  # noqa: PLC0415 - as in fit_model
 
@@ -105,7 +106,8 @@ def _columns(train: Sample, features: Sequence[Feature]) -> ColumnTransformer:
     )
 
 
-def _trees(settings: BoosterSettings) -> HistGradientBoostingClassifier:
+def trees_of(settings: BoosterSettings) -> HistGradientBoostingClassifier:
+    """Return the trees, not grown yet."""
     from sklearn.ensemble import HistGradientBoostingClassifier  # noqa: PLC0415 - as in fit_model
 
     return HistGradientBoostingClassifier(

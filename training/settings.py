@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal, Self
 from pydantic import AwareDatetime, Field, model_validator
 
 from features.settings import Settings
+from training.sweep_settings import SweepSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 _SQLITE: Final = "sqlite:///"
 # `mlflow.set_tracking_uri` sets the first, and the end of any run removes the second.
 _MLFLOW_CHANGES: Final = ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID")
-# Tail numbers are those actually flown, so a model that uses them is told apart.
 TAIL_FAMILY: Final = "tail"
 Share = Annotated[float, Field(gt=0, lt=1)]
 
@@ -113,8 +113,7 @@ class GatePolicy(Settings):
 
     Attributes:
         minimum_auc: Least AUC on the test part.
-        minimum_auc_without_tail: The same for a model that does without the tail number; null: no
-            difference is made.
+        minimum_auc_without_tail: The same without the tail number; null: no difference is made.
         margin_over_naive: Least AUC above that of the naive model.
         maximum_calibration_error: Largest expected calibration error.
         suspicious_auc: An AUC from here on is taken for a leak.
@@ -155,6 +154,7 @@ class TrainingSettings(Settings):
         threshold: How the operating threshold is chosen.
         evaluation: How quality is measured.
         gates: What a candidate has to show.
+        sweep: How better parameters are looked for.
     """
 
     experiment: str = Field(default="ontime", min_length=1)
@@ -168,14 +168,14 @@ class TrainingSettings(Settings):
     threshold: ThresholdSettings = ThresholdSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
     gates: GatePolicy
+    sweep: SweepSettings = SweepSettings()
 
     @property
     def policy(self) -> GatePolicy:
         """The gates for this model: without the tail number, the least AUC is another."""
         lower = self.gates.minimum_auc_without_tail
-        if TAIL_FAMILY not in self.without_families or lower is None:
-            return self.gates
-        return self.gates.model_copy(update={"minimum_auc": lower})
+        without = TAIL_FAMILY in self.without_families and lower is not None
+        return self.gates.model_copy(update={"minimum_auc": lower} if without else {})
 
 
 def tracking_uri(settings: TrainingSettings, home: Path) -> str:

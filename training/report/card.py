@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from training.lineage import Lineage
     from training.settings import TrainingSettings
     from training.split import Part
+    from training.study import Study
 
 _TEMPLATE: Final = "card.html"
 _NAMES: Final = {
@@ -48,19 +49,22 @@ class CardContent:
         judgement: How good the model is, and what the gates say.
         contract: The model's inputs and operating threshold.
         lineage: What it was made from.
-        plots: SVG images by name, of `training.report.plots`.
+        plots: SVG images by name, of `training.report.plots` and `training.report.insight`.
+        study: What a study found out about the model; None if there was none.
     """
 
     judgement: Judgement
     contract: Contract
     lineage: Lineage
     plots: Mapping[str, bytes]
+    study: Study | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class _Row:
     """A metric of both models, as the card's table shows it."""
 
+    key: str
     name: str
     meaning: str
     better: str
@@ -102,6 +106,8 @@ def card_of(
         parts=_parts(content, settings),
         confidence=settings.evaluation.confidence,
         settings=settings,
+        study=content.study,
+        importances=judgement.importances,
     )
     return page.encode()
 
@@ -111,7 +117,7 @@ def _rows(evaluation: Evaluation) -> list[_Row]:
     for key, model in evaluation.model.items():
         recall = key.replace("_", " ").replace(" percent", " %").capitalize()
         found = (recall, "late flights found by calling that share of all late", "higher")
-        rows.append(_Row(*_NAMES.get(key, found), model=model, naive=evaluation.naive[key]))
+        rows.append(_Row(key, *_NAMES.get(key, found), model=model, naive=evaluation.naive[key]))
     return rows
 
 

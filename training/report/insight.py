@@ -53,7 +53,7 @@ def _learning_curve(axes: Axes, curve: tuple[CurvePoint, ...]) -> None:
     best = int(np.argmax(later))
     axes.plot(trees[best], later[best], "o", color=LATE, label=f"best {later[best]:.3f}")
     axes.set(title="Learning curve", xlabel="trees", ylabel="AUC")
-    axes.legend(loc="lower right")
+    axes.legend(loc="center right")
 
 
 def _bars(axes: Axes, found: tuple[Importance, ...], title: str) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.training.made import LINEAGE, judged, plots, trained
+from tests.training.test_study import study
 from tests.training.world import CONF, FEATURES, settings
 from training.bootstrap import Interval
 from training.gates import Rival
@@ -109,3 +110,15 @@ def test_it_warns_of_tail_numbers_only_if_it_uses_them() -> None:
     # Then only the card of the first says what is wrong with tail numbers
     assert "actually flown" in with_tail
     assert "actually flown" not in without
+
+
+def test_it_tells_what_a_study_found_if_there_was_one() -> None:
+    content = CardContent(judged(), trained().contract, LINEAGE, plots(), study())
+    told = card_of(content, settings(), FEATURES).decode()
+    assert "without the tail number" in told
+    assert "8 trials of other parameters" in told
+    assert "And under other conditions?" not in card()
+
+
+def test_it_tells_what_the_threshold_costs() -> None:
+    assert "costs as much as 2 false alarms" in re.sub(r"\s+", " ", card())
