@@ -9,14 +9,14 @@ from importlib import import_module
 from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Final
 
-from features.catalog import history, recent, schedule, tail, weather
+from features.catalog import history, latest, recent, schedule, tail, weather
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from features.declarations import Feature
 
-_FIRST: Final = (schedule, weather, recent, history, tail)
+_FIRST: Final = (schedule, weather, recent, history, tail, latest)
 
 
 def _declared() -> Iterator[Feature]:
