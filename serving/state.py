@@ -12,8 +12,6 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-import msgspec
-
 from features.catalog import FEATURES
 from features.changes import sums_key_of, with_rows, with_sums
 from features.declarations import HORIZON_MIN, MINUTES_PER_DAY
@@ -25,13 +23,11 @@ from features.flight_events import (
     due_at,
     events_of,
     merged,
-    newest_facts,
-    past_facts,
-    streams_of,
     subject_of,
-    weather_facts_of,
 )
+from features.flight_story import newest_facts, past_facts, streams_of, weather_facts_of
 from features.placing import Placement, Placer
+from serving.state_mark import move_mark, read_mark
 from serving.stores.errors import ConflictError
 
 if TYPE_CHECKING:
@@ -44,19 +40,8 @@ if TYPE_CHECKING:
 OPEN_DAYS: Final = 4
 """Days after it was due in which an event can still change what is known of a flight."""
 
-STATE_KEY: Final = "state"
 _TRIES: Final = 20
 _MARKED_EVERY_MIN: Final = 60
-
-
-class StateMark(msgspec.Struct, frozen=True):
-    """How far the state has come.
-
-    Attributes:
-        newest: The newest minute at which an event was reported, to the hour.
-    """
-
-    newest: int
 
 
 @dataclass
@@ -113,8 +98,7 @@ class OnlineState:
 
     def _in_time(self, events: Sequence[Event], applied: Applied) -> dict[str, list[Event]]:
         """Return the events that are not too late, by subject, and move the state's mark."""
-        found = self._store.read_many([STATE_KEY]).get(STATE_KEY)
-        mark = 0 if found is None else msgspec.msgpack.decode(found.body, type=StateMark).newest
+        mark = read_mark(self._store)
         newest = max((event.reported_at // MS_PER_MINUTE for event in events), default=0)
         if newest >= mark + _MARKED_EVERY_MIN:
             move_mark(self._store, newest)
@@ -243,16 +227,3 @@ class OnlineState:
             f"{len(keys)} online items (such as {keys[0]}) changed {_TRIES} times while events "
             "were applied: have fewer workers apply events; these are delivered again."
         )
-
-
-def move_mark(store: OnlineStore, newest: int) -> None:
-    """Note that the state has come to a minute, unless it is further already."""
-    while True:
-        found = store.read_many([STATE_KEY]).get(STATE_KEY)
-        if found is not None:
-            mark = msgspec.msgpack.decode(found.body, type=StateMark)
-            if mark.newest >= newest:
-                return
-        body = msgspec.msgpack.encode(StateMark(newest))
-        if not store.replace_many({STATE_KEY: (body, found.tag if found else None)}):
-            return

@@ -15,12 +15,12 @@ from features.flight_events import (
     Departed,
     Event,
     Scheduled,
-    flight_story,
-    observation,
     subject_of,
 )
+from features.flight_story import flight_story, observation
 from features.online_items import flight_facts, online_items, weather_facts
-from serving.state import STATE_KEY, OnlineState
+from serving.state import OnlineState
+from serving.state_mark import STATE_KEY
 from serving.stores.online import SqliteOnlineStore
 from tests.features.factories import flight, flights_table, weather_table
 from tests.features.factories import observation as weather_row

@@ -1,0 +1,166 @@
+"""`make skew-proof`: online and offline features and probabilities of every flight are equal."""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import sys
+import tempfile
+import time
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from features import columns as c
+from features.arrow import FLIGHT_COLUMNS, WEATHER_COLUMNS, to_minutes
+from features.catalog import FEATURES
+from features.errors import OntimeError
+from pipelines.command import parser_of, run_command
+from pipelines.figures import write_figures
+from pipelines.online import network_of
+from pipelines.replay import EXPECTED, FLIGHTS, WEATHER, ReplayPart, replay
+from pipelines.replay_found import PROBABILITY, Replayed
+from pipelines.run import run_pipeline
+from pipelines.stages import Parameter
+from serving.release import read_release
+from serving.settings import artifact_store_uri
+from training.model import probabilities
+from training.run_log import load_models
+from training.samples import to_sample
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pipelines.context import RunContext
+    from serving.release import ReleasedVersion
+
+PARAMETERS: Final = (
+    Parameter(name="processes", kind=int, help="processes, each for a part of the time", default=2),
+)
+
+
+class SkewError(OntimeError):
+    """Online and offline are not equal."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Prove it, and return the exit code: 1 if a flight differs."""
+    parser = parser_of("python -m pipelines.skew_proof", __doc__ or "", PARAMETERS)
+    return run_command(parser, PARAMETERS, work, argv)
+
+
+def work(context: RunContext, arguments: argparse.Namespace) -> None:
+    """Run the pipeline if nothing is released, replay all flights, print and write what was found.
+
+    Raises:
+        SkewError: A flight differs.
+    """
+    if read_release(context.artifacts) is None:
+        run_pipeline(context, argparse.Namespace(force=False))
+    stored = read_release(context.artifacts)
+    champion = None if stored is None else stored.document.champion
+    if champion is None:
+        raise SkewError("No version is the champion: let one be promoted first (`make run`).")
+    started = time.perf_counter()
+    with tempfile.TemporaryDirectory(prefix="ontime-skew-proof-") as folder:
+        parts = _prepared(context, Path(folder), champion, arguments.processes)
+        context.console.step(f"replaying in {len(parts)} processes")
+        found = _replayed(parts)
+    seconds = time.perf_counter() - started
+    _report(context, found, seconds)
+    if found.equal.total() != found.flights.total():
+        raise SkewError(
+            f"{found.flights.total() - found.equal.total():,} flights differ: the features named "
+            "above have two definitions; compare features/kernel.py with features/resolve.py."
+        )
+
+
+def _prepared(
+    context: RunContext, folder: Path, champion: ReleasedVersion, processes: int
+) -> list[ReplayPart]:
+    """Write what the processes read, and return their parts of the time."""
+    tables, settings = context.tables, context.settings
+    flights = tables.read("silver_flights")
+    network = network_of(flights, tables.read("silver_airports"))
+    silver = flights.select(*FLIGHT_COLUMNS).orderBy(c.FLIGHT_ID).toArrow()
+    weather = tables.read("silver_weather").select(*WEATHER_COLUMNS).toArrow()
+    gold = context.outputs("build_features")
+    expected = tables.read(str(gold["table"]), int(gold["version"])).toArrow()
+    context.console.step(f"scoring {len(expected):,} flights of the feature table")
+    expected = _with_probabilities(context, expected, champion.version)
+    for name, table in ((FLIGHTS, silver), (WEATHER, weather), (EXPECTED, expected)):
+        with (
+            pa.OSFile(str(folder / name), "wb") as sink,
+            pa.ipc.new_file(sink, table.schema) as out,
+        ):
+            out.write_table(table)
+    at = np.sort(to_minutes(expected[c.PREDICTION_TIME]))
+    cuts = [int(at[len(at) * part // processes]) for part in range(processes)]
+    return [
+        ReplayPart(
+            folder=str(folder),
+            since=since,
+            until=until,
+            store_uri=artifact_store_uri(settings.serving, settings.home),
+            model=settings.serving.model_name,
+            version=champion.version,
+            network=msgspec.msgpack.encode(network),
+        )
+        for since, until in zip(cuts, [*cuts[1:], int(at[-1]) + 1], strict=True)
+    ]
+
+
+def _with_probabilities(context: RunContext, gold: pa.Table, version: str) -> pa.Table:
+    """Return the feature table with the probabilities of the scikit-learn model."""
+    model, _, _ = load_models(context.tracking, context.registry.get(version).run_id)
+    order = [(c.SCHEDULED_DEPARTURE, "ascending"), (c.FLIGHT_ID, "ascending")]
+    gold = gold.sort_by(order)
+    labels = pc.fill_null(gold[c.LABEL], 0)  # flights that did not arrive are scored too
+    at = gold.schema.get_field_index(c.LABEL)
+    sample = to_sample(gold.set_column(at, c.LABEL, labels), FEATURES)
+    found = pa.array(probabilities(model, sample.features))
+    return gold.append_column(PROBABILITY, found)
+
+
+def _replayed(parts: list[ReplayPart]) -> Replayed:
+    found = Replayed()
+    spawned = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(len(parts), mp_context=spawned) as pool:
+        for one in pool.map(replay, parts):
+            found.add(one)
+    return found
+
+
+def _report(context: RunContext, found: Replayed, seconds: float) -> None:
+    flights, equal = found.flights.total(), found.equal.total()
+    say = context.console.say
+    say("month      flights     equal")
+    for month, count in sorted(found.flights.items()):
+        say(f"{month}  {count:9,} {found.equal[month]:9,}")
+    say(f"in all   {flights:9,} {equal:9,}   {found.events:,} events, {seconds:.0f} s")
+    for name, count in found.unequal_features.most_common():
+        say(f"  {name}: not the same for {count:,} flights")
+    for example in found.examples:
+        say(f"  {example}")
+    say(
+        f"features: {len(FEATURES)}; greatest difference of a probability: {found.max_difference:g}"
+    )
+    figures: dict[str, float | str | bool] = {
+        "flights": flights,
+        "equal": equal,
+        "max_difference": found.max_difference,
+        "features": len(FEATURES),
+        "unequal_features": len(found.unequal_features),
+        "events": found.events,
+        "seconds": round(seconds, 1),
+    }
+    say(f"figures: {write_figures(context.settings.home, 'skew-proof', figures)}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
