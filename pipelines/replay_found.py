@@ -32,6 +32,7 @@ class Replayed:
         equal: Of those, all features the same bits, and the probability within the tolerance.
         unequal_features: By feature, for how many flights it was not the same.
         max_difference: The greatest difference between two probabilities.
+        features: How many features were compared.
         events: How many events were applied.
         examples: A few of the differences, in words.
     """
@@ -40,6 +41,7 @@ class Replayed:
     equal: Counter[str] = field(default_factory=Counter)
     unequal_features: Counter[str] = field(default_factory=Counter)
     max_difference: float = 0.0
+    features: int = 0
     events: int = 0
     examples: list[str] = field(default_factory=list)
 
@@ -49,6 +51,7 @@ class Replayed:
         self.equal += other.equal
         self.unequal_features += other.unequal_features
         self.max_difference = max(self.max_difference, other.max_difference)
+        self.features = max(self.features, other.features)
         self.events += other.events
         self.examples = (self.examples + other.examples)[:_EXAMPLES]
 
@@ -75,7 +78,7 @@ class Comparison:
         self._names = [spec.name for spec in contract.features]
         self._texts = set(contract.categorical)
         self._waiting: list[Kept] = []
-        self.found = Replayed()
+        self.found = Replayed(features=len(self._names))
 
     def add(self, kept: Kept) -> None:
         """Compare a prediction, sooner or later."""

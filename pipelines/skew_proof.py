@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from features import columns as c
 from features.arrow import FLIGHT_COLUMNS, WEATHER_COLUMNS, to_minutes
-from features.catalog import FEATURES
+from features.contract import selected
 from features.errors import OntimeError
 from pipelines.command import parser_of, run_command
 from pipelines.figures import write_figures
@@ -117,12 +117,13 @@ def _prepared(
 
 def _with_probabilities(context: RunContext, gold: pa.Table, version: str) -> pa.Table:
     """Return the feature table with the probabilities of the scikit-learn model."""
-    model, _, _ = load_models(context.tracking, context.registry.get(version).run_id)
+    model, _, contract = load_models(context.tracking, context.registry.get(version).run_id)
     order = [(c.SCHEDULED_DEPARTURE, "ascending"), (c.FLIGHT_ID, "ascending")]
     gold = gold.sort_by(order)
     labels = pc.fill_null(gold[c.LABEL], 0)  # flights that did not arrive are scored too
     at = gold.schema.get_field_index(c.LABEL)
-    sample = to_sample(gold.set_column(at, c.LABEL, labels), FEATURES)
+    features = selected(spec.name for spec in contract.features)
+    sample = to_sample(gold.set_column(at, c.LABEL, labels), features)
     found = pa.array(probabilities(model, sample.features))
     return gold.append_column(PROBABILITY, found)
 
@@ -154,7 +155,7 @@ def _report(context: RunContext, found: Replayed, seconds: float) -> None:
         "flights": flights,
         "equal": equal,
         "max_difference": found.max_difference,
-        "features": len(FEATURES),
+        "features": found.features,
         "unequal_features": len(found.unequal_features),
         "events": found.events,
         "seconds": round(seconds, 1),
