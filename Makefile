@@ -56,6 +56,10 @@ audit: setup-dev ## Look for known vulnerabilities in what is locked
 prove-no-leak: setup ## Prove that no feature knows what comes after its prediction time
 	@$(PYTHON) -m pipelines.prove_no_leak $(ARGS)
 
+.PHONY: skew-proof
+skew-proof: setup ## Prove that the service's features and scores are the table's, for all flights
+	@$(PYTHON) -m pipelines.skew_proof $(ARGS)
+
 score-batch: setup ## Score the whole year with the released model, and compare with the service
 	@$(PYTHON) -m pipelines.score_batch --check yes $(ARGS)
 

@@ -23,9 +23,9 @@ from features.online_items import flight_facts, weather_facts
 from pipelines.replay_found import Comparison, Kept, Replayed
 from serving.clock import iso_minute
 from serving.core import PredictionCore
-from serving.follower import ServedModel
 from serving.model_loader import load_model
 from serving.network import Network
+from serving.split import ServedModel, Split
 from serving.state import OnlineState
 from serving.stores.artifacts import open_artifact_store
 from serving.stores.memory import MemoryOnlineStore
@@ -66,19 +66,15 @@ class ReplayPart:
 def replay(part: ReplayPart) -> Replayed:
     """Return what the online path gives for the flights of one part, beside what is expected."""
     store = MemoryOnlineStore()
-    served = ServedModel(
-        load_model(
-            open_artifact_store(part.store_uri), model_name=part.model, version=part.version
-        ),
-        None,
-        0,
-    )
+    artifacts = open_artifact_store(part.store_uri)
+    model = load_model(artifacts, model_name=part.model, version=part.version)
+    split = Split(ServedModel(model, None, 0))
     network = msgspec.msgpack.decode(part.network, type=Network)
     now = [0]
     core = PredictionCore(
-        model=lambda: served, network=lambda: network, online=store, clock=lambda: now[0]
+        split=lambda: split, network=lambda: network, online=store, clock=lambda: now[0]
     )
-    contract = served.model.contract
+    contract = model.contract
     flights = list(flight_facts(_read(part, FLIGHTS)))
     asked = [f for f in flights if part.since <= _asked_at(f, contract) < part.until]
     asked.sort(key=lambda facts: _asked_at(facts, contract))

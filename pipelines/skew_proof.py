@@ -149,7 +149,7 @@ def _report(context: RunContext, found: Replayed, seconds: float) -> None:
     for example in found.examples:
         say(f"  {example}")
     say(
-        f"features: {len(FEATURES)}; greatest difference of a probability: {found.max_difference:g}"
+        f"{found.features} features; greatest difference of a probability: {found.max_difference:g}"
     )
     figures: dict[str, float | str | bool] = {
         "flights": flights,
