@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from benchmarks.real_year import _ATLANTIC, _csv
+from benchmarks.real_year import _ATLANTIC, package_csv
 from features import columns as c
 from features.arrow import FLIGHT_COLUMNS, WEATHER_COLUMNS, to_minutes
 from features.counterfactual import World
@@ -87,7 +87,9 @@ def a_part(folder: Path, expected: pa.Table) -> ReplayPart:
 
 def network() -> Network:
     """Return the network of the real flights."""
-    zones = {row["faa"]: row["tzone"] for row in _csv("airports.csv").to_dicts() if row["tzone"]}
+    zones = {
+        row["faa"]: row["tzone"] for row in package_csv("airports.csv").to_dicts() if row["tzone"]
+    }
     zones |= dict.fromkeys(_ATLANTIC, "America/Puerto_Rico")
     routes = real_world().flights.select([c.ORIGIN, c.DESTINATION, c.DISTANCE]).to_pylist()
     return Network(
