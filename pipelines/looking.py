@@ -43,12 +43,13 @@ class Looking:
         self._gold = f"gold_features_h{settings.features.horizon_min}"
 
     def names(self) -> list[str]:
-        """Return the tables that there are, from bronze to gold, quarantine last."""
+        """Return the tables that there are: bronze, silver, quarantine, and then all others."""
         layers = [layer(source) for layer in (bronze_table, silver_table) for source in RAW_COLUMNS]
-        folder, golds = local_folder(self._root), [self._gold]
+        folder, others = local_folder(self._root), [self._gold]
         if folder is not None:
-            golds = sorted(path.name for path in folder.glob("gold_features_h*"))
-        return [name for name in (*layers, *golds, QUARANTINE) if self.exists(name)]
+            others = sorted(path.name for path in folder.glob("*/"))
+        known = dict.fromkeys((*layers, QUARANTINE, *others))
+        return [name for name in known if self.exists(name)]
 
     def exists(self, name: str) -> bool:
         """Return whether a table has ever been written."""

@@ -35,6 +35,12 @@ def test_the_same_code_makes_the_same_bytes_wherever_it_is(wheel: Path, tmp_path
     assert contents(again) == contents(wheel)
 
 
+def test_it_has_all_of_conf(wheel: Path) -> None:
+    # Given the files of conf / Then each is in the wheel
+    there = {str(path.relative_to(ROOT)) for path in (ROOT / "conf").rglob("*") if path.is_file()}
+    assert {name for name in there if name.endswith((".yaml", ".csv"))} <= set(contents(wheel))
+
+
 def contents(path: Path) -> Mapping[str, tuple[int, int]]:
     with zipfile.ZipFile(path) as archive:
         left_out = {"conf/build.json"}
