@@ -76,10 +76,14 @@ def _value(ours: str, text: str) -> str:
 
 
 def bts_csv(rows: Iterable[Mapping[str, str]], names: Mapping[str, str], *, others: int = 0) -> str:
-    """Return such a file; after every third row comes one of Atlanta, `others` times at most."""
+    """Return such a file; after every third row comes one of Atlanta, `others` times at most.
+
+    As in theirs, every line ends with a comma: a last column without name or value.
+    """
     theirs = list(bts_rows(rows, names))
     text = io.StringIO()
-    writer = csv.DictWriter(text, list(theirs[0]), quoting=csv.QUOTE_NONNUMERIC)
+    columns = list(theirs[0])
+    writer = csv.DictWriter(text, columns, quoting=csv.QUOTE_NONNUMERIC, lineterminator=",\n")
     writer.writeheader()
     for number, row in enumerate(theirs):
         writer.writerow(row)

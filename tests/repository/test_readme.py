@@ -17,7 +17,12 @@ from tests.serving.support import a_home, a_service, running_server
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 ADDRESS = "http://127.0.0.1:8000"
-PAGES = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md")
+PAGES = (
+    "README.md",
+    "ARCHITECTURE.md",
+    "CONTRIBUTING.md",
+    *(str(path.relative_to(ROOT)) for path in sorted((ROOT / "docs").rglob("*.md"))),
+)
 
 
 def commands(start: str) -> list[str]:
@@ -72,5 +77,6 @@ def test_links_lead_somewhere(page: str) -> None:
     # Given the links of a page to files of the repository / When / Then each is there
     text = (ROOT / page).read_text(encoding="utf-8")
     targets = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", text)
-    missing = [t for t in targets if "://" not in t and not (ROOT / t).exists()]
+    here = (ROOT / page).parent
+    missing = [t for t in targets if "://" not in t and not (here / t).exists()]
     assert not missing
