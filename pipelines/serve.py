@@ -62,13 +62,12 @@ def _require_release(settings: PipelineSettings) -> None:
 def _serve(settings: PipelineSettings, listener: socket.socket) -> None:
     # Imported late: a taken port or a missing release is told before the second this takes.
     from serving.api import Api  # noqa: PLC0415 - see above
-    from serving.logs import write_logs_to  # noqa: PLC0415 - see above
+    from serving.logs import writing_logs_to  # noqa: PLC0415 - see above
     from serving.openapi import EXAMPLE_REQUEST  # noqa: PLC0415 - see above
     from serving.server import serve  # noqa: PLC0415 - see above
     from serving.service import open_service  # noqa: PLC0415 - see above
 
-    service = open_service(settings.serving.options(), settings.home)
-    write_logs_to(sys.stdout)
+    api = Api(open_service(settings.serving.options(), settings.home))
     host, port = listener.getsockname()[:2]
     address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     print(
@@ -78,7 +77,8 @@ def _serve(settings: PipelineSettings, listener: socket.socket) -> None:
         f"-d '{json.dumps(EXAMPLE_REQUEST)}'",
         flush=True,
     )
-    serve(Api(service), listener)
+    with writing_logs_to(sys.stdout):
+        serve(api, listener)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from serving.clock import new_prediction_id
 from serving.endpoints import route_table
 from serving.idempotency import HEADER as IDEMPOTENCY_KEY
 from serving.limits import RateLimit
-from serving.logs import log
+from serving.logs import log, log_request
 from serving.messages import JSON, Reply, without_end_slash
 from serving.problems import (
     MEDIA_TYPE,
@@ -144,16 +144,15 @@ class Api:
         """Count the request and write its one line."""
         seconds = self.seconds() - started
         self.service.metrics.request(request.name, status, seconds)
-        log(
-            logging.INFO,
-            "request",
-            error=None,
-            request_id=request.request_id,
-            method=request.method,
-            path=request.name,
-            status=status,
-            ms=round(seconds * 1000, 3),
-            **request.noted,
+        log_request(
+            {
+                "request_id": request.request_id,
+                "method": request.method,
+                "path": request.name,
+                "status": status,
+                "ms": round(seconds * 1000, 3),
+                **request.noted,
+            }
         )
 
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from serving.lasting_history import open_lasting_history
 from serving.stores.artifacts import open_artifact_store
+from serving.stores.online import SqliteOnlineStore
+from serving.stores.online_cache import OnlineCache
 from serving.stores.opening import (
     open_job_stores,
     open_online_store,
@@ -16,6 +18,7 @@ from serving.stores.opening import (
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from serving.core import ItemReader
     from serving.options import ServingOptions
     from serving.stores.artifacts import ArtifactStore
     from serving.stores.history import PredictionHistory
@@ -40,7 +43,7 @@ class Stores:
 
     artifacts: ArtifactStore
     history: PredictionHistory
-    online: OnlineStore
+    online: ItemReader
     jobs: JobStore
     queue: Queue
     idempotency: IdempotencyStore
@@ -60,8 +63,15 @@ def open_stores(options: ServingOptions, home: Path) -> Stores:
     return Stores(
         artifacts=open_artifact_store(options.store_uri or str(home / "store"), read_only=True),
         history=open_lasting_history(options.stores, home),
-        online=open_online_store(options.stores, home),
+        online=_cached(open_online_store(options.stores, home), home),
         jobs=work.jobs,
         queue=open_queue(options.stores, home, "jobs"),
         idempotency=work.keys,
     )
+
+
+def _cached(store: OnlineStore, home: Path) -> ItemReader:
+    """Return the online store as requests read it: a file on this disk by way of memory."""
+    if isinstance(store, SqliteOnlineStore):
+        return OnlineCache(store, home / "serving.db")
+    return store

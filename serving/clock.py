@@ -6,6 +6,7 @@ The clock and the maker of prediction ids are handed to who needs them, so that 
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import os
 import time
 import uuid
@@ -34,6 +35,7 @@ def minutes(instant: dt.datetime) -> int:
     return (instant - _EPOCH) // _MINUTE
 
 
+@functools.lru_cache(maxsize=8192)
 def iso_minute(at: int) -> str:
     """Return minutes since the epoch as `2013-12-31T13:25:00Z`."""
     return (_EPOCH + at * _MINUTE).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -42,4 +44,9 @@ def iso_minute(at: int) -> str:
 def iso_ms(at: int) -> str:
     """Return milliseconds since the epoch as `2013-12-31T13:25:00.125Z`."""
     whole, ms = divmod(at, 1000)
-    return (_EPOCH + dt.timedelta(seconds=whole)).strftime("%Y-%m-%dT%H:%M:%S.") + f"{ms:03d}Z"
+    return f"{_iso_second(whole)}.{ms:03d}Z"
+
+
+@functools.lru_cache(maxsize=64)
+def _iso_second(at: int) -> str:
+    return (_EPOCH + dt.timedelta(seconds=at)).strftime("%Y-%m-%dT%H:%M:%S")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from serving.requests import PredictionRequest
 
 _YEARS: Final = range(1990, 2101)
-_LONGEST: Final = dt.timedelta(hours=24)
+_LONGEST_MIN: Final = 24 * 60
 _MINUTE: Final = dt.timedelta(minutes=1)
 
 
@@ -30,8 +31,8 @@ def to_flight(request: PredictionRequest, network: Network) -> Flight:
         InvalidRequestError: Names every field that cannot be, such as an unknown airport.
     """
     _require_airports(request, network)
-    origin_zone = ZoneInfo(network.time_zones[request.origin])
-    destination_zone = ZoneInfo(network.time_zones[request.destination])
+    origin_zone = _zone(network.time_zones[request.origin])
+    destination_zone = _zone(network.time_zones[request.destination])
     departure = _instants("scheduled_departure", request.scheduled_departure, origin_zone)[0]
     arrival = _arrival(departure, request.scheduled_arrival, destination_zone)
     return Flight(
@@ -39,8 +40,8 @@ def to_flight(request: PredictionRequest, network: Network) -> Flight:
         flight_number=request.flight_number,
         origin=request.origin,
         destination=request.destination,
-        scheduled_departure_at=minutes(departure),
-        scheduled_arrival_at=minutes(arrival),
+        scheduled_departure_at=departure,
+        scheduled_arrival_at=arrival,
         origin_utc_offset_min=_offset(departure, origin_zone),
         destination_utc_offset_min=_offset(arrival, destination_zone),
         distance_mi=network.distances_mi.get(f"{request.origin}-{request.destination}"),
@@ -82,17 +83,25 @@ def _require_airports(request: PredictionRequest, network: Network) -> None:
         raise InvalidRequestError(faults)
 
 
-def _instants(name: str, text: str, zone: ZoneInfo) -> tuple[dt.datetime, ...]:
-    """Return the instants that the text may mean, earliest first: two in a repeated hour."""
+@functools.cache
+def _zone(name: str) -> ZoneInfo:
+    return ZoneInfo(name)
+
+
+def _instants(name: str, text: str, zone: ZoneInfo) -> tuple[int, ...]:
+    """Return the minutes that the text may mean, earliest first: two in a repeated hour."""
     at = _clock(name, text)
     if at.second or at.microsecond:
         raise _invalid(name, f"'{text}' has seconds, and timetables have whole minutes.")
     if at.tzinfo is not None:
-        return (at.astimezone(dt.UTC),)
-    first, second = (at.replace(tzinfo=zone, fold=fold).astimezone(dt.UTC) for fold in (0, 1))
-    if first.astimezone(zone).replace(tzinfo=None) != at:
+        return (minutes(at),)
+    first = at.replace(tzinfo=zone)
+    second = first.replace(fold=1)
+    if first.utcoffset() == second.utcoffset():  # nearly always: no clock is being changed
+        return (minutes(first.astimezone(dt.UTC)),)
+    if first.astimezone(dt.UTC).astimezone(zone).replace(tzinfo=None) != at:
         raise _invalid(name, f"'{text}' is skipped by the clocks in {zone.key} (daylight saving).")
-    return first, second
+    return tuple(minutes(each.astimezone(dt.UTC)) for each in (first, second))
 
 
 def _clock(name: str, text: str) -> dt.datetime:
@@ -105,18 +114,18 @@ def _clock(name: str, text: str) -> dt.datetime:
     return at
 
 
-def _arrival(departure: dt.datetime, text: str, zone: ZoneInfo) -> dt.datetime:
+def _arrival(departure: int, text: str, zone: ZoneInfo) -> int:
     name = "scheduled_arrival"
     arrival = next((at for at in _instants(name, text, zone) if at > departure), None)
     if arrival is None:
         raise _invalid(name, f"'{text}' is not after the departure.")
-    if arrival - departure > _LONGEST:
+    if arrival - departure > _LONGEST_MIN:
         raise _invalid(name, f"'{text}' is more than 24 hours after the departure.")
     return arrival
 
 
-def _offset(at: dt.datetime, zone: ZoneInfo) -> int:
-    offset = at.astimezone(zone).utcoffset() or dt.timedelta()
+def _offset(at: int, zone: ZoneInfo) -> int:
+    offset = dt.datetime.fromtimestamp(at * 60, zone).utcoffset() or dt.timedelta()
     return offset // _MINUTE
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -58,7 +57,8 @@ class Scorer:
             return []
         inputs: dict[str, object] = {}
         if self._numbers:
-            numbers = [[_number(row[i]) for i in self._numbers] for row in rows]
+            # numpy makes a None of floats NaN by itself, and faster than a step for each value.
+            numbers = [[row[i] for i in self._numbers] for row in rows]
             inputs[NUMERIC_INPUT] = np.array(numbers, dtype=np.float64)
         if self._strings:
             strings = [[row[i] or "" for i in self._strings] for row in rows]
@@ -97,10 +97,6 @@ class Scorer:
             ) from error
         probabilities: NDArray[np.float64] = output.reshape(-1)
         return probabilities
-
-
-def _number(value: FeatureValue) -> FeatureValue:
-    return math.nan if value is None else value
 
 
 def _session(model: bytes) -> onnxruntime.InferenceSession:

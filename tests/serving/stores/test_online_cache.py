@@ -1,0 +1,111 @@
+"""What is kept of the online store is never older than the store."""
+
+from __future__ import annotations
+
+import sqlite3
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from serving.stores import online_cache
+from serving.stores.errors import StoreError
+from serving.stores.online import SqliteOnlineStore
+from serving.stores.online_cache import OnlineCache
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[SqliteOnlineStore]:
+    opened = SqliteOnlineStore(tmp_path / "serving.db")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def cache(store: SqliteOnlineStore, tmp_path: Path) -> Iterator[OnlineCache]:
+    opened = OnlineCache(store, tmp_path / "serving.db")
+    yield opened
+    opened.close()
+
+
+def test_every_kind_of_change_shows_at_once(
+    store: SqliteOnlineStore, cache: OnlineCache, tmp_path: Path
+) -> None:
+    # Given keys that are asked for again and again
+    keys = ["a", "b", "c"]
+    assert cache.get_many(keys) == {}
+    # Then what is put, replaced and removed, here or by another process, shows at once
+    store.put_many({"a": b"1", "b": b"2"})
+    assert cache.get_many(keys) == {"a": b"1", "b": b"2"}
+    store.replace("a", b"3", tag=store.read_many(["a"])["a"].tag)
+    assert cache.get_many(keys) == {"a": b"3", "b": b"2"}
+    other = SqliteOnlineStore(tmp_path / "serving.db")
+    other.put_many({"c": b"4"})
+    other.close()
+    assert cache.get_many(keys) == {"a": b"3", "b": b"2", "c": b"4"}
+    with sqlite3.connect(tmp_path / "serving.db") as connection:
+        connection.execute("DELETE FROM online_items WHERE key = 'a'")
+    connection.close()
+    assert cache.get_many(keys) == {"b": b"2", "c": b"4"}
+
+
+def test_what_did_not_change_is_not_read_again(
+    store: SqliteOnlineStore, cache: OnlineCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.put_many({"a": b"1"})
+    first = cache.get_many(["a", "missing"])
+    monkeypatch.setattr(store, "get_many", None)
+    assert cache.get_many(["missing", "a"]) == first == {"a": b"1"}
+
+
+def test_it_keeps_only_so_many(
+    store: SqliteOnlineStore, cache: OnlineCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(online_cache, "MOST_ITEMS", 10)
+    for number in range(100):
+        cache.get_many([str(number)])
+    assert len(cache._items) <= 11
+    assert store.get_many(["1"]) == cache.get_many(["1"]) == {}
+
+
+@given(steps=st.lists(st.tuples(st.sampled_from("abc"), st.binary(max_size=2)), max_size=8))
+def test_it_always_says_what_the_store_says(
+    tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, bytes]]
+) -> None:
+    path = tmp_path_factory.mktemp("laws") / "serving.db"
+    store = SqliteOnlineStore(path)
+    cache = OnlineCache(store, path)
+    for key, body in steps:
+        store.put_many({key: body})
+        assert cache.get_many("abc") == store.get_many("abc")
+    cache.close()
+    store.close()
+
+
+def test_several_threads_see_no_older_item_than_was_put(
+    store: SqliteOnlineStore, cache: OnlineCache
+) -> None:
+    store.put_many({"a": b"0"})
+
+    def read(_: int) -> list[int]:
+        return [int(cache.get_many(["a"])["a"]) for _ in range(200)]
+
+    with ThreadPoolExecutor(3) as pool:
+        reading = pool.map(read, range(3))
+        for number in range(100):
+            store.put_many({"a": b"%d" % number})
+            assert int(cache.get_many(["a"])["a"]) >= number
+        for seen in reading:
+            assert seen == sorted(seen)
+
+
+def test_a_file_that_is_gone_is_a_store_error(cache: OnlineCache) -> None:
+    cache.close()
+    with pytest.raises(StoreError):
+        cache.get_many(["a"])
