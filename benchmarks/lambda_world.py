@@ -54,7 +54,8 @@ class World:
 
 def bodies(settings: PipelineSettings, *, count: int = FLIGHTS) -> list[bytes]:
     """Return requests for real flights that the online store reaches back to."""
-    table = DeltaTable(str(settings.home / "tables" / "silver_flights"))
+    tables = settings.tables.uri or str(settings.home / "tables")
+    table = DeltaTable(f"{tables}/silver_flights")
     names = [c.CARRIER, c.FLIGHT_NUMBER, c.ORIGIN, c.DESTINATION, c.TAIL_NUMBER]
     names += [c.SCHEDULED_DEPARTURE, c.SCHEDULED_ARRIVAL]
     rows = table.to_pyarrow_table(columns=names).sort_by(c.SCHEDULED_DEPARTURE)
