@@ -80,7 +80,7 @@ def replay(part: ReplayPart) -> Replayed:
     asked.sort(key=lambda facts: _asked_at(facts, contract))
     events = _events(part, flights)
     comparison = Comparison(_read(part, EXPECTED), contract)
-    state, at = OnlineState(store), 0
+    state, at = OnlineState(store, horizon_min=contract.horizon_min), 0
     for minute, group in groupby(asked, key=lambda facts: _asked_at(facts, contract)):
         before = at
         while at < len(events) and events[at].reported_at < minute * MS_PER_MINUTE:
