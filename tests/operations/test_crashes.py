@@ -1,25 +1,32 @@
-"""A process may die between any two writes: repeating the work always ends in the same state."""
+"""A process may die between any two writes: repeating the work always ends in the same state.
+
+Here in memory, at every write of many decisions; `tests/pipelines/test_killing.py` does the same to
+the real commands, on disk and in a real registry, with real kills.
+"""
 
 from __future__ import annotations
 
+import hashlib
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 
 from operations.decisions import Decisions
+from operations.interventions import Interventions
 from operations.ledger import read_ledger
 from operations.release import document_of, follow_ledger
 from serving.release import ReleasedVersion, read_release
-from serving.stores.artifacts import FolderArtifactStore
+from serving.stores.artifacts import StoredObject
+from serving.stores.errors import ConflictError, ObjectExistsError, ObjectNotFoundError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
 
     from operations.entries import LedgerEntry
-    from serving.stores.artifacts import ArtifactStore, StoredObject
+    from serving.stores.artifacts import ArtifactStore
 
-WRITES = 18  # of an undisturbed release: 8 ledger entries, 4 documents, 6 moves of an alias
+WRITES = 38  # of undisturbed lives: 18 ledger entries, 12 documents, 8 moves of an alias
 
 
 class Killed(BaseException):
@@ -27,7 +34,7 @@ class Killed(BaseException):
 
 
 class Fuse:
-    """Lets so many writes through, then kills, just before or just after the next one."""
+    """Lets so many writes through, then kills once, just before or just after the next one."""
 
     def __init__(self, writes: int | None = None, *, after: bool = False) -> None:
         self.left = writes
@@ -36,6 +43,8 @@ class Fuse:
 
     def write(self, work: Callable[[], str]) -> str:
         blown = self.left is not None and self.done >= self.left
+        if blown:
+            self.left = None
         if blown and not self.after:
             raise Killed
         result = work()
@@ -43,6 +52,37 @@ class Fuse:
         if blown:
             raise Killed
         return result
+
+
+class MemoryStore:
+    """An artifact store in memory."""
+
+    def __init__(self) -> None:
+        self._objects: dict[str, bytes] = {}
+
+    def get(self, key: str) -> StoredObject:
+        if key not in self._objects:
+            raise ObjectNotFoundError(key)
+        return StoredObject(self._objects[key], _etag(self._objects[key]))
+
+    def create(self, key: str, body: bytes) -> str:
+        if key in self._objects:
+            raise ObjectExistsError(key)
+        self._objects[key] = body
+        return _etag(body)
+
+    def replace(self, key: str, body: bytes, etag: str) -> str:
+        if self.get(key).etag != etag:
+            raise ConflictError(key)
+        self._objects[key] = body
+        return _etag(body)
+
+    def list(self, prefix: str) -> list[str]:
+        return sorted(key for key in self._objects if key.startswith(prefix))
+
+
+def _etag(body: bytes) -> str:
+    return hashlib.sha256(body).hexdigest()
 
 
 class FusedStore:
@@ -81,20 +121,37 @@ class FusedAliases:
         self._fuse.write(move)
 
 
-def release_two_versions(store: FolderArtifactStore, aliases: dict[str, str], fuse: Fuse) -> None:
-    fused, moved = FusedStore(store, fuse), FusedAliases(aliases, fuse)
-    decisions = Decisions(store=fused, model="ontime", by="pipeline")
+def steps(store: ArtifactStore) -> Iterator[Callable[[], object]]:
+    """Yield decisions of the pipeline and of Ada about two versions, in order."""
+    pipeline = Decisions(store=store, model="ontime", by="pipeline")
+    ada = Interventions(store=store, model="ontime", by="Ada")
     for version in (ReleasedVersion("1", "a" * 64), ReleasedVersion("2", "b" * 64)):
-        if read_ledger(fused).about(version.version, "promoted"):
-            continue
-        decisions.registered(version.version, {"run_id": f"run-{version.version}"})
-        decisions.gated(version.version, passed=True, reasons=(), figures={})
-        follow_ledger(fused, moved)
-        decisions.published(version)
-        follow_ledger(fused, moved)
-        decisions.promoted(version, rollout="direct", reason="gates passed")
-        follow_ledger(fused, moved)
-    follow_ledger(fused, moved)
+        number = version.version
+        yield partial(pipeline.registered, number, {"run_id": f"run-{number}"})
+        yield partial(pipeline.gated, number, passed=True, reasons=(), figures={})
+        yield partial(pipeline.published, version)
+        yield partial(ada.roll_out, 0.1, reason="well in shadow")
+        yield partial(ada.approve, number, reason="read the card")
+        yield partial(ada.roll_out, 1.0, reason="well at 10 %")
+        yield partial(
+            pipeline.promoted, version, rollout="gradual", approval="required", reason="done"
+        )
+    yield partial(ada.roll_back, reason="false alarms")
+    yield partial(ada.roll_back, "2", reason="they were right")
+    yield partial(pipeline.published, ReleasedVersion("3", "c" * 64))
+    yield partial(ada.reject, "3", reason="unfair")
+
+
+def live(store: MemoryStore, aliases: dict[str, str], fuse: Fuse) -> None:
+    """Take every decision, each with what follows it; one that is killed is taken again."""
+    fused, moved = FusedStore(store, fuse), FusedAliases(aliases, fuse)
+    for decide in steps(fused):
+        try:
+            decide()
+            follow_ledger(fused, moved)
+        except Killed:
+            decide()
+            follow_ledger(fused, moved)
 
 
 def without_time(entry: LedgerEntry) -> tuple[object, ...]:
@@ -103,21 +160,21 @@ def without_time(entry: LedgerEntry) -> tuple[object, ...]:
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("writes", range(WRITES))
-def test_killed_at_any_write_and_repeated_the_end_is_that_of_an_undisturbed_release(
-    tmp_path: Path, writes: int, *, after: bool
+def test_killed_at_any_write_and_repeated_the_end_is_that_of_an_undisturbed_life(
+    writes: int, *, after: bool
 ) -> None:
-    # Given an undisturbed release of two versions, one after the other
+    # Given undisturbed lives of two versions
     undisturbed: dict[str, str] = {}
-    calm = FolderArtifactStore(tmp_path / "calm")
+    calm = MemoryStore()
     fuse = Fuse()
-    release_two_versions(calm, undisturbed, fuse)
+    live(calm, undisturbed, fuse)
     assert fuse.done == WRITES
-    # When another one is killed at a write and repeated
+    # When others are killed at a write, and what was killed is done again
     aliases: dict[str, str] = {}
-    store = FolderArtifactStore(tmp_path / "store")
-    with pytest.raises(Killed):
-        release_two_versions(store, aliases, Fuse(writes, after=after))
-    release_two_versions(store, aliases, Fuse())
+    store = MemoryStore()
+    blown = Fuse(writes, after=after)
+    live(store, aliases, blown)
+    assert blown.left is None
     # Then ledger, aliases and document are the same, and nothing is left to repair
     ledger = read_ledger(store)
     assert list(map(without_time, ledger.entries)) == [

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from operations.entries import Kind
 
 ONE = ReleasedVersion("1", "a" * 64)
+TWO = ReleasedVersion("2", "b" * 64)
 
 
 class AliasesInMemory:
@@ -136,3 +137,33 @@ def test_the_document_is_a_function_of_the_ledger_alone(store: FolderArtifactSto
     ledger = append(store, "published", Release(None, ONE))
     assert document_of(ledger) == document_of(read_ledger(store))
     assert document_of(Ledger()) is None
+
+
+class Raced(AliasesInMemory):
+    """Aliases that another process moves on, just before a move of ours arrives."""
+
+    def __init__(self, store: FolderArtifactStore) -> None:
+        super().__init__()
+        self._store = store
+        self._raced = False
+
+    def point(self, alias: str, version: str | None) -> None:
+        if not self._raced:
+            self._raced = True
+            append(self._store, "rolled_back", Release(TWO))
+            follow_ledger(self._store, self)
+            assert self.versions["champion"] == "2"
+        super().point(alias, version)
+
+
+def test_an_alias_that_was_moved_late_is_moved_again(store: FolderArtifactStore) -> None:
+    # Given a promotion whose alias arrives after that of a newer decision
+    append(store, "promoted", Release(ONE))
+    aliases = Raced(store)
+    # When it follows the ledger
+    follow_ledger(store, aliases)
+    # Then the alias and the document are those of the newest entry
+    assert aliases.versions == {"champion": "2"}
+    release = read_release(store)
+    assert release is not None
+    assert release.document == document_of(read_ledger(store))

@@ -24,8 +24,13 @@ from training.registry import RegisteredVersion
 from training.registry_errors import RegistryError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from typing import Protocol
+    from collections.abc import Iterable, Iterator, Mapping
+    from typing import Any, Protocol
+
+    class Configure(Protocol):
+        """Configures sections."""
+
+        def __call__(self, **sections: Mapping[str, Any]) -> None: ...
 
     class Policy(Protocol):
         """Configures `operations`."""
@@ -178,13 +183,23 @@ def released(home: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.fixture
-def policy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Policy:
-    """Return what configures how a version becomes champion: keys of `operations`."""
+def configure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Configure:
+    """Return what makes these sections all that dev changes of the base configuration."""
 
-    def configure(**operations: str) -> None:
+    def write(**sections: Mapping[str, Any]) -> None:
         conf = tmp_path / "conf"
         shutil.copytree(ROOT / "conf", conf)
-        (conf / "dev.yaml").write_text(yaml.safe_dump({"operations": operations}))
+        (conf / "dev.yaml").write_text(yaml.safe_dump(sections))
         monkeypatch.setenv("ONTIME_CONF", str(conf))
 
-    return configure
+    return write
+
+
+@pytest.fixture
+def policy(configure: Configure) -> Policy:
+    """Return what configures how a version becomes champion: keys of `operations`."""
+
+    def write(**operations: str) -> None:
+        configure(operations=operations)
+
+    return write
