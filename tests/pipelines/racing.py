@@ -45,8 +45,8 @@ class Meeting:
 def main() -> int:
     folder, name, other, module = Path(sys.argv[1]), *sys.argv[2:5]
     here, there = folder / name, folder / other
-    pipelines.context.open_artifact_store = lambda uri: Meeting(  # type: ignore[attr-defined]
-        open_artifact_store(uri), here, there
+    vars(pipelines.context)["open_artifact_store"] = lambda uri, **named: Meeting(
+        open_artifact_store(uri, **named), here, there
     )
     code: int = importlib.import_module(module).main(sys.argv[5:])
     return code
