@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import msgspec
@@ -12,6 +16,7 @@ from pipelines.study import SuspectedLeakError, require_no_leak
 from pipelines.study_report import lines_of
 from tests.training.test_study import SWEEP, study
 from training.bootstrap import Interval
+from training.tracking import PARENT_TAG, Tracking
 
 
 def test_the_report_has_a_line_for_every_variant_and_size() -> None:
@@ -47,3 +52,41 @@ def test_the_help_names_what_can_be_set(capsys: pytest.CaptureFixture[str]) -> N
         command.main(["--help"])
     text = capsys.readouterr().out
     assert all(name in text for name in ("--trials", "--minutes", "--workers"))
+
+
+@pytest.mark.slow
+@pytest.mark.spark
+@pytest.mark.timeout(900)
+def test_the_whole_study_of_a_small_world_makes_what_is_missing(
+    small_conf: Path, tmp_path: Path
+) -> None:
+    # Given an empty home, When the model of two weeks is studied, with a sweep of three trials
+    clean = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW_")}
+    home = {"ONTIME_HOME": str(tmp_path), "ONTIME_CONF": str(small_conf), "ONTIME_ENV": "dev"}
+    done = subprocess.run(
+        [sys.executable, "-m", "pipelines.study", "--trials", "3", "--minutes", "5"],
+        env=clean | home,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=900,
+    )
+    assert done.returncode == 0, done.stderr
+    # Then it has figures for every variant
+    figures = json.loads((tmp_path / "figures" / "train.json").read_text())
+    for end in ("", "_no_tail", "_h30", "_h360"):
+        wanted = {f"{name}{end}" for name in ("auc", "auc_naive", "ece", "slices_below_naive")}
+        assert wanted | {f"auc{end}_low", f"auc{end}_high"} <= set(figures)
+    assert figures["sweep_trials"] == 3
+    # And all of it is in MLflow, below one run
+    tracking = Tracking(f"sqlite:///{tmp_path / 'mlflow.db'}", "ontime")
+    wanted_runs = "tags.`ontime.studied_run` != ''"
+    (run,) = tracking.client.search_runs([tracking.experiment_id], wanted_runs)
+    below = tracking.client.search_runs(
+        [tracking.experiment_id], f"tags.`{PARENT_TAG}` = '{run.info.run_id}'"
+    )
+    names = {each.info.run_name for each in below}
+    assert {"no_tail", "h30", "h360"} < names
+    assert any(name.startswith("sweep-") for name in names)
+    # And the card tells it
+    assert "30 min before departure" in (tmp_path / "reports" / "model_card.html").read_text()

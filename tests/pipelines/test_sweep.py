@@ -77,6 +77,7 @@ def test_trials_are_nested_runs_and_a_later_sweep_goes_on(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_a_killed_sweep_is_gone_on_with(spark: SparkSession, swept_home: Path) -> None:
     # Given a sweep that is killed while trials run and one is done
     context = sweep_context(swept_home, trials=4)
