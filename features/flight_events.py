@@ -129,6 +129,17 @@ def due_at(event: Event) -> int:
             return _minute_of(event.flight_id.rpartition("-")[2])
 
 
+def known_minute(event: Event) -> int:
+    """Return the minute at which what an event says was known; 0 for the timetable: it is ahead."""
+    match event:
+        case Scheduled():
+            return 0
+        case Observed():
+            return event.known_at
+        case _:
+            return event.at
+
+
 def merged(body: bytes | None, events: Iterable[Event]) -> bytes:
     """Return what is known of a subject with more events: the set of both, sorted.
 

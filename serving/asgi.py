@@ -56,8 +56,9 @@ class AsgiEndpoint:
         service = self._api.service
         await asyncio.to_thread(service.refresh)
         recorder = self._recorder = GroupRecorder(service.history)
-        worker = JobWorker(service.jobs)
-        worker.start()
+        workers = JobWorker(service.jobs), JobWorker(service.events, name="events")
+        for worker in workers:
+            worker.start()
         service.shadows.start()
         beside = [
             asyncio.create_task(_every(service.options.follow_seconds, service.refresh)),
@@ -69,7 +70,8 @@ class AsgiEndpoint:
         finally:
             for task in beside:
                 task.cancel()
-            await asyncio.to_thread(worker.stop)
+            for worker in workers:
+                await asyncio.to_thread(worker.stop)
             await asyncio.to_thread(service.shadows.stop)
             await asyncio.to_thread(recorder.close)
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from serving.events import EventInbox
 from serving.lasting_history import open_lasting_history
+from serving.state import OnlineState
 from serving.stores.artifacts import open_artifact_store
 from serving.stores.online import SqliteOnlineStore
 from serving.stores.online_cache import OnlineCache
@@ -16,9 +18,12 @@ from serving.stores.opening import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from serving.core import ItemReader
+    from serving.metrics import Metrics
+    from serving.network import Network
     from serving.options import ServingOptions
     from serving.stores.artifacts import ArtifactStore
     from serving.stores.history import PredictionHistory
@@ -39,6 +44,8 @@ class Stores:
         jobs: Asynchronous predictions.
         queue: Brings the ids of jobs to whoever works on them.
         idempotency: Answers by idempotency key.
+        events: Brings events to whoever applies them.
+        state: The state of the features, to apply them to.
     """
 
     artifacts: ArtifactStore
@@ -47,6 +54,8 @@ class Stores:
     jobs: JobStore
     queue: Queue
     idempotency: IdempotencyStore
+    events: Queue
+    state: OnlineStore
 
 
 def open_stores(options: ServingOptions, home: Path) -> Stores:
@@ -60,13 +69,16 @@ def open_stores(options: ServingOptions, home: Path) -> Stores:
         StoreError: A store cannot be opened.
     """
     work = open_job_stores(options.stores, home)
+    online = open_online_store(options.stores, home)
     return Stores(
         artifacts=open_artifact_store(options.store_uri or str(home / "store"), read_only=True),
         history=open_lasting_history(options.stores, home),
-        online=_cached(open_online_store(options.stores, home), home),
+        online=_cached(online, home),
         jobs=work.jobs,
         queue=open_queue(options.stores, home, "jobs"),
         idempotency=work.keys,
+        events=open_queue(options.stores, home, "events"),
+        state=online,
     )
 
 
@@ -75,3 +87,11 @@ def _cached(store: OnlineStore, home: Path) -> ItemReader:
     if isinstance(store, SqliteOnlineStore):
         return OnlineCache(store, home / "serving.db")
     return store
+
+
+def inbox_of(
+    stores: Stores, network: Callable[[], Network], *, metrics: Metrics, clock: Callable[[], int]
+) -> EventInbox:
+    """Return what accepts events and applies them to the state of the features."""
+    state = OnlineState(stores.state)
+    return EventInbox(stores.events, state, network, metrics=metrics, clock=clock)

@@ -55,6 +55,13 @@ class Endpoints:
         headers = ((b"location", location.encode()),)
         return Reply(msgspec.json.encode(job), status=ACCEPTED, headers=headers)
 
+    def events(self, request: Request) -> Reply:
+        """`POST /events`: accepted once they are durable."""
+        request.parameters()
+        answer = self._service.events.submit(request.body)
+        request.noted["events"] = answer.accepted
+        return Reply(msgspec.json.encode(answer), status=ACCEPTED)
+
     def job(self, request: Request) -> Reply:
         """`GET /model/predict/async/{id}`."""
         request.parameters()
@@ -107,6 +114,12 @@ def route_table(service: PredictionService) -> RouteTable:
             ),
             Route("POST", ASYNC, endpoints.submit, max_body=most),
             Route("GET", f"{ASYNC}/{{id}}", endpoints.job),
+            Route(
+                "POST",
+                "/events",
+                endpoints.events,
+                max_body=service.options.max_batch_bytes,
+            ),
             Route("POST", "/model/load", endpoints.load, max_body=most),
             Route("GET", "/model", endpoints.model, quick=True),
             Route("GET", "/model/card", endpoints.card, quick=True),

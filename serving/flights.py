@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from serving.network import Network
     from serving.requests import PredictionRequest
 
-_YEARS: Final = range(1990, 2101)
+YEARS: Final = range(1990, 2101)
 _LONGEST_MIN: Final = 24 * 60
 _MINUTE: Final = dt.timedelta(minutes=1)
 
@@ -109,8 +109,8 @@ def _clock(name: str, text: str) -> dt.datetime:
         at = dt.datetime.fromisoformat(text)
     except ValueError as error:
         raise _invalid(name, f"'{text}' is not a date and time ({error}).") from error
-    if at.year not in _YEARS:
-        raise _invalid(name, f"'{text}' is not in the years {_YEARS[0]} to {_YEARS[-1]}.")
+    if at.year not in YEARS:
+        raise _invalid(name, f"'{text}' is not in the years {YEARS[0]} to {YEARS[-1]}.")
     return at
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 import msgspec
 
@@ -147,17 +147,26 @@ class Jobs:
         self._store.forget(expired_at_ms=self._core.clock())
 
 
+class WorksOff(Protocol):
+    """What has a queue to work on."""
+
+    def work_off(self, *, wait_seconds: float) -> int:
+        """Work on what the queue holds; return how many messages came."""
+
+
 class JobWorker:
-    """Works on jobs in a thread of its own.
+    """Works on a queue in a thread of its own.
 
     Args:
-        jobs: The jobs.
+        jobs: What works: jobs, or events.
+        name: What the log calls it.
     """
 
-    def __init__(self, jobs: Jobs) -> None:
+    def __init__(self, jobs: WorksOff, *, name: str = "jobs") -> None:
         self._jobs = jobs
+        self._name = name
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._work, name="jobs", daemon=True)
+        self._thread = threading.Thread(target=self._work, name=name, daemon=True)
 
     def start(self) -> None:
         """Work in the background from now on."""
@@ -173,8 +182,8 @@ class JobWorker:
             try:
                 self._jobs.work_off(wait_seconds=_PAUSE_SECONDS)
             except (StoreError, NotReadyError) as error:
-                log(logging.ERROR, "jobs_failed", reason=str(error))
+                log(logging.ERROR, f"{self._name}_failed", reason=str(error))
                 self._stopping.wait(_PAUSE_SECONDS)
             except Exception as error:  # noqa: BLE001 - one job must not end all others
-                log(logging.ERROR, "jobs_failed", error=error)
+                log(logging.ERROR, f"{self._name}_failed", error=error)
                 self._stopping.wait(_PAUSE_SECONDS)

@@ -58,11 +58,20 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
 @functools.cache
 def _adapter() -> LambdaAdapter:
     write_logs_to(sys.stdout)
-    home = Path(os.environ.get(HOME_VARIABLE, _HOME))
-    return LambdaAdapter(Api(open_service(_options(), home)))
+    return LambdaAdapter(Api(open_service(function_options(), function_home())))
 
 
-def _options() -> ServingOptions:
+def function_home() -> Path:
+    """Return the folder that the embedded stores of a function are in."""
+    return Path(os.environ.get(HOME_VARIABLE, _HOME))
+
+
+def function_options() -> ServingOptions:
+    """Return the options in the environment of a function.
+
+    Raises:
+        LambdaOptionsError: They cannot be read.
+    """
     given = os.environ.get(OPTIONS_VARIABLE, "{}")
     try:
         options = msgspec.json.decode(given, type=ServingOptions)

@@ -35,6 +35,7 @@ _HELP: Final[Mapping[str, str]] = {
     "spool_waiting": "Predictions given that wait for the history to be back.",
     "shed_total": "Requests refused to keep the others quick, by reason.",
     "shadow_dropped_total": "Shadow predictions that were not made, for want of time.",
+    "events_total": "Events by what became of them: accepted, applied, dead.",
     "jobs_total": "Asynchronous predictions finished, by state.",
 }
 _GAUGES: Final = frozenset({"release_refused", "release_revision", "model_weight", "spool_waiting"})

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from serving import answers, problems, requests
+from serving import answers, event_messages, problems, requests
 from serving import openapi_examples as examples
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ _KINDS: Final = (
     requests.PredictionRequest,
     requests.BatchRequest,
     requests.LoadRequest,
+    event_messages.EventsRequest,
+    event_messages.EventsAnswer,
     answers.PredictionAnswer,
     answers.ExplainedAnswer,
     answers.BatchAnswer,
@@ -76,7 +78,7 @@ def openapi_document() -> dict[str, Any]:
     return {
         "openapi": "3.1.0",
         "info": {"title": TITLE, "version": VERSION, "description": DESCRIPTION},
-        "paths": {**_predicting(), **_looking()},
+        "paths": {**_predicting(), **_telling(), **_looking()},
         "components": {"schemas": components, "securitySchemes": _SCHEMES},
         "security": [{}, *({name: []} for name in _SCHEMES)],
     }
@@ -135,6 +137,19 @@ def _predicting() -> dict[str, Any]:
             | {"requestBody": switch}
         },
     }
+
+
+def _telling() -> dict[str, Any]:
+    accepted = _answer("EventsAnswer", {"accepted": len(examples.EVENTS)})
+    told = _operation(
+        "events",
+        "Tell what happened: in any order, the same again if in doubt. Accepted once durable.",
+        accepted,
+        (400, 408, 413, 415, 422, 503),
+        202,
+    )
+    body = _body("EventsRequest", {"events": {"events": examples.EVENTS}})
+    return {"/events": {"post": told | {"requestBody": body}}}
 
 
 def _looking() -> dict[str, Any]:

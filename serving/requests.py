@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 # In place of `$`, which lets a last line feed through; JSON Schema reads it alike.
-_END: Final = r"(?![\s\S])"
-_INSTANT: Final = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]\d{2}:\d{2})?" + _END
+END: Final = r"(?![\s\S])"
+INSTANT: Final = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]\d{2}:\d{2})?" + END
 _SHOWN: Final = 60
 
 Carrier: TypeAlias = Annotated[
@@ -27,7 +27,7 @@ Airport: TypeAlias = Annotated[
 ScheduledTime: TypeAlias = Annotated[
     str,
     Meta(
-        pattern=_INSTANT,
+        pattern=INSTANT,
         max_length=32,
         description="ISO 8601 with an offset or Z; without one, local time at that airport.",
     ),
@@ -47,7 +47,7 @@ class PredictionRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
         Annotated[
             str,
             Meta(
-                pattern="^[A-Z0-9-]{2,10}" + _END,
+                pattern="^[A-Z0-9-]{2,10}" + END,
                 max_length=10,
                 description="Registration of the aircraft, when it is known.",
             ),
@@ -58,7 +58,7 @@ class PredictionRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
         Annotated[
             str,
             Meta(
-                pattern=_INSTANT,
+                pattern=INSTANT,
                 max_length=32,
                 description="Development only: take features as of this instant (with offset).",
             ),
@@ -82,7 +82,7 @@ class LoadRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Annotated[
             str,
             Meta(
-                pattern="^[A-Za-z0-9][A-Za-z0-9._-]*" + _END,
+                pattern="^[A-Za-z0-9][A-Za-z0-9._-]*" + END,
                 max_length=64,
                 description="Stay with this version of the registered model.",
             ),

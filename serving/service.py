@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from serving.answers import HealthAnswer
-from serving.assembly import Stores, open_stores
+from serving.assembly import Stores, inbox_of, open_stores
 from serving.batches import Batch, predict_batch
 from serving.clock import new_prediction_id, now_ms
 from serving.core import Prediction, PredictionCore
@@ -96,6 +96,7 @@ class PredictionService:
             hours=options.job_hours,
             metrics=self.metrics,
         )
+        self.events = inbox_of(stores, self._known_network, metrics=self.metrics, clock=clock)
         self.idempotency = Idempotency(
             stores.idempotency, hours=options.idempotency_hours, clock=clock
         )

@@ -16,12 +16,12 @@ from features.catalog import FEATURES
 from features.changes import sums_key_of, with_rows, with_sums
 from features.declarations import HORIZON_MIN, MINUTES_PER_DAY
 from features.flight_events import (
-    MS_PER_MINUTE,
     Event,
     Observed,
     SubjectError,
     due_at,
     events_of,
+    known_minute,
     merged,
     subject_of,
 )
@@ -99,7 +99,7 @@ class OnlineState:
     def _in_time(self, events: Sequence[Event], applied: Applied) -> dict[str, list[Event]]:
         """Return the events that are not too late, by subject, and move the state's mark."""
         mark = read_mark(self._store)
-        newest = max((event.reported_at // MS_PER_MINUTE for event in events), default=0)
+        newest = max(map(known_minute, events), default=0)
         if newest >= mark + _MARKED_EVERY_MIN:
             move_mark(self._store, newest)
         oldest = max(mark, newest) - self._open_min

@@ -16,7 +16,7 @@ class StateMark(msgspec.Struct, frozen=True):
     """How far the state has come.
 
     Attributes:
-        newest: The newest minute at which an event was reported, to the hour.
+        newest: The newest minute at which anything was known, to the hour.
     """
 
     newest: int

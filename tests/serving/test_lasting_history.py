@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from serving.lambda_handler import OPTIONS_VARIABLE, _options
+from serving.lambda_handler import OPTIONS_VARIABLE, function_options
 from serving.lasting_history import open_lasting_history
 from serving.queued_history import QueuedHistory
 from serving.spooled_history import SpooledHistory
@@ -40,4 +40,4 @@ def test_a_function_promises_nothing_on_its_disk(
     stores = {} if given is None else {"fallback": given}
     monkeypatch.setenv(OPTIONS_VARIABLE, json.dumps({"stores": stores}))
     # Then it has no spool
-    assert _options().stores.fallback == used
+    assert function_options().stores.fallback == used
