@@ -9,10 +9,9 @@ from serving.events import EventInbox
 from serving.lasting_history import open_lasting_history
 from serving.state import OnlineState
 from serving.stores.artifacts import open_artifact_store
-from serving.stores.online import SqliteOnlineStore
-from serving.stores.online_cache import OnlineCache
 from serving.stores.opening import (
     open_job_stores,
+    open_online_items,
     open_online_store,
     open_queue,
 )
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from serving.core import ItemReader
     from serving.metrics import Metrics
     from serving.network import Network
     from serving.options import ServingOptions
@@ -29,7 +27,7 @@ if TYPE_CHECKING:
     from serving.stores.history import PredictionHistory
     from serving.stores.idempotency import IdempotencyStore
     from serving.stores.jobs import JobStore
-    from serving.stores.online import OnlineStore
+    from serving.stores.online import OnlineItems, OnlineStore
     from serving.stores.queue import Queue
 
 
@@ -50,7 +48,7 @@ class Stores:
 
     artifacts: ArtifactStore
     history: PredictionHistory
-    online: ItemReader
+    online: OnlineItems
     jobs: JobStore
     queue: Queue
     idempotency: IdempotencyStore
@@ -69,24 +67,16 @@ def open_stores(options: ServingOptions, home: Path) -> Stores:
         StoreError: A store cannot be opened.
     """
     work = open_job_stores(options.stores, home)
-    online = open_online_store(options.stores, home)
     return Stores(
         artifacts=open_artifact_store(options.store_uri or str(home / "store"), read_only=True),
         history=open_lasting_history(options.stores, home),
-        online=_cached(online, home),
+        online=open_online_items(options.stores, home),
         jobs=work.jobs,
         queue=open_queue(options.stores, home, "jobs"),
         idempotency=work.keys,
         events=open_queue(options.stores, home, "events"),
-        state=online,
+        state=open_online_store(options.stores, home),
     )
-
-
-def _cached(store: OnlineStore, home: Path) -> ItemReader:
-    """Return the online store as requests read it: a file on this disk by way of memory."""
-    if isinstance(store, SqliteOnlineStore):
-        return OnlineCache(store, home / "serving.db")
-    return store
 
 
 def inbox_of(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from features.online import lookup_of
 from serving.clock import MS_PER_MINUTE, new_prediction_id, now_ms
@@ -28,16 +28,10 @@ if TYPE_CHECKING:
     from serving.requests import PredictionRequest
     from serving.split import ServedModel, Split
     from serving.stores.history import PredictionRecord
+    from serving.stores.online import OnlineItems
 
 
 STALE_MIN: Final = 360
-
-
-class ItemReader(Protocol):
-    """The part of an online store that answering needs."""
-
-    def get_many(self, keys: Iterable[str]) -> dict[str, bytes]:
-        """Return the items that exist; see `OnlineStore.get_many`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +83,7 @@ class PredictionCore:
         *,
         split: Callable[[], Split],
         network: Callable[[], Network],
-        online: ItemReader,
+        online: OnlineItems,
         allow_as_of: bool = False,
         clock: Callable[[], int] = now_ms,
         new_id: Callable[[], str] = new_prediction_id,

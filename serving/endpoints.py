@@ -103,9 +103,10 @@ def route_table(service: PredictionService) -> RouteTable:
     """Return the routes of the service."""
     endpoints = Endpoints(service)
     most = service.options.max_body_bytes
+    on_this_disk = service.options.stores.online == "sqlite"
     return RouteTable(
         (
-            Route("POST", "/model/predict", endpoints.predict, max_body=most, quick=True),
+            Route("POST", "/model/predict", endpoints.predict, max_body=most, quick=on_this_disk),
             Route(
                 "POST",
                 "/model/predict/batch",

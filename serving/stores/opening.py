@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from serving.stores.guarded import GuardedItems
 from serving.stores.history import SqlitePredictionHistory
 from serving.stores.idempotency import SqliteIdempotencyStore
 from serving.stores.jobs import SqliteJobStore
 from serving.stores.online import SqliteOnlineStore
+from serving.stores.online_cache import OnlineCache
 from serving.stores.queue import SqliteQueue
 
 if TYPE_CHECKING:
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from serving.stores.history import PredictionHistory
     from serving.stores.idempotency import IdempotencyStore
     from serving.stores.jobs import JobStore
-    from serving.stores.online import OnlineStore
+    from serving.stores.online import OnlineItems, OnlineStore
     from serving.stores.queue import Queue
 
 _HISTORY_BUSY_MS = 500  # a history that is busy for longer is slow: its records wait elsewhere
@@ -82,6 +84,25 @@ def open_online_store(options: StoreOptions, home: Path) -> OnlineStore:
 
         return DynamoOnlineStore(_table(options, ONLINE))
     return SqliteOnlineStore(home / "serving.db")
+
+
+def open_online_items(options: StoreOptions, home: Path) -> OnlineItems:
+    """Return the online store as requests read it.
+
+    A file on this disk is read by way of memory; DynamoDB is not waited for when it is down.
+
+    Raises:
+        StoreError: It cannot be opened.
+    """
+    if options.online == "dynamodb":
+        from serving.stores.aws.definitions import ONLINE  # noqa: PLC0415 - only where used
+        from serving.stores.aws.online import DynamoOnlineStore  # noqa: PLC0415 - the same
+
+        return GuardedItems(
+            DynamoOnlineStore(_table(options, ONLINE, tries=2, timeout_seconds=0.3))
+        )
+    file = home / "serving.db"
+    return OnlineCache(SqliteOnlineStore(file), file)
 
 
 def open_job_stores(options: StoreOptions, home: Path) -> JobStores:
