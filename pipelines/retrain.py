@@ -46,7 +46,7 @@ PARAMETERS: Final = (
         default="champion",
     ),
 )
-_WIDTH: Final = 14
+_WIDTH: Final = 16
 _SHOWN: Final = 20
 
 
