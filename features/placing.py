@@ -65,11 +65,15 @@ class Placer:
     Args:
         features: The declared features.
         horizon_min: Minutes from the prediction time to the scheduled departure.
+
+    Attributes:
+        layouts: The layouts of the items, by their numbers.
+        horizon_min: As given.
     """
 
     def __init__(self, features: tuple[Feature, ...], *, horizon_min: int = HORIZON_MIN) -> None:
         self.layouts = layouts(features)
-        self._horizon_min = horizon_min
+        self.horizon_min = horizon_min
         self._rules: dict[tuple[TrackLayout, int], _Rule] = {}
         self._flights = self._entities("flights")
         self._weather = self._entities("weather")
@@ -79,7 +83,7 @@ class Placer:
         for number, layout in enumerate(self.layouts):
             span = layout.rows.span
             rules = [
-                (at, self._rules.setdefault((track, span), _Rule(track, span, self._horizon_min)))
+                (at, self._rules.setdefault((track, span), _Rule(track, span, self.horizon_min)))
                 for at, track in enumerate(layout.rows.tracks)
                 if STREAMS[track.stream].table == table
             ]

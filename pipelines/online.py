@@ -10,17 +10,24 @@ from pyspark.sql import functions as F
 
 from features import columns as c
 from features.arrow import FLIGHT_COLUMNS, WEATHER_COLUMNS
-from features.online_items import DAYS_NEEDED, online_items
+from features.declarations import MINUTES_PER_DAY
+from features.flight_story import flight_story, observation
+from features.online_items import DAYS_NEEDED, flight_facts, online_items, weather_facts
 from serving.network import Network, write_network
+from serving.state import OPEN_DAYS, OnlineState
+from serving.state_mark import move_mark
 from serving.stores.online import SqliteOnlineStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
+    import pyarrow as pa
     from pyspark.sql import DataFrame
 
+    from features.flight_events import Event
     from pipelines.tables import Tables
+    from serving.stores.online import OnlineStore
 
 BATCH = 2_000
 
@@ -38,19 +45,44 @@ def materialize(tables: Tables, database: Path, *, retain_days: int, horizon_min
     last = flights.agg(F.max(c.SCHEDULED_DEPARTURE)).first()
     days = F.make_dt_interval(F.lit(retain_days + DAYS_NEEDED))
     since = F.lit(last[0] if last else None) - days
-    items = online_items(
-        flights.where(F.col(c.SCHEDULED_DEPARTURE) >= since).select(*FLIGHT_COLUMNS).toArrow(),
-        weather.where(F.col(c.KNOWN) >= since).select(*WEATHER_COLUMNS).toArrow(),
-        retain_days=retain_days,
-        horizon_min=horizon_min,
-    )
+    known = flights.where(F.col(c.SCHEDULED_DEPARTURE) >= since).select(*FLIGHT_COLUMNS).toArrow()
+    seen = weather.where(F.col(c.KNOWN) >= since).select(*WEATHER_COLUMNS).toArrow()
+    items = online_items(known, seen, retain_days=retain_days, horizon_min=horizon_min)
     stored = 0
     with closing(SqliteOnlineStore(database)) as store:
         for batch in _batches(items):
             store.put_many(batch)
             stored += len(batch)
+        tell_open_flights(store, known, seen, horizon_min=horizon_min)
         write_network(store, network_of(flights, tables.read("silver_airports")))
     return stored
+
+
+def tell_open_flights(
+    store: OnlineStore, flights: pa.Table, weather: pa.Table, *, horizon_min: int
+) -> None:
+    """Tell the state what silver knows of flights that events may still change.
+
+    Events that come later are merged with it; so are those that came before and silver has not.
+
+    Args:
+        store: Where the state is.
+        flights: Rows of silver_flights.
+        weather: Rows of silver_weather.
+        horizon_min: Minutes from the prediction time to the scheduled departure.
+    """
+    facts = list(flight_facts(flights))
+    end = max((flight[c.SCHEDULED_DEPARTURE] for flight in facts), default=0)
+    since = end - OPEN_DAYS * MINUTES_PER_DAY
+    events: list[Event] = []
+    for flight in facts:
+        if flight[c.SCHEDULED_DEPARTURE] >= since:
+            events += flight_story(flight)
+    events += [observation(seen) for seen in weather_facts(weather) if seen[c.KNOWN] >= since]
+    move_mark(store, end, horizon_min=horizon_min)
+    state = OnlineState(store)
+    for first in range(0, len(events), BATCH):
+        state.apply(events[first : first + BATCH])
 
 
 def network_of(flights: DataFrame, airports: DataFrame) -> Network:

@@ -27,6 +27,7 @@ from serving.model_loader import load_model
 from serving.network import Network
 from serving.split import ServedModel, Split
 from serving.state import OnlineState
+from serving.state_mark import move_mark
 from serving.stores.artifacts import open_artifact_store
 from serving.stores.memory import MemoryOnlineStore
 
@@ -80,7 +81,8 @@ def replay(part: ReplayPart) -> Replayed:
     asked.sort(key=lambda facts: _asked_at(facts, contract))
     events = _events(part, flights)
     comparison = Comparison(_read(part, EXPECTED), contract)
-    state, at = OnlineState(store, horizon_min=contract.horizon_min), 0
+    move_mark(store, 0, horizon_min=contract.horizon_min)
+    state, at = OnlineState(store), 0
     for minute, group in groupby(asked, key=lambda facts: _asked_at(facts, contract)):
         before = at
         while at < len(events) and events[at].reported_at < minute * MS_PER_MINUTE:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from features.catalog import FEATURES
 from features.changes import sums_key_of, with_rows, with_sums
-from features.declarations import HORIZON_MIN, MINUTES_PER_DAY
+from features.declarations import MINUTES_PER_DAY
 from features.flight_events import (
     Event,
     Observed,
@@ -65,7 +65,6 @@ class OnlineState:
     Args:
         store: The store.
         features: The declared features, which say what items hold.
-        horizon_min: Minutes from the prediction time to the scheduled departure.
         open_days: See `OPEN_DAYS`.
     """
 
@@ -74,11 +73,11 @@ class OnlineState:
         store: OnlineStore,
         *,
         features: tuple[Feature, ...] = FEATURES,
-        horizon_min: int = HORIZON_MIN,
         open_days: int = OPEN_DAYS,
     ) -> None:
         self._store = store
-        self._placer = Placer(features, horizon_min=horizon_min)
+        self._features = features
+        self._placer = Placer(features)
         self._open_min = open_days * MINUTES_PER_DAY
 
     def apply(self, events: Sequence[Event]) -> Applied:
@@ -100,9 +99,11 @@ class OnlineState:
         """Return the events that are not too late, by subject, and move the state's mark."""
         mark = read_mark(self._store)
         newest = max(map(known_minute, events), default=0)
-        if newest >= mark + _MARKED_EVERY_MIN:
+        if newest >= mark.newest + _MARKED_EVERY_MIN:
             move_mark(self._store, newest)
-        oldest = max(mark, newest) - self._open_min
+        if mark.horizon_min != self._placer.horizon_min:
+            self._placer = Placer(self._features, horizon_min=mark.horizon_min)
+        oldest = max(mark.newest, newest) - self._open_min
         by_subject: dict[str, list[Event]] = defaultdict(list)
         for event in events:
             if due_at(event) < oldest:

@@ -4,14 +4,20 @@ import datetime as dt
 from contextlib import closing
 from typing import TYPE_CHECKING
 
+import msgspec
 import pyarrow.compute as pc
 import pytest
 
 from features import columns as c
 from features.arrow import FLIGHT_COLUMNS, WEATHER_COLUMNS
-from features.online_items import online_items
-from pipelines.online import materialize
+from features.flight_events import Arrived
+from features.flight_story import flight_story
+from features.keys import rows_suffix
+from features.online_items import flight_facts, online_items
+from pipelines.online import materialize, tell_open_flights
 from serving.network import read_network
+from serving.state import OnlineState
+from serving.state_mark import read_mark
 from serving.stores.online import SqliteOnlineStore
 from tests.features.real_world import real_world
 
@@ -22,8 +28,6 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
     from pipelines.tables import Tables
-
-pytestmark = pytest.mark.spark
 
 LAST_DAYS = dt.datetime(2013, 11, 6, tzinfo=dt.UTC)
 
@@ -44,6 +48,7 @@ def silver(spark: SparkSession, tables: Tables) -> tuple[pa.Table, pa.Table]:
     return flights, weather
 
 
+@pytest.mark.spark
 def test_the_online_store_holds_the_items_of_silver_and_the_network(
     silver: tuple[pa.Table, pa.Table], tables: Tables, tmp_path: Path
 ) -> None:
@@ -61,3 +66,26 @@ def test_the_online_store_holds_the_items_of_silver_and_the_network(
     assert network.time_zones == {"JFK": "America/New_York", "LAX": "America/Los_Angeles"}
     assert network.origins == ["EWR", "JFK", "LGA"]
     assert network.distances_mi["JFK-LAX"] == 2475
+
+
+def test_events_and_silver_make_one_state(tmp_path: Path) -> None:
+    # Given a state that silver's days were told to, all but what became known in the last hour
+    world = real_world()
+    flights = world.flights.filter(pc.field(c.SCHEDULED_DEPARTURE) >= LAST_DAYS)
+    weather = world.weather.filter(pc.field(c.KNOWN) >= LAST_DAYS).select(WEATHER_COLUMNS)
+    flights = flights.select(FLIGHT_COLUMNS).slice(0, 600)
+    stories = [flight_story(facts) for facts in flight_facts(flights)]
+    with closing(SqliteOnlineStore(tmp_path / "a.db")) as store:
+        tell_open_flights(store, flights, weather, horizon_min=60)
+        # When a flight's last event is corrected, and the pipeline tells silver's days again
+        last = next(story[-1] for story in reversed(stories) if isinstance(story[-1], Arrived))
+        moved = msgspec.structs.replace(last, at=last.at + 9, reported_at=last.reported_at + 1)
+        OnlineState(store).apply([moved])
+        corrected = store.get_many([f"all{rows_suffix(moved.at // 1440, 1440)}"])
+        tell_open_flights(store, flights, weather, horizon_min=60)
+        # Then the correction is not undone, and the state is for this horizon
+        assert store.get_many(corrected) == corrected
+        assert read_mark(store).horizon_min == 60
+    with closing(SqliteOnlineStore(tmp_path / "b.db")) as store:
+        tell_open_flights(store, flights, weather, horizon_min=60)
+        assert store.get_many(corrected) != corrected
