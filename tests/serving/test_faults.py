@@ -1,0 +1,174 @@
+"""Faults under load: a history that is locked, a full disk, a broken release, a clock that jumps.
+
+Real processes, real files. A full disk is a limit on the size of files that the process may write.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sqlite3
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Self
+
+import httpx
+import pytest
+
+from serving.release import ReleasedVersion, read_release
+from serving.service import open_service
+from serving.stores.artifacts import FolderArtifactStore
+from serving.stores.history import SqlitePredictionHistory
+from tests.serving.support import (
+    SETTINGS,
+    body_of,
+    publish,
+    release,
+    running_server,
+    serving_process,
+    wait_until,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+JSON = {"content-type": "application/json"}
+ASKED = 0.999
+FULL_BYTES = 300_000  # less than the history has taken, more than what then waits
+DAY_MS = 86_400_000
+
+
+@dataclass
+class Load:
+    """Clients that ask without pause, and what they were told."""
+
+    url: str
+    clients: int = 3
+    acknowledged: list[str] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._stop = threading.Event()
+        self._threads = [threading.Thread(target=self._ask) for _ in range(self.clients)]
+
+    def __enter__(self) -> Self:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _ask(self) -> None:
+        with httpx.Client(base_url=self.url, headers=JSON, timeout=20) as client:
+            while not self._stop.is_set():
+                answer = client.post("/model/predict", content=body_of())
+                told = answer.json()
+                if answer.status_code == 200 and abs(told["probability"] - 0.25) < 1e-3:
+                    self.acknowledged.append(told["prediction_id"])
+                else:
+                    self.wrong.append(answer.text)
+
+    def goes_on(self, number: int = 100) -> None:
+        """Return once so many more were answered."""
+        enough = len(self.acknowledged) + number
+        wait_until(lambda: len(self.acknowledged) >= enough, seconds=60)
+
+    def share_correct(self) -> float:
+        """Return which part of the answers was right."""
+        return len(self.acknowledged) / (len(self.acknowledged) + len(self.wrong))
+
+
+def kept_in(home: Path) -> list[str]:
+    history = SqlitePredictionHistory(home / "serving.db")
+    page = history.page(limit=1_000_000)
+    history.close()
+    return [record.prediction_id for record in page.records]
+
+
+@pytest.mark.slow
+def test_answers_stay_right_and_none_is_lost_whatever_fails(home: Path) -> None:
+    # Given a server under load
+    with serving_process(home) as (process, url), Load(url) as load:
+        load.goes_on()
+        # When its history is locked by somebody else for longer than it waits
+        lock = sqlite3.connect(home / "serving.db", isolation_level=None)
+        lock.execute("BEGIN IMMEDIATE")
+        load.goes_on()
+        time.sleep(1)
+        load.goes_on()
+        lock.execute("ROLLBACK")
+        lock.close()
+        load.goes_on()
+        # And a version is released whose model was cut short
+        store = FolderArtifactStore(home / "store")
+        stored = read_release(store)
+        assert stored is not None
+        broken = ReleasedVersion("2", publish(store, "2", 0.9))
+        path = home / "store/models/ontime/2/model.onnx"
+        path.write_bytes(path.read_bytes()[:100])
+        release(store, broken, stored.document.champion, weight=0.5)
+        wait_until(lambda: httpx.get(f"{url}/model").json()["refusal"] is not None)
+        load.goes_on()
+        # And there is no space for more history, but still for what waits
+        unlimited = resource.prlimit(process.pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (FULL_BYTES, unlimited[1]))
+        load.goes_on(20)
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, unlimited)
+        load.goes_on()
+        metrics = httpx.get(f"{url}/metrics").text
+    # Then at least 99.9 % of the answers were right
+    assert load.share_correct() >= ASKED, load.wrong[:3]
+    assert "ontime_release_refused 1" in metrics
+    # And the history was down twice: locked, and full
+    down = [
+        line for line in (home / "serve.log").read_text().splitlines() if "history_down" in line
+    ]
+    assert any("locked" in line for line in down)
+    assert any("locked" not in line for line in down)
+    # And every one is in the history once, when what waited was handed over
+    with serving_process(home) as (_, url):
+        wait_until(lambda: "ontime_spool_waiting 0" in httpx.get(f"{url}/metrics").text)
+    kept = kept_in(home)
+    assert len(kept) == len(set(kept))
+    assert set(load.acknowledged) <= set(kept)
+
+
+@pytest.mark.slow
+def test_a_clock_that_jumps_changes_no_answer(home: Path) -> None:
+    # Given a server under load whose clock is ours
+    jump = [0]
+    service = open_service(SETTINGS, home, clock=lambda: time.time_ns() // 1_000_000 + jump[0])
+    service.refresh()
+    with running_server(service) as url, Load(url) as load:
+        load.goes_on()
+        # When it jumps a day back, a year on, and home again
+        for by in (-DAY_MS, 365 * DAY_MS, 0):
+            jump[0] = by
+            load.goes_on()
+    # Then all answers were right, and each is in the history once
+    assert load.share_correct() == 1, load.wrong[:3]
+    kept = kept_in(home)
+    assert sorted(kept) == sorted(set(load.acknowledged))
+
+
+@pytest.mark.slow
+def test_an_online_store_that_fails_costs_features_and_no_answer(home: Path) -> None:
+    # Given a server under load whose online items are then dropped under it
+    service = open_service(SETTINGS, home)
+    service.refresh()
+    with running_server(service) as url, Load(url) as load:
+        load.goes_on()
+        with sqlite3.connect(home / "serving.db") as connection:
+            connection.execute("ALTER TABLE online_items RENAME TO taken_away")
+        connection.close()
+        load.goes_on()
+        text = httpx.get(f"{url}/metrics").text
+    # Then every answer was given, and what was missing is counted
+    assert load.share_correct() >= ASKED, load.wrong[:3]
+    assert "ontime_missing_features_total" in text
+    for record in service.history.page(limit=1).records:
+        assert json.loads(record.body)["missing"]
