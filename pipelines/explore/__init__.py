@@ -1,0 +1,5 @@
+"""What the notebooks show: questions and pictures, as functions on frames.
+
+Reads silver and gold frames, the registry and the ledger; writes nothing. May import the rest of
+pipelines; only notebooks import it.
+"""
