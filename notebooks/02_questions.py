@@ -13,8 +13,8 @@
 # %% [markdown]
 # # Seventeen questions to the flights
 #
-# Each answer is a function of `pipelines/explore/questions.py`, tested against the source file; what
-# the question leaves open is said with it.
+# Each answer is a function of `pipelines/explore/questions.py`, tested against the source file;
+# what the question leaves open is said with it.
 
 # %%
 from pipelines.explore import pictures, questions
