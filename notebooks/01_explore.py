@@ -101,8 +101,8 @@ pictures.route_map(delays.routes(flights, airports), title="Routes from New York
 # %% [markdown]
 # ## What is missing
 #
-# Missing departures are cancellations; the cancellations of February are a blizzard. The tail number
-# is missing for some flights that never left. Gusts are observed only when there are some.
+# Missing departures are cancellations; the cancellations of February are a blizzard. The tail
+# number is missing for some flights that never left. Gusts are observed only when there are some.
 
 # %%
 pictures.missing_map(

@@ -275,8 +275,8 @@ pictures.bars(
 # %% [markdown]
 # ## And: which five arrivals were the latest, and what was the wind?
 #
-# The wind in mph at both ends, in the hour of departure and in the hour of arrival. Weather is known
-# only at the three airports of New York, so at these destinations there is none.
+# The wind in mph at both ends, in the hour of departure and in the hour of arrival. Weather is
+# known only at the three airports of New York, so at these destinations there is none.
 
 # %%
 answer = questions.worst_arrival_delays(flights, weather)

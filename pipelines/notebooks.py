@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import jupytext
-import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbconvert import HTMLExporter
@@ -100,6 +99,8 @@ def execute(path: Path, pages: Path) -> Executed:
         kernel_name="python3",
         resources={"metadata": {"path": str(ROOT)}},
     )
+    # No port: nobody else can listen.
+    client.create_kernel_manager().transport = "ipc"
     failure = None
     try:
         client.execute()
@@ -115,12 +116,13 @@ def export(path: Path, folder: Path) -> Path:
     """Write a notebook without outputs as `.ipynb`, as a workspace of Databricks imports it."""
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / f"{path.stem}.ipynb"
-    nbformat.write(jupytext.read(path), target)
+    jupytext.write(jupytext.read(path), target)
     return target
 
 
 def _page(name: str, notebook: Any) -> str:  # noqa: ANN401 - nbformat is not typed
-    body, _ = HTMLExporter(template_name="basic").from_notebook_node(notebook)
+    exporter: Any = HTMLExporter(template_name="basic")  # type: ignore[no-untyped-call]  # nbconvert tells no types
+    body, _ = exporter.from_notebook_node(notebook)
     links = "".join(
         f'<a href="{path.stem}.html">{html.escape(path.stem)}</a>' for path in find_notebooks()
     )

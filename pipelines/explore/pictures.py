@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, PercentFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 
 from pipelines.explore.delays import ARRIVALS, GROUP, LATE_SHARE
 from training.report.plots import INK, LATE, MODEL, NAIVE
@@ -36,6 +36,7 @@ _STYLE: Final[dict[Any, Any]] = {
     "xtick.color": "#5b6b7b",
     "ytick.color": "#5b6b7b",
 }
+_MARKED: Final = 60  # more points than that need no marks
 _NEW_YORK: Final = (40.70, -73.98)
 
 
@@ -125,7 +126,9 @@ def late_line(answer: DataFrame, *, title: str, axis: str) -> Picture:
     behind.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     axes.set_zorder(behind.get_zorder() + 1)
     axes.patch.set_visible(False)
-    axes.plot(rows[GROUP], rows[LATE_SHARE], color=LATE, marker="o", linewidth=2)
+    few = len(rows) <= _MARKED
+    axes.plot(rows[GROUP], rows[LATE_SHARE], color=LATE, marker="o" if few else None, linewidth=1.6)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=bool((rows[GROUP] % 1 == 0).all())))
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     axes.set(xlabel=axis, ylabel="late by 15 min or more", ylim=(0, None))
     return _picture(figure)
@@ -136,12 +139,13 @@ def route_map(answer: DataFrame, *, title: str) -> Picture:
     rows = answer.toPandas()
     figure, axes = _axes(title, height=5.2)
     shades = mpl.colormaps["viridis"]
-    low, high = rows[LATE_SHARE].quantile(0.05), rows[LATE_SHARE].quantile(0.95)
+    low, high = (float(rows[LATE_SHARE].quantile(share)) for share in (0.05, 0.95))
+    row: Any  # pandas does not know the columns
     for row in rows.itertuples():
         share = (getattr(row, LATE_SHARE) - low) / (high - low)
         wide = 0.3 + 3.2 * getattr(row, ARRIVALS) / rows[ARRIVALS].max()
-        ends = ([_NEW_YORK[1], row.longitude], [_NEW_YORK[0], row.latitude])
-        axes.plot(*ends, color=shades(share), linewidth=wide, alpha=0.7)
+        east, north = [_NEW_YORK[1], float(row.longitude)], [_NEW_YORK[0], float(row.latitude)]
+        axes.plot(east, north, color=shades(share), linewidth=wide, alpha=0.7)
     dots = axes.scatter(
         rows["longitude"],
         rows["latitude"],

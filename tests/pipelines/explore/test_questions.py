@@ -86,7 +86,8 @@ def test_4_landings_are_arrivals(flights: DataFrame, raw: pd.DataFrame) -> None:
 
 def test_5_the_most_frequent_route(flights: DataFrame, raw: pd.DataFrame) -> None:
     # Given
-    (route, count), *_ = raw["route"].value_counts().items()
+    counted: list[tuple[Any, int]] = list(raw["route"].value_counts().items())
+    route, count = counted[0]
     # When / Then
     assert rows_of(questions.most_frequent_route(flights)) == [(*route, count)]
 
@@ -152,8 +153,9 @@ def test_12_and_17_the_main_destination_of_each_origin(
     flights: DataFrame, raw: pd.DataFrame
 ) -> None:
     # Given
-    first = raw.groupby("origin")["dest"].agg(lambda each: each.value_counts().idxmax())
-    share = raw.groupby("origin")["dest"].agg(lambda each: each.value_counts(normalize=True).max())
+    destinations = raw.groupby("origin")["dest"]
+    first = destinations.agg(lambda each: str(each.value_counts().index[0]))
+    share = destinations.agg(lambda each: each.value_counts(normalize=True).max())
     # When
     counted = rows_of(questions.most_common_destinations(flights))
     shared = rows_of(questions.main_destination_shares(flights))
@@ -183,8 +185,8 @@ def test_14_arrival_delay_after_an_hour_at_departure(flights: DataFrame, raw: pd
 
 def test_15_mean_daily_flights_by_month(flights: DataFrame, raw: pd.DataFrame) -> None:
     # Given
-    daily = raw.groupby("date").size()
-    means = daily.groupby(daily.index.month).mean()
+    daily = raw.groupby(["month", "day"]).size()
+    means = daily.groupby("month").mean()
     # When / Then
     found = rows_of(questions.mean_daily_flights_by_month(flights))
     assert [mean for _, mean in found] == pytest.approx(list(means))
@@ -192,10 +194,12 @@ def test_15_mean_daily_flights_by_month(flights: DataFrame, raw: pd.DataFrame) -
 
 def test_16_routes_by_late_arrivals(flights: DataFrame, raw: pd.DataFrame) -> None:
     # Given
-    late = raw[raw["arr_delay"] > 30].groupby(["origin", "dest"]).size().nlargest(3)
+    late: list[tuple[Any, int]] = list(
+        raw[raw["arr_delay"] > 30]["route"].value_counts().head(3).items()
+    )
     # When / Then
     found = rows_of(questions.routes_with_most_late_arrivals(flights))
-    assert found == [(*route, count) for route, count in late.items()]
+    assert found == [(*route, count) for route, count in late]
 
 
 def test_the_worst_arrivals_with_the_wind_around_them(

@@ -1,0 +1,67 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # A model version, looked at
+#
+# Set `VERSION` to the number of any registered version, or to an alias (`champion`, `challenger`).
+# The version is tried on November and December, which it has not seen in training; every figure
+# has its 95 % confidence interval from bootstrap samples of whole days.
+
+# %%
+from pipelines.explore import review
+
+VERSION = "champion"
+review.versions()
+
+# %%
+reviewed = review.review(VERSION)
+print(f"version {reviewed.version}, {reviewed.evaluation.flights:,} flights")
+reviewed.figures()
+
+# %% [markdown]
+# ## How well it tells late flights from others
+
+# %%
+reviewed.plots["roc"]
+
+# %%
+reviewed.plots["precision_recall"]
+
+# %%
+reviewed.plots["gain"]
+
+# %% [markdown]
+# ## Whether a probability means what it says
+
+# %%
+reviewed.plots["calibration"]
+
+# %%
+reviewed.plots["scores"]
+
+# %% [markdown]
+# ## Where it gains least
+#
+# Slices with at least 500 flights, the smallest gain over the timetable-only model first.
+
+# %%
+reviewed.slices().head(15)
+
+# %% [markdown]
+# ## Beside the champion
+#
+# The difference in AUC on the same bootstrap samples. A version compared with itself differs by
+# nothing.
+
+# %%
+reviewed.against_champion()

@@ -1,0 +1,66 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # What served when, and why
+#
+# Every decision about model versions is an entry of the ledger, chained by checksums. Reading it
+# verifies the chain: a changed, lost or inserted entry stops here.
+
+# %%
+from pipelines.explore import decisions
+
+ledger = decisions.ledger()
+decisions.entries(ledger)
+
+# %% [markdown]
+# ## Releases
+#
+# What answered from when on.
+
+# %%
+decisions.releases(ledger)
+
+# %% [markdown]
+# ## At an instant
+
+# %%
+print(decisions.served_at(ledger, "2013-01-01T00:00:00.000Z"))
+print(decisions.served_at(ledger, ledger.entries[-1].at))
+
+# %% [markdown]
+# ## What the gates said
+
+# %%
+for entry in ledger.entries:
+    if entry.kind == "gated":
+        print(f"version {entry.version}: {entry.reason}")
+        for name, value in entry.evidence.items():
+            print(f"    {name}: {value}")
+
+# %% [markdown]
+# ## What was answered
+#
+# The newest predictions of the service on this home, by the version that gave them; none before the
+# first `make serve`.
+
+# %%
+answered = decisions.predictions(most=1000)
+answered.groupby("version").agg(
+    answers=("flight_id", "size"),
+    mean_probability=("probability", "mean"),
+    first=("requested_at", "min"),
+    last=("requested_at", "max"),
+)
+
+# %%
+answered.head(10)
