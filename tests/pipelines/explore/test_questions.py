@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pytest
+from pyspark.sql import functions as F
 
 from benchmarks.real_year import real_flights, real_weather, with_events
 from features import columns as c
@@ -211,16 +212,18 @@ def test_the_worst_arrivals_with_the_wind_around_them(
     observed["hour_utc"] = pd.to_datetime(observed["time_hour"], utc=True)
     wind = observed.set_index(["origin", "hour_utc"])["wind_speed"]
     # When
-    found = questions.worst_arrival_delays(flights, weather).collect()
+    answer = questions.worst_arrival_delays(flights, weather)
+    seconds = [F.unix_seconds(name).alias(f"{name}_s") for name in (c.DEPARTED, c.ARRIVED)]
+    found = answer.select("*", *seconds).collect()
     # Then
     assert [row[c.ARRIVAL_DELAY] for row in found] == list(worst["arr_delay"])
     assert [row[c.ORIGIN] for row in found] == list(worst["origin"])
     for row in found:
         for name, instant in (
-            ("origin_wind_at_departure", row[c.DEPARTED]),
-            ("origin_wind_at_arrival", row[c.ARRIVED]),
+            ("origin_wind_at_departure", row[f"{c.DEPARTED}_s"]),
+            ("origin_wind_at_arrival", row[f"{c.ARRIVED}_s"]),
         ):
-            hour = pd.Timestamp(instant).tz_localize("UTC").floor("h")
+            hour = pd.Timestamp(instant, unit="s", tz="UTC").floor("h")
             expected = wind.get((row[c.ORIGIN], hour))
             assert row[name] == (None if expected is None else pytest.approx(expected))
         # Then: no destination of these is an airport whose weather is known
