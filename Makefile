@@ -73,6 +73,14 @@ lambda-bundle: setup ## Build the zip of the function in the cloud (arm64 and x8
 lambda-budget: setup-dev ## Measure size, cold start and warm time of that bundle; fails over budget
 	@$(PYTHON) -m benchmarks.lambda_budget $(ARGS)
 
+.PHONY: notebooks lab
+notebooks: setup-dev ## Execute the notebooks on the real data, and render them to docs/notebooks
+	@test -e "$${ONTIME_HOME:-.ontime}/figures/run.json" || $(MAKE) run
+	@$(PYTHON) -m pipelines.notebooks $(ARGS)
+
+lab: setup-dev ## Open JupyterLab on the notebooks, with a session and every table by name
+	@PYTHONPATH="$$PWD$${PYTHONPATH:+:$$PYTHONPATH}" .venv/bin/jupyter lab notebooks --ip 127.0.0.1 $(ARGS)
+
 setup-bench: ## Build the environment of the benchmarks (.venv-bench)
 	@bash requirements/install.sh bench
 

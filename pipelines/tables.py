@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
     from pyspark.sql import DataFrame, DataFrameWriter, SparkSession
 
+CATALOG = "catalog"
 _MISSING = (
+    "TABLE_OR_VIEW_NOT_FOUND",
     "DELTA_MISSING_DELTA_TABLE",
     "DELTA_TABLE_NOT_FOUND",
     "DELTA_TABLE_ONLY_OPERATION",
@@ -43,16 +45,19 @@ class Tables:
 
     Args:
         spark: The session that reads and writes them.
-        root: Folder or URI; each table has a folder of its name in it.
+        root: Folder or URI, in which each table has a folder of its name; or, as
+            `catalog:<catalog>.<schema>`, the schema of a catalog that has each table by its name.
     """
 
     def __init__(self, spark: SparkSession, root: str) -> None:
         self._spark = spark
         self._root = root.rstrip("/")
+        scheme, _, schema = self._root.partition(":")
+        self._schema = schema if scheme == CATALOG else None
 
     def uri(self, name: str) -> str:
         """Return where a table is."""
-        return f"{self._root}/{name}"
+        return f"{self._root}/{name}" if self._schema is None else f"{self._root}.{name}"
 
     def exists(self, name: str) -> bool:
         """Return whether a table has ever been written."""
@@ -84,7 +89,11 @@ class Tables:
         if version is not None:
             reader = reader.option("versionAsOf", version)
         try:
-            frame = reader.load(self.uri(name))
+            frame = (
+                reader.load(self.uri(name))
+                if self._schema is None
+                else reader.table(f"{self._schema}.{name}")
+            )
             _ = frame.schema  # under Spark Connect a frame is not looked at before this
         except AnalysisException as error:
             if _tells(error, _MISSING):
@@ -159,7 +168,10 @@ class Tables:
 
     def _save(self, name: str, writer: DataFrameWriter) -> None:
         with _write_errors(name, self.uri(name)):
-            writer.save(self.uri(name))
+            if self._schema is None:
+                writer.save(self.uri(name))
+            else:
+                writer.saveAsTable(f"{self._schema}.{name}")
 
     def _commit(self, name: str) -> tuple[int, str]:
         commit = self._last_commit(name)
@@ -169,12 +181,15 @@ class Tables:
 
     def _last_commit(self, name: str) -> tuple[int, str] | None:
         try:
-            row = self._spark.sql(f"DESCRIBE HISTORY delta.`{self.uri(name)}` LIMIT 1").first()
+            row = self._spark.sql(f"DESCRIBE HISTORY {self._sql_name(name)} LIMIT 1").first()
         except AnalysisException as error:
             if _tells(error, _MISSING):
                 return None
             raise
         return None if row is None else (row["version"], row["userMetadata"] or "")
+
+    def _sql_name(self, name: str) -> str:
+        return f"delta.`{self.uri(name)}`" if self._schema is None else f"{self._schema}.{name}"
 
     def _missing(self, name: str) -> TableMissingError:
         return TableMissingError(

@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING
 import pytest
 from pyspark.sql import functions as F
 
-from pipelines.tables import TableMissingError, TableWriteError
+from pipelines.columnar import local_folder
+from pipelines.tables import TableMissingError, Tables, TableWriteError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from pyspark.sql import DataFrame, SparkSession
 
-    from pipelines.tables import Tables
 
 pytestmark = pytest.mark.spark
 
@@ -74,3 +74,28 @@ def test_a_folder_that_cannot_be_written_is_named(
 
     with pytest.raises(TableWriteError, match="Table t cannot be written to"):
         tables.replace("t", _rows(spark, (1, "a")), description="")
+
+
+def test_tables_of_a_catalog_are_read_and_written_by_name(spark: SparkSession) -> None:
+    # Given a schema of a catalog, as Unity Catalog has them
+    spark.sql("CREATE SCHEMA IF NOT EXISTS spark_catalog.ontime_test")
+    tables = Tables(spark, "catalog:spark_catalog.ontime_test")
+    try:
+        assert not tables.exists("flights")
+        with pytest.raises(TableMissingError, match="flights does not exist"):
+            tables.read("flights")
+        # When
+        tables.replace("flights", spark.range(3).toDF("n"), description="first")
+        tables.append_once("flights", spark.range(3, 5).toDF("n"), key="a", description="second")
+        tables.append_once("flights", spark.range(3, 5).toDF("n"), key="a", description="again")
+        tables.replace_where(
+            "flights", spark.range(0).toDF("n"), predicate="n = 0", description="third"
+        )
+        # Then
+        assert tables.uri("flights") == "catalog:spark_catalog.ontime_test.flights"
+        assert sorted(row["n"] for row in tables.read("flights").collect()) == [1, 2, 3, 4]
+        assert tables.read("flights", 0).count() == 3
+        assert tables.description("flights") == "third"
+        assert local_folder(tables.uri("flights")) is None
+    finally:
+        spark.sql("DROP SCHEMA IF EXISTS spark_catalog.ontime_test CASCADE")
