@@ -50,6 +50,21 @@ reviewed.plots["calibration"]
 reviewed.plots["scores"]
 
 # %% [markdown]
+# ## What it looks at
+#
+# By how much the AUC falls when a feature, or a family of features, is shuffled; and how the model
+# got better tree by tree. Drawn when the version was judged.
+
+# %%
+reviewed.plots["families"]
+
+# %%
+reviewed.plots["importance"]
+
+# %%
+reviewed.plots["learning_curve"]
+
+# %% [markdown]
 # ## Where it gains least
 #
 # Slices with at least 500 flights, the smallest gain over the timetable-only model first.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -13,6 +14,7 @@ from pipelines.measure import champion_of
 from pipelines.settings import load_settings
 from training.evaluation import evaluate
 from training.report.plots import plots_of
+from training.run_files import read_file
 from training.run_log import load_models
 from training.scoring import score_sample
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from training.bootstrap import Interval
     from training.evaluation import Evaluation
     from training.gates import Rival
+    from training.tracking import Tracking
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,8 @@ class Review:
         version: The version.
         evaluation: Its figures, beside the naive model's.
         champion: The champion on the same flights; None if there is none.
-        plots: By name: roc, precision_recall, calibration, gain, scores.
+        plots: By name: roc, precision_recall, calibration, gain, scores, drawn now; and what was
+            drawn when it was judged, such as learning_curve and importance.
     """
 
     version: str
@@ -102,8 +106,11 @@ def review(word: str = "champion") -> Review:
     sample = read_part(context, "test")
     flights = score_sample(sample, model, naive)
     evaluation = evaluate(flights, contract.operating_threshold, settings)
-    plots = {name: Plot(svg.decode()) for name, svg in plots_of(flights, evaluation).items()}
-    champion = champion_of(context.registry, sample, flights, settings)
+    drawn = _drawn_then(context.tracking, version.run_id) | plots_of(flights, evaluation)
+    plots = {name: Plot(svg.decode()) for name, svg in drawn.items()}
+    champion = champion_of(
+        context.registry, sample, flights, candidate=contract, settings=settings
+    )
     return Review(version.version, evaluation, champion, plots)
 
 
@@ -115,6 +122,12 @@ def versions() -> pd.DataFrame:
         for each in context.registry.versions()
     ]
     return pd.DataFrame(rows, columns=["version", "aliases", "run"])
+
+
+def _drawn_then(tracking: Tracking, run_id: str) -> dict[str, bytes]:
+    """Return the plots that were kept with a run."""
+    kept = [file.path for file in tracking.client.list_artifacts(run_id, "plots")]
+    return {PurePosixPath(path).stem: read_file(tracking.client, run_id, path) for path in kept}
 
 
 def _row(metric: str, ours: Interval, naive: Interval) -> dict[str, str | float]:
