@@ -53,9 +53,12 @@ def with_weather(flights: DataFrame, weather: DataFrame) -> DataFrame:
 
 
 def bands(column: str, *, width: float, most: float) -> Column:
-    """Return the lower end of the band of a value; all values from `most` on are in the last."""
-    capped = F.least(F.col(column), F.lit(most))
-    return F.floor(capped / width) * width
+    """Return the lower end of the band of a value; all from `most` on are in the last.
+
+    Null without a value.
+    """
+    capped = F.least(F.col(column), F.lit(most))  # of null and `most` it is `most`
+    return F.when(F.col(column).isNotNull(), F.floor(capped / width) * width)
 
 
 def routes(flights: DataFrame, airports: DataFrame) -> DataFrame:

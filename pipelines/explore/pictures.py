@@ -66,7 +66,7 @@ def bars(
         title: Says what is to be seen.
         percent: Whether the value is a share.
     """
-    rows = answer.toPandas()
+    rows = _rows(answer)
     columns = [label] if isinstance(label, str) else list(label)
     names = [
         " to ".join(str(part) for part in row) for row in rows[columns].itertuples(index=False)
@@ -86,7 +86,7 @@ def columns(
     answer: DataFrame, label: str, value: str, *, title: str, percent: bool = False
 ) -> Picture:
     """Return upright bars in the order of the rows, the highest highlighted."""
-    rows = answer.toPandas()
+    rows = _rows(answer)
     figure, axes = _axes(title)
     highest = rows[value].max()
     colours = [LATE if each == highest else MODEL for each in rows[value]]
@@ -105,8 +105,8 @@ def number(answer: DataFrame, by_month: DataFrame, value: str, *, title: str) ->
         value: The column of `by_month`.
         title: What the number is.
     """
-    (first, *_) = answer.toPandas().iloc[0]
-    rows = by_month.toPandas()
+    (first, *_) = _rows(answer).iloc[0]
+    rows = _rows(by_month)
     figure, axes = _axes(f"{title}: {_text(float(first), percent=False)}", height=3.0)
     axes.bar([str(each) for each in rows["month"]], rows[value], color=NAIVE)
     _value_axis(axes, value, percent=False)
@@ -116,7 +116,7 @@ def number(answer: DataFrame, by_month: DataFrame, value: str, *, title: str) ->
 
 def late_line(answer: DataFrame, *, title: str, axis: str) -> Picture:
     """Return the share of late arrivals over ordered groups, with the number of arrivals behind."""
-    rows = answer.toPandas().dropna(subset=[GROUP])
+    rows = _rows(answer).dropna(subset=[GROUP])
     figure, axes = _axes(title)
     behind = axes.twinx()
     width = 0.8 * float(np.min(np.diff(rows[GROUP]))) if len(rows) > 1 else 0.8
@@ -136,7 +136,7 @@ def late_line(answer: DataFrame, *, title: str, axis: str) -> Picture:
 
 def route_map(answer: DataFrame, *, title: str) -> Picture:
     """Return the routes from New York by place: width is traffic, colour the share of late."""
-    rows = answer.toPandas()
+    rows = _rows(answer)
     figure, axes = _axes(title, height=5.2)
     shades = mpl.colormaps["viridis"]
     low, high = (float(rows[LATE_SHARE].quantile(share)) for share in (0.05, 0.95))
@@ -167,7 +167,7 @@ def route_map(answer: DataFrame, *, title: str) -> Picture:
 
 def missing_map(answer: DataFrame, *, title: str) -> Picture:
     """Return the share of missing values by column and month as a map of shades."""
-    rows = answer.toPandas().set_index("month")
+    rows = _rows(answer).set_index("month")
     figure, axes = _axes(title, height=1.4 + 0.32 * rows.shape[1])
     image = axes.imshow(rows.T, aspect="auto", cmap="YlOrRd", vmin=0, vmax=max(0.05, _most(rows)))
     axes.set_xticks(range(len(rows)), [f"{month:%b}" for month in rows.index])
@@ -175,6 +175,11 @@ def missing_map(answer: DataFrame, *, title: str) -> Picture:
     bar = figure.colorbar(image, ax=axes, label="missing")
     bar.ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     return _picture(figure)
+
+
+def _rows(answer: DataFrame) -> pd.DataFrame:
+    rows: pd.DataFrame = answer.toArrow().to_pandas()
+    return rows
 
 
 def _most(rows: pd.DataFrame) -> float:

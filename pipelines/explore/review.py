@@ -108,9 +108,7 @@ def review(word: str = "champion") -> Review:
     evaluation = evaluate(flights, contract.operating_threshold, settings)
     drawn = _drawn_then(context.tracking, version.run_id) | plots_of(flights, evaluation)
     plots = {name: Plot(svg.decode()) for name, svg in drawn.items()}
-    champion = champion_of(
-        context.registry, sample, flights, candidate=contract, settings=settings
-    )
+    champion = champion_of(context.registry, sample, flights, candidate=contract, settings=settings)
     return Review(version.version, evaluation, champion, plots)
 
 

@@ -133,7 +133,7 @@ def test_9_origins_by_flights_to_seattle(flights: DataFrame, raw: pd.DataFrame) 
 
 def test_10_departure_delay_by_weekday(flights: DataFrame, raw: pd.DataFrame) -> None:
     # Given
-    means = raw.groupby(raw["date"].dt.weekday)["dep_delay"].mean()
+    means = raw.groupby(raw["date"].dt.day_of_week)["dep_delay"].mean()
     # When
     found = rows_of(questions.departure_delay_by_weekday(flights))
     # Then
