@@ -43,9 +43,9 @@ class Interventions(Recorder):
 
         def decide(ledger: Ledger) -> Decision | None:
             state = state_at(ledger.entries)
-            package, release = _to_be_judged(version, ledger, state, self.model)
-            if approval_of(package, ledger) is not None:
+            if _is_approved(version, ledger, state):
                 return None
+            package, release = _to_be_judged(version, ledger, state, self.model)
             refusals = gate_refusals(version, ledger)
             if refusals:
                 raise InterventionRefusedError(
@@ -186,6 +186,14 @@ class Interventions(Recorder):
                 "releases one whose gates passed."
             )
         return state.release.challenger
+
+
+def _is_approved(version: str, ledger: Ledger, state: LedgerState) -> bool:
+    """Return whether the approval of a released version stands, before or after its promotion."""
+    for released in (state.release.champion, state.release.challenger):
+        if released is not None and released.version == version:
+            return approval_of(released, ledger) is not None
+    return False
 
 
 def _to_be_judged(

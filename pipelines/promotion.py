@@ -9,12 +9,14 @@ from operations.decisions import Decisions
 from operations.ledger import read_ledger
 from operations.naming import package_of, version_named
 from operations.release import follow_ledger
+from operations.state import state_at
 from pipelines.context import StageOutcome
 from pipelines.people import interventions, require_registered
 
 if TYPE_CHECKING:
     import argparse
 
+    from operations.ledger import Ledger
     from pipelines.context import RunContext
     from serving.release import ReleasedVersion
 
@@ -88,7 +90,7 @@ def judge(context: RunContext, arguments: argparse.Namespace) -> None:
         LedgerConflictError: Somebody else released something meanwhile.
     """
     by, reason, say = arguments.by, arguments.reason, context.console.say
-    version = version_named(arguments.version or "challenger", read_ledger(context.artifacts))
+    version = _meant(arguments, read_ledger(context.artifacts))
     people = interventions(context, by)
     if arguments.reject:
         made = people.reject(version, reason=reason)
@@ -101,3 +103,16 @@ def judge(context: RunContext, arguments: argparse.Namespace) -> None:
     package = package_of(version, read_ledger(context.artifacts))
     for note in promote(context, package, by=by, reason=reason).notes:
         say(note)
+
+
+def _meant(arguments: argparse.Namespace, ledger: Ledger) -> str:
+    """Return the version that a person means: the one named, else the challenger.
+
+    After a command that was killed half-way there may be no challenger any more: the same command
+    means the same version.
+    """
+    last = state_at(ledger.entries).released_by
+    judged = last is not None and last.kind in {"promoted", "rejected"}
+    if last is None or not judged or (last.by, last.reason) != (arguments.by, arguments.reason):
+        return version_named(arguments.version or "challenger", ledger)
+    return version_named(arguments.version or last.version, ledger)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from operations.decisions import Decisions
+from pipelines.people import interventions
 from pipelines.promote import main
 from serving.release import ReleasedVersion, read_release
 
@@ -138,3 +139,33 @@ def test_an_approval_of_a_package_that_was_replaced_does_not_count(
     # When it is to be promoted, Then the approval is stale
     assert main(["--version", version, *WHO]) == 0
     assert "in entry 4 is of another package than the published one" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("verdict", "told"), [("--approve", "already approved"), ("--reject", "already rejected")]
+)
+def test_a_verdict_that_was_killed_half_way_is_typed_again(
+    released: ReleasedHome, capsys: pytest.CaptureFixture[str], verdict: str, told: str
+) -> None:
+    # Given a verdict of which only the entries were written
+    released.champion()
+    version = released.on_trial()
+    people = interventions(released.context, "Ada")
+    if verdict == "--approve":
+        people.approve(version, reason="read the card")
+        challenger = released.state.release.challenger
+        assert challenger is not None
+        Decisions(store=released.context.artifacts, model="ontime", by="Ada").promoted(
+            challenger, rollout="direct", reason="read the card"
+        )
+    else:
+        people.reject(version, reason="read the card")
+    entries = released.ledger.entries
+    # When it is typed again
+    assert main([verdict, *WHO]) == 0
+    # Then nothing is added, and document and aliases have followed
+    assert f"version 2 was {told}" in capsys.readouterr().out
+    assert released.ledger.entries == entries
+    expected = version if verdict == "--approve" else "1"
+    assert released.aliases == {"champion": expected, "challenger": None}
+    assert champion(released) == expected
