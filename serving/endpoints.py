@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -16,6 +17,13 @@ if TYPE_CHECKING:
     from serving.messages import Request
     from serving.service import PredictionService
 
+# The page loads nothing and speaks to nobody but this service.
+_POLICY: Final = (
+    b"default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
+    b"connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; "
+    b"frame-ancestors 'none'"
+)
+_OWN_ONLY: Final = ((b"content-security-policy", _POLICY),)
 HTML: Final = "text/html; charset=utf-8"
 ASYNC: Final = "/model/predict/async"
 ACCEPTED: Final = 202
@@ -128,10 +136,20 @@ def route_table(service: PredictionService) -> RouteTable:
             Route("GET", "/model/history", endpoints.history),
             Route("GET", "/health", endpoints.health, quick=True, public=True),
             Route("GET", "/ready", endpoints.ready),
+            Route("GET", "/", _page),
             Route("GET", "/openapi.json", _openapi),
             Route("GET", "/docs", _docs),
         )
     )
+
+
+def _page(_request: Request) -> Reply:
+    return Reply(_page_file(), media_type=HTML, headers=_OWN_ONLY)
+
+
+@functools.cache
+def _page_file() -> bytes:
+    return (Path(__file__).parent / "page.html").read_bytes()
 
 
 def _openapi(_request: Request) -> Reply:

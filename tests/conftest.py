@@ -33,6 +33,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    skipped = terminalreporter.stats.get("skipped", [])
+    if any("chromium" in str(report.longrepr) for report in skipped):
+        terminalreporter.write_line(
+            "The page was not looked at, for there is no browser: install chromium and its driver "
+            "(Debian: apt-get install chromium chromium-driver) to have it tested as well."
+        )
+
+
 @pytest.fixture(scope="session")
 def spark(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory

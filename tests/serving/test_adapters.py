@@ -172,7 +172,8 @@ def requests() -> dict[str, tuple[str, str, dict[str, str], bytes]]:
         "the wrong method": ("DELETE", "/model/predict", {}, b""),
         "another wrong method": ("POST", "/health", JSON, flight),
         "the document": ("GET", "/openapi.json", {}, b""),
-        "the page": ("GET", "/docs", {}, b""),
+        "the documentation": ("GET", "/docs", {}, b""),
+        "the page": ("GET", "/", {}, b""),
     }
     for field in A_FLIGHT:
         asked[f"without {field}"] = ("POST", "/model/predict", JSON, body_of(**{field: ...}))
