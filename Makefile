@@ -93,6 +93,13 @@ bench-incremental: setup-bench ## Measure a new day after 1 and after 10 years o
 bench-training: setup setup-bench ## Measure training beside LightGBM and XGBoost, and the sweep on 1 and 2 cores (10 min)
 	@.venv-bench/bin/python -m benchmarks.training_bench $(ARGS)
 
+.PHONY: bench-serving
+bench-serving: setup-bench ## Measure the service beside its peers over HTTP (15 min; needs wrk)
+	@bash requirements/install.sh bentoml
+	@bash requirements/install.sh mlserver
+	@test -e "$${ONTIME_HOME:-.ontime}/figures/run.json" || $(MAKE) run
+	@.venv-bench/bin/python -m benchmarks.serving_bench $(ARGS)
+
 setup-dev: ## Build the environment with the development tools added
 	@bash requirements/install.sh dev
 

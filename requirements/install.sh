@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Builds .venv from a lock: `install.sh run` or `install.sh dev`; `install.sh bench` builds .venv-bench,
-# with the peers that Ontime is measured against. Does nothing when it is up to date.
+# with the peers that Ontime is measured against, `bentoml` and `mlserver` one each with only that peer. Does nothing when it is up to date.
 # The stamp is written last, so an interrupted build is recognised and started again.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 wanted=$1
 venv=.venv
-if [ "$wanted" = bench ]; then venv=.venv-bench; fi
+case "$wanted" in bench | bentoml | mlserver) venv=.venv-$wanted ;; esac
 stamp=$venv/.ontime-stamp
 
 say() { printf '%s\n' "setup: $*"; }

@@ -37,6 +37,8 @@ LOCKS: dict[str, tuple[str, ...]] = {
     "run": (*_OURS,),
     "dev": (*_OURS, "--extra=dev", "--constraints=requirements/run.txt"),
     "bench": (*_OURS, "--extra=bench", "--constraints=requirements/run.txt"),
+    "bentoml": ("requirements/bentoml.in",),
+    "mlserver": ("requirements/mlserver.in",),
     "bootstrap": ("requirements/bootstrap.in", "--constraints=requirements/dev.txt"),
 }
 COMPILE = (

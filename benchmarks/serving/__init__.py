@@ -1,0 +1,1 @@
+"""Serving beside its peers: the same model and flights, one worker each, over real HTTP."""
