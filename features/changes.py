@@ -6,13 +6,13 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from features.declarations import MINUTES_PER_DAY
-from features.items import Columns, columns_of, encode, track_bytes, view
+from features.items import Columns, ItemError, columns_of, encode, track_bytes, view
 from features.keys import sums_suffix
 from features.layout import SUMS_DAYS
 from features.sums import day_rows, days_outside, sums_item
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from features.layout import EntityLayout, ItemLayout
     from features.placing import Placement
@@ -44,6 +44,31 @@ def with_rows(layout: ItemLayout, body: bytes | None, placements: Iterable[Place
             if placement.row is not None:
                 columns.put(placement.row)
         tracks.append(columns.to_bytes())
+    return encode(layout, tracks)
+
+
+def with_kept(layout: ItemLayout, body: bytes, former: bytes, keep: Callable[[int], bool]) -> bytes:
+    """Return an item with rows of a former one that it does not have.
+
+    Args:
+        layout: Layout of the item.
+        body: The item.
+        former: The item that it replaces; one of another layout has no rows.
+        keep: Whether the row of an identity (of sums: of a day) is kept.
+    """
+    try:
+        words = view(layout, former)
+    except ItemError:
+        return body
+    tracks = []
+    for number, track in enumerate(layout.tracks):
+        rows = columns_of(layout, view(layout, body), number).rows()
+        own = {row[1] if track.identified else row[0]: row for row in rows}
+        for row in columns_of(layout, words, number).rows():
+            known = row[1] if track.identified else row[0]
+            if known not in own and keep(known):
+                rows.append(row)
+        tracks.append(Columns(track, rows).to_bytes())
     return encode(layout, tracks)
 
 

@@ -59,6 +59,12 @@ def identity(scheduled_at: int, number: int, carrier: str) -> int:
     return minute << (_NUMBER_BITS + _CARRIER_BITS) | number << _CARRIER_BITS | _code(carrier)
 
 
+def due_minute(own: int) -> int:
+    """Return the minute in an identity: a flight's scheduled departure, or the one it is itself."""
+    minute = own >> (_NUMBER_BITS + _CARRIER_BITS)
+    return minute + _FIRST_MINUTE if minute else own
+
+
 @lru_cache(maxsize=1024)
 def _code(carrier: str) -> int:
     code = 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -30,8 +30,10 @@ if TYPE_CHECKING:
 OPEN_DAYS: Final = 4
 """Days after its scheduled departure in which an event can still change a flight."""
 
-DAYS_NEEDED: Final = 2 * SUMS_DAYS + MAX_EVENT_LAG_MIN // MINUTES_PER_DAY + OPEN_DAYS
-"""Days of silver that the items need besides the days they are retained for."""
+_LAG_DAYS: Final = MAX_EVENT_LAG_MIN // MINUTES_PER_DAY
+DAYS_NEEDED: Final = SUMS_DAYS + OPEN_DAYS + _LAG_DAYS + 2
+"""Days of silver that the items need besides the days they are retained for: whole stretches of
+what events may still change, and the days before that windows reach back to."""
 
 
 def online_items(
@@ -54,10 +56,13 @@ def online_items(
     """
     placer = Placer(features, horizon_min=horizon_min)
     rows: list[dict[tuple[str, str], _Rows]] = [{} for _ in placer.layouts]
-    end = 0
+    end = max(_plain(flights[c.SCHEDULED_DEPARTURE]), default=0)
+    longest = max((x.rows.span for x in placer.layouts if x.rows_read), default=0)
+    counted = end - (retain_days + _LAG_DAYS) * MINUTES_PER_DAY - 2 * longest
+    summed = frozenset(x.rows.tracks[n].stream for x in placer.layouts for n in x.summed)
     for facts in flight_facts(flights):
-        end = max(end, facts[c.SCHEDULED_DEPARTURE])
-        _place(rows, placer, placer.flight(facts))
+        only_summed = facts[c.SCHEDULED_DEPARTURE] < counted  # too old for rows that are read
+        _place(rows, placer, placer.flight(facts, summed if only_summed else None))
     for facts in weather_facts(weather):
         _place(rows, placer, placer.weather(facts))
     since = end - retain_days * MINUTES_PER_DAY
@@ -84,13 +89,13 @@ def _facts(table: pa.Table) -> Iterator[Facts]:
         yield dict(zip(columns, values, strict=True))
 
 
-def _plain(column: pa.ChunkedArray) -> list[object]:
+def _plain(column: pa.ChunkedArray) -> list[Any]:
     """Return the values of a column, instants in minutes since the epoch."""
     if not pa.types.is_timestamp(column.type):
-        plain: list[object] = column.to_pylist()
+        plain: list[Any] = column.to_pylist()
         return plain
     microseconds = column.cast(pa.timestamp("us", tz="UTC")).cast(pa.int64())
-    minutes: list[object] = pc.divide(microseconds, MICROSECONDS_PER_MINUTE).to_pylist()
+    minutes: list[Any] = pc.divide(microseconds, MICROSECONDS_PER_MINUTE).to_pylist()
     return minutes
 
 

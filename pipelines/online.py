@@ -13,6 +13,7 @@ from features.arrow import FLIGHT_COLUMNS, WEATHER_COLUMNS
 from features.declarations import MINUTES_PER_DAY
 from features.flight_story import flight_story, observation
 from features.online_items import DAYS_NEEDED, flight_facts, online_items, weather_facts
+from pipelines.untold import Untold
 from serving.network import Network, write_network
 from serving.state import OPEN_DAYS, OnlineState
 from serving.state_mark import move_mark
@@ -48,11 +49,12 @@ def materialize(tables: Tables, database: Path, *, retain_days: int, horizon_min
     known = flights.where(F.col(c.SCHEDULED_DEPARTURE) >= since).select(*FLIGHT_COLUMNS).toArrow()
     seen = weather.where(F.col(c.KNOWN) >= since).select(*WEATHER_COLUMNS).toArrow()
     items = online_items(known, seen, retain_days=retain_days, horizon_min=horizon_min)
-    stored = 0
+    untold, stored = Untold(list(flight_facts(known)), list(weather_facts(seen))), 0
     with closing(SqliteOnlineStore(database)) as store:
         for batch in _batches(items):
-            store.put_many(batch)
+            store.put_many(untold.kept(batch, store))
             stored += len(batch)
+        untold.add_up(store)
         tell_open_flights(store, known, seen, horizon_min=horizon_min)
         write_network(store, network_of(flights, tables.read("silver_airports")))
     return stored
