@@ -49,6 +49,7 @@ SOURCE_FILE: Final = "source_file"
 SOURCE_CHECKSUM: Final = "source_checksum"
 SOURCE_ROW: Final = "source_row"
 INGESTED: Final = "ingested_at"
+REFUSED: Final = "refused_at"
 LINEAGE: Final = (SOURCE_FILE, SOURCE_CHECKSUM, SOURCE_ROW, INGESTED)
 
 # The feature table.

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from features.declarations import HORIZON_MIN
 from features.errors import OntimeError
@@ -34,15 +35,19 @@ class FeatureSettings(Settings):
     Attributes:
         horizon_min: Minutes from the prediction time to the scheduled departure.
         block_days: Days of flights that one task computes at a time.
+        as_of_ingest: The feature table is made of what had been ingested by then; None: of all.
     """
 
     horizon_min: int = Field(default=HORIZON_MIN, ge=1, le=1440)
     block_days: int = Field(default=92, ge=1, le=366)
+    as_of_ingest: AwareDatetime | None = None
 
     @property
     def key(self) -> str:
         """What tells one feature table from another: `h120` for a horizon of 120 minutes."""
-        return f"h{self.horizon_min}"
+        if self.as_of_ingest is None:
+            return f"h{self.horizon_min}"
+        return f"h{self.horizon_min}_as_of_{self.as_of_ingest.astimezone(dt.UTC):%Y%m%dT%H%M%S%f}Z"
 
     @property
     def table(self) -> str:

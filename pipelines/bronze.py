@@ -16,18 +16,37 @@ from features.columns import INGESTED, SOURCE_CHECKSUM
 from features.silver.raw import RAW_COLUMNS
 from pipelines.at_once import at_once
 from pipelines.mappings import load_mappings
+from pipelines.marks import BronzeMark, mark_of, text_of
 from pipelines.sources import find_files
 from pipelines.staging import StagedFile, stage_file
+from pipelines.tables import TableMissingError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from pipelines.context import RunContext
+    from pipelines.tables import Tables
+
+_TICK = dt.timedelta(microseconds=1)
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
 def bronze_table(source: str) -> str:
     """Return the name of the table that has the rows of a source as received."""
     return f"bronze_{source}"
+
+
+def bronze_until(tables: Tables, source: str) -> dt.datetime | None:
+    """Return when the newest file of a source was taken in; None if none was."""
+    name = bronze_table(source)
+    try:
+        mark = mark_of(BronzeMark, tables.description(name))
+    except TableMissingError:
+        return None
+    if mark is not None:
+        return mark.until
+    newest = tables.read(name).agg(F.unix_micros(F.max(INGESTED))).first()
+    return None if newest is None else _EPOCH + dt.timedelta(microseconds=newest[0])
 
 
 def add_all_new_files(context: RunContext) -> dict[str, int]:
@@ -64,7 +83,8 @@ def add_new_files(
         ConfError: A mapping in conf/ is not valid.
     """
     files = find_files(getattr(context.settings.sources, source))
-    known = _known_checksums(context, source)
+    before = bronze_until(context.tables, source)
+    known = _known_checksums(context, source, [file.checksum for file in files]) if before else ()
     columns, mappings = RAW_COLUMNS[source], load_mappings(source)
     staged = [
         stage_file(file, columns, folder, mappings=mappings)
@@ -72,7 +92,8 @@ def add_new_files(
         if file.checksum not in known
     ]
     if staged:
-        _append(context, source, staged, at)
+        # A clock may go back, but what comes later is newer.
+        _append(context, source, staged, max(at, before + _TICK) if before else at)
     return staged
 
 
@@ -107,12 +128,11 @@ def staging_folder(home: Path) -> Iterator[Path]:
         shutil.rmtree(parent, ignore_errors=True)
 
 
-def _known_checksums(context: RunContext, source: str) -> set[str]:
-    name = bronze_table(source)
-    if not context.tables.exists(name):
-        return set()
-    rows = context.tables.read(name).select(SOURCE_CHECKSUM).distinct().collect()
-    return {row[SOURCE_CHECKSUM] for row in rows}
+def _known_checksums(context: RunContext, source: str, checksums: Sequence[str]) -> set[str]:
+    """Return those of some checksums that are in bronze; reads only files that may have them."""
+    rows = context.tables.read(bronze_table(source)).select(SOURCE_CHECKSUM)
+    found = rows.where(F.col(SOURCE_CHECKSUM).isin(*checksums)).distinct().collect()
+    return {row[SOURCE_CHECKSUM] for row in found}
 
 
 def _append(
@@ -120,12 +140,11 @@ def _append(
 ) -> None:
     rows = context.spark.read.parquet(*(file.path.as_uri() for file in staged))
     checksums = sorted(file.source.checksum for file in staged)
-    names = ", ".join(file.source.name for file in staged)
+    names = tuple(file.source.name for file in staged)
     not_ours = sum(file.not_ours for file in staged)
-    left_out = f"; {not_ours} rows of them are not ours" if not_ours else ""
     context.tables.append_once(
         bronze_table(source),
         rows.withColumn(INGESTED, F.lit(at)),
         key=hashlib.sha256(" ".join(checksums).encode()).hexdigest(),
-        description=f"ingest: {names}{left_out}",
+        description=text_of(BronzeMark(at, names, not_ours)),
     )

@@ -1,46 +1,55 @@
-"""Stage build_features: the silver tables to the gold feature table of one horizon."""
+"""Stage build_features: the silver tables, now or as of a past ingest, to a feature table."""
 
 from __future__ import annotations
 
 import sys
 from typing import TYPE_CHECKING
 
-from features.columns import FLIGHT_DATE
 from pipelines.command import stage_main
 from pipelines.contents import Contents
 from pipelines.context import StageOutcome
+from pipelines.data_docs import data_docs_index
 from pipelines.days import day_range
-from pipelines.feature_table import write_features
-from pipelines.gold_quality import validate_gold
+from pipelines.gold_as_of import compare_with_record, plan_as_of
+from pipelines.gold_build import bring_up_to_date
+from pipelines.gold_plan import plan_gold
 
 if TYPE_CHECKING:
     from pipelines.context import Json, RunContext
 
 
 def run(context: RunContext, *, from_day: str = "", to_day: str = "") -> StageOutcome:
-    """Compute the feature table, or a range of its days, and check it.
+    """Bring the feature table up to date, or compute a range of its days.
 
     Args:
         context: What every stage is given.
         from_day: First flight date to compute, YYYY-MM-DD; empty is from the beginning.
-        to_day: Last flight date to compute; empty is to the end.
+        to_day: Last flight date to compute; empty is to the end. Both empty: the days that what
+            changed in silver reaches, or all if code, declarations or settings changed.
 
     Raises:
         DayRangeError: The range cannot be read, or ends before it begins.
+        AsOfError: Nothing had been ingested by then, or what comes out is not as it was recorded.
     """
-    days, tables, home = day_range(from_day, to_day), context.tables, context.settings.home
-    name = context.settings.features.table
-    contents = Contents(tables, home)
-    before = contents.known(name)
-    written = write_features(context, name, days=days)
-    where = written.sql(FLIGHT_DATE)
-    # What a range does not touch is as it was checked before: its cost must not grow with history.
-    report = validate_gold(tables.read(name).where(where), table=name, home=home)
-    content = contents.after(name, where=where, before=before)
+    tables, features = context.tables, context.settings.features
+    name, at = features.table, features.as_of_ingest
+    asked_for = day_range(from_day, to_day)
+    plan = plan_as_of(context, name, at, asked_for) if at else plan_gold(context, name, asked_for)
+    context.console.step(f"{name}: {plan.why}")
+    content, written = bring_up_to_date(context, name, plan)
+    if at:
+        of_all, home = features.model_copy(update={"as_of_ingest": None}), context.settings.home
+        found = compare_with_record(
+            tables, Contents(tables, home), of_all.table, plan.mark, content
+        )
+        context.console.step(f"{name}: {found}")
     version = tables.version(name)
     outputs: dict[str, Json] = {"table": name, "version": version, "rows": content.rows}
-    outputs |= {"gold_hash": content.digest, "data_docs": str(report.path)}
-    note = f"{name}: {content.rows:,} rows, {report.rows:,} of them written, version {version}"
+    outputs |= {
+        "gold_hash": content.digest,
+        "data_docs": str(data_docs_index(context.settings.home)),
+    }
+    note = f"{name}: {content.rows:,} rows, {written:,} of them written, version {version}"
     return StageOutcome(outputs, (note,))
 
 

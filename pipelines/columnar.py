@@ -19,8 +19,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
-from deltalake import CommitProperties, DeltaTable, Schema
-from deltalake.transaction import AddAction, RemoveAction, create_table_with_add_actions
+from deltalake import DeltaTable
+from deltalake.transaction import AddAction
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,7 +31,7 @@ LATEST: Final = dt.date.max
 _STATISTICS_COLUMNS: Final = 32
 """Delta keeps statistics of so many columns, from the first."""
 
-_READ: Final = ds.ParquetFileFormat(
+PARQUET: Final = ds.ParquetFileFormat(
     read_options=ds.ParquetReadOptions(coerce_int96_timestamp_unit="us")
 )
 
@@ -92,9 +92,10 @@ def is_plain(folder: Path) -> bool:
     return DeltaTable(str(folder)).protocol().min_reader_version == 1
 
 
-def files_of_table(folder: Path, column: DayColumn) -> list[DayFile]:
-    """Return the files of a Delta table's last version, with their days as its log tells."""
-    actions = pa.table(DeltaTable(str(folder)).get_add_actions(flatten=True)).to_pylist()
+def files_of_table(folder: Path, column: DayColumn, version: int | None = None) -> list[DayFile]:
+    """Return the files of a version of a Delta table, or of its last, with their days."""
+    table = DeltaTable(str(folder), version=version)
+    actions = pa.table(table.get_add_actions(flatten=True)).to_pylist()
     low, high = f"min.{column.name}", f"max.{column.name}"
     return [
         DayFile(
@@ -127,7 +128,7 @@ def day_span(files: Sequence[DayFile], column: DayColumn) -> tuple[dt.date, dt.d
     first, last = min(file.first for file in files), max(file.last for file in files)
     if first > EARLIEST and last < LATEST:
         return first, last
-    values = ds.dataset([file.path for file in files], format=_READ).to_table([column.name])
+    values = ds.dataset([file.path for file in files], format=PARQUET).to_table([column.name])
     ends = pc.min_max(values[column.name]).as_py()
     return _day(ends["min"]) or EARLIEST, _day(ends["max"]) or LATEST
 
@@ -149,7 +150,7 @@ def read_days(
         last: Last day.
     """
     touched = [file.path for file in files if file.touches(first, last)] or [files[0].path]
-    rows = ds.dataset(touched, format=_READ)
+    rows = ds.dataset(touched, format=PARQUET)
     return rows.to_table(columns=list(columns), filter=column.between(rows.schema, first, last))
 
 
@@ -162,48 +163,6 @@ def write_file(table: pa.Table, folder: Path) -> AddAction:
     now = time.time_ns() // 1_000_000
     size = (folder / name).stat().st_size
     return AddAction(name, size, {}, now, data_change=True, stats=json.dumps(_statistics(table)))
-
-
-def replace_all(folder: Path, schema: pa.Schema, adds: list[AddAction], description: str) -> None:
-    """Commit files as the whole content of a Delta table; made if it does not exist."""
-    properties = CommitProperties(custom_metadata={"userMetadata": description})
-    wanted = Schema.from_arrow(schema)
-    if DeltaTable.is_deltatable(str(folder)):
-        DeltaTable(str(folder)).create_write_transaction(
-            [*adds], "overwrite", wanted, commit_properties=properties
-        )
-    else:
-        create_table_with_add_actions(
-            str(folder), wanted, adds, mode="error", commit_properties=properties
-        )
-
-
-def replace_days(
-    folder: Path,
-    adds: list[AddAction],
-    column: DayColumn,
-    days: tuple[dt.date, dt.date],
-    description: str,
-) -> None:
-    """Commit files in place of the rows of a range of days, both ends included.
-
-    Files that hold other days too are written again without the days replaced.
-    """
-    table = DeltaTable(str(folder))
-    touched = [each for each in files_of_table(folder, column) if each.touches(*days)]
-    schema = pa.schema(table.schema().to_arrow())
-    now = time.time_ns() // 1_000_000
-    actions: list[AddAction | RemoveAction] = [*adds]
-    for file in touched:
-        rows = ds.dataset(file.path, format=_READ)
-        rest = rows.to_table(filter=~column.between(rows.schema, *days)).cast(schema)
-        if rest.num_rows:
-            actions.append(write_file(rest, folder))
-        path = Path(file.path)
-        size = path.stat().st_size
-        actions.append(RemoveAction(path.name, True, now, size, {}))  # noqa: FBT003 - positional only
-    properties = CommitProperties(custom_metadata={"userMetadata": description})
-    table.create_write_transaction(actions, "append", table.schema(), commit_properties=properties)
 
 
 def _statistics(table: pa.Table) -> dict[str, Any]:

@@ -97,7 +97,7 @@ def parser_of(
     description: str,
     parameters: Sequence[Parameter],
     *,
-    force: str = "run even if nothing changed",
+    force: str = "run even if nothing changed, and make everything anew",
 ) -> argparse.ArgumentParser:
     """Return a parser for these parameters and for those that every command has.
 

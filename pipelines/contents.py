@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
-from features.columns import INGESTED
+from features.columns import INGESTED, REFUSED
 from serving.stores.files import write_whole
 
 if TYPE_CHECKING:
@@ -21,10 +21,12 @@ if TYPE_CHECKING:
 
     from pyspark.sql import DataFrame
 
-    from pipelines.tables import Tables
+    from pipelines.tables import Commit, Tables
 
 # Two sums of 64-bit hashes with these seeds tell two contents apart.
 _SEEDS = (17, 4711)
+# When we were told is no part of what we were told.
+_WHEN = (INGESTED, REFUSED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,7 @@ class Content:
 
 def content_of(frame: DataFrame) -> Content:
     """Return the content of rows."""
-    columns = sorted(column for column in frame.columns if column != INGESTED)
+    columns = sorted(column for column in frame.columns if column not in _WHEN)
     values = [F.col(column) for column in columns]
     nulls = F.concat_ws("", *(value.isNull().cast("int") for value in values))
     sums = [F.sum(F.xxhash64(F.lit(seed), nulls, *values).cast("decimal(38,0)")) for seed in _SEEDS]
@@ -67,7 +69,7 @@ def content_of(frame: DataFrame) -> Content:
 
 
 class Contents:
-    """The contents of tables as they were last seen, kept below the home folder.
+    """The contents of tables at the versions at which they were seen, kept below the home folder.
 
     Args:
         tables: The tables.
@@ -78,18 +80,39 @@ class Contents:
         self._tables = tables
         self._folder = home / "contents"
 
-    def known(self, name: str) -> tuple[int, Content] | None:
-        """Return a table's version and content if they are known, and it has not changed since."""
+    def of(self, name: str) -> Content:
+        """Return a table's content: as it is known, else read from the whole table, and keep it.
+
+        Raises:
+            TableMissingError: There is no such table.
+        """
+        commit = self._tables.last_change(name)
+        content = self.at(name, commit)
+        if content is None:
+            content = content_of(self._tables.read(name))
+            self._keep(name, commit, content)
+        return content
+
+    def at(self, name: str, commit: Commit) -> Content | None:
+        """Return the content that a table had after a commit, if it was kept then."""
         try:
-            kept = json.loads(self._path(name).read_text(encoding="utf-8"))
+            kept = json.loads(self._path(name, commit).read_text(encoding="utf-8"))
             columns = tuple((column, kind) for column, kind in kept["columns"])
             content = Content(columns, kept["rows"], tuple(kept["sums"]))
-            version = int(kept["version"])
         except (OSError, ValueError, KeyError, TypeError):
             return None  # not kept, or not by this code: it can be read from the table
-        if not self._tables.exists(name) or self._tables.version(name) != version:
+        return content if kept["description"] == commit.description else None
+
+    def known(self, name: str) -> tuple[int, Content] | None:
+        """Return a table's version and content, if the table exists and its content is kept."""
+        if not self._tables.exists(name):
             return None
-        return version, content
+        content = self.at(name, self._tables.last_change(name))
+        return None if content is None else (self._tables.version(name), content)
+
+    def keep(self, name: str, content: Content) -> None:
+        """Keep what a table's content is now."""
+        self._keep(name, self._tables.last_change(name), content)
 
     def after(self, name: str, *, where: str, before: tuple[int, Content] | None) -> Content:
         """Return a table's content after one commit that replaced some rows, and keep it.
@@ -99,18 +122,18 @@ class Contents:
             where: SQL that holds for the rows that were replaced and for no other.
             before: What was `known` before the commit; None: the table is read as a whole.
         """
-        version, now = self._tables.version(name), self._tables.read(name)
-        if before is None or before[0] + 1 != version or where == "true":
+        commit, now = self._tables.last_change(name), self._tables.read(name)
+        if before is None or before[0] + 1 != commit.version or where == "true":
             content = content_of(now)
         else:
             old = self._tables.read(name, before[0]).where(where)
             content = before[1].replaced(content_of(old), content_of(now.where(where)))
-        self._keep(name, version, content)
+        self._keep(name, commit, content)
         return content
 
-    def _keep(self, name: str, version: int, content: Content) -> None:
-        kept = json.dumps({"version": version, **asdict(content)})
-        write_whole(self._path(name), kept.encode())
+    def _keep(self, name: str, commit: Commit, content: Content) -> None:
+        kept = {"description": commit.description, **asdict(content)}
+        write_whole(self._path(name, commit), json.dumps(kept).encode())
 
-    def _path(self, name: str) -> Path:
-        return self._folder / f"{name}.json"
+    def _path(self, name: str, commit: Commit) -> Path:
+        return self._folder / name / f"{commit.version}.json"

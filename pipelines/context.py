@@ -49,10 +49,12 @@ class RunContext:
     Attributes:
         settings: The configuration of the environment.
         console: Where progress is printed.
+        forced: The stages that a person wants to make everything anew.
     """
 
     settings: PipelineSettings
     console: Console = field(default_factory=Console)
+    forced: set[str] = field(default_factory=set)
 
     @cached_property
     def records(self) -> StageRecords:

@@ -23,7 +23,7 @@ from features.table import features_table
 from pipelines.columnar import DayColumn, DayFile, day_span, read_days, write_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from pyspark.sql import SparkSession
@@ -65,17 +65,21 @@ class FeatureWork:
 
 
 def write_blocks(
-    spark: SparkSession, work: FeatureWork, *, days: DayRange, block_days: int
+    spark: SparkSession,
+    work: FeatureWork,
+    *,
+    days: Sequence[DayRange],
+    block_days: int,
 ) -> list[AddAction]:
-    """Compute a range of days and write its files, without committing them.
+    """Compute ranges of days and write their files, without committing them.
 
     Args:
         spark: The session that hands the blocks to its workers.
         work: What to compute.
-        days: The flight dates (local, at the origin) to compute.
+        days: The flight dates (local, at the origin) to compute, as ranges that do not meet.
         block_days: Days of flights in a block, which becomes a file.
     """
-    blocks = blocks_of(days_of(work, days), block_days)
+    blocks = [block for one in days for block in blocks_of(days_of(work, one), block_days)]
     tasks = min(len(blocks), _TASKS_PER_CORE * (os.cpu_count() or 1))
     numbers = spark.range(0, len(blocks), 1, numPartitions=tasks)
     rows = numbers.mapInArrow(_task(work, blocks), schema=_WRITTEN).collect()

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import TYPE_CHECKING, Final
+
+from pyspark.sql import DataFrame
 
 from features.blocks import EVERY_DAY, DayRange, to_features
 from features.catalog import FEATURES
 from features.columns import FLIGHT_DATE
 from features.table import gold_arrow_schema
-from pipelines.columnar import files_of_table, is_plain, local_folder, replace_all, replace_days
+from pipelines.columnar import files_of_table, is_plain, local_folder
+from pipelines.columnar_commits import replace_all, replace_days
+from pipelines.day_ranges import sql_of
 from pipelines.feature_files import (
     FLIGHT_DAY,
     WEATHER_DAY,
@@ -17,72 +22,80 @@ from pipelines.feature_files import (
     days_of,
     write_blocks,
 )
+from pipelines.marks import text_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from pipelines.context import RunContext
+    from pipelines.marks import GoldMark
 
 FLIGHTS: Final = "silver_flights"
 WEATHER: Final = "silver_weather"
 
 
-def write_features(context: RunContext, name: str, *, days: DayRange) -> DayRange:
-    """Write the feature table, or put a range of its days in place of what it has of them.
+def write_features(
+    context: RunContext, name: str, *, days: Sequence[DayRange], mark: GoldMark
+) -> None:
+    """Write the feature table, or put ranges of its days in place of what it has of them.
 
-    One commit: after a crash the table is as before it or as after it. A table that does not exist
-    is made, with every day.
+    One commit: after a crash the table is as before it or as after it.
 
     Args:
         context: Session, tables and settings.
-        name: The feature table.
-        days: The flight dates (local, at the origin) to compute.
-
-    Returns:
-        The days that were written.
+        name: The feature table; one that does not exist is made, if every day is written.
+        days: The flight dates (local, at the origin) to compute, as ranges that do not meet.
+        mark: What the table is made of then; it names the versions of silver that are read.
     """
-    whole = days == EVERY_DAY or not context.tables.exists(name)
-    wanted = EVERY_DAY if whole else days
     folders = _local_folders(context, name) if context.settings.tables.columnar else None
     if folders is None:
-        _write_by_spark(context, name, wanted)
+        _write_by_spark(context, name, days, mark)
     else:
-        _write_in_columns(context, folders, wanted)
-    return wanted
+        _write_in_columns(context, folders, days, mark)
 
 
-def _write_in_columns(context: RunContext, folders: dict[str, Path], days: DayRange) -> None:
+def _write_in_columns(
+    context: RunContext, folders: dict[str, Path], days: Sequence[DayRange], mark: GoldMark
+) -> None:
     settings = context.settings.features
     flights, weather, gold = folders.values()
     silver = Silver(
-        tuple(files_of_table(flights, FLIGHT_DAY)), tuple(files_of_table(weather, WEATHER_DAY))
+        tuple(files_of_table(flights, FLIGHT_DAY, mark.flights.version)),
+        tuple(files_of_table(weather, WEATHER_DAY, mark.weather.version)),
     )
     work = FeatureWork(silver, gold, settings.horizon_min, FEATURES)
     adds = write_blocks(context.spark, work, days=days, block_days=settings.block_days)
-    if days == EVERY_DAY:
-        replace_all(gold, gold_arrow_schema(), adds, _description(days))
+    if EVERY_DAY in days:
+        replace_all(gold, gold_arrow_schema(), adds, text_of(mark))
     else:
-        replace_days(gold, adds, FLIGHT_DAY, days_of(work, days), _description(days))
+        replace_days(gold, adds, FLIGHT_DAY, [days_of(work, one) for one in days], text_of(mark))
 
 
-def _write_by_spark(context: RunContext, name: str, days: DayRange) -> None:
+def _write_by_spark(
+    context: RunContext, name: str, days: Sequence[DayRange], mark: GoldMark
+) -> None:
     tables, settings = context.tables, context.settings.features
-    frame = to_features(
-        tables.read(FLIGHTS),
-        tables.read(WEATHER),
-        horizon_min=settings.horizon_min,
-        block_days=settings.block_days,
-        days=days,
+    flights, weather = (
+        tables.read(FLIGHTS, mark.flights.version),
+        tables.read(WEATHER, mark.weather.version),
     )
-    if days == EVERY_DAY:
-        tables.replace(name, frame, description=_description(days))
+    frames = [
+        to_features(
+            flights,
+            weather,
+            horizon_min=settings.horizon_min,
+            block_days=settings.block_days,
+            days=one,
+        )
+        for one in days
+    ]
+    frame = reduce(DataFrame.unionByName, frames)
+    if EVERY_DAY in days:
+        tables.replace(name, frame, description=text_of(mark))
     else:
-        predicate = days.sql(FLIGHT_DATE)
-        tables.replace_where(name, frame, predicate=predicate, description=_description(days))
-
-
-def _description(days: DayRange) -> str:
-    return f"build_features: {'every day' if days == EVERY_DAY else days.sql(FLIGHT_DATE)}"
+        predicate = sql_of(days, FLIGHT_DATE)
+        tables.replace_where(name, frame, predicate=predicate, description=text_of(mark))
 
 
 def _local_folders(context: RunContext, name: str) -> dict[str, Path] | None:

@@ -5,18 +5,17 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from features.silver.catalog import to_silver
 from pipelines.bronze import add_all_new_files
 from pipelines.command import stage_main
+from pipelines.contents import Contents
 from pipelines.context import StageOutcome
 from pipelines.data_docs import data_docs_index
-from pipelines.keeping import let_go
 from pipelines.silver import (
-    Candidates,
     all_candidates,
     figures_of,
     refused_reasons,
-    stale_sources,
+    told,
+    validate_totals,
     write_silver,
 )
 from pipelines.silver_quality import validate_silver
@@ -33,25 +32,26 @@ def run(context: RunContext) -> StageOutcome:
         ReconciliationError: Rows received = silver + quarantine does not hold.
         DataQualityError: Rows for silver do not meet what is expected of them.
     """
-    new = add_all_new_files(context)
-    marks = stale_sources(context.tables)
-    candidates = all_candidates(context.tables, marks)
+    new, tables = add_all_new_files(context), context.tables
+    contents = Contents(tables, context.settings.home)
+    candidates = all_candidates(tables, contents, forced="ingest" in context.forced)
     for one in candidates:
-        silver, home = to_silver(one.rows), context.settings.home
-        validate_silver(silver, rows=one.kept, source=one.source, home=home)
+        context.console.step(told(one))
+        if one.written or one.months is None:
+            home = context.settings.home
+            validate_silver(one.silver, rows=one.written, source=one.source, home=home)
     if candidates:
-        write_silver(context.tables, candidates, marks)
+        write_silver(tables, contents, candidates)
     for one in candidates:
-        let_go(one.rows)
-    return _outcome(context, new, {one.source: one for one in candidates})
+        one.release()
+    return _outcome(context, contents, new)
 
 
-def _outcome(
-    context: RunContext, new: dict[str, int], ready: dict[str, Candidates]
-) -> StageOutcome:
-    figures = {source: figures_of(context.tables, source, ready.get(source)) for source in new}
-    kept = {source: each.kept for source, each in figures.items()}
+def _outcome(context: RunContext, contents: Contents, new: dict[str, int]) -> StageOutcome:
+    figures = {source: figures_of(context.tables, contents, source) for source in new}
     refused = {source: each.refused for source, each in figures.items()}
+    validate_totals(context.tables, sum(refused.values()))
+    kept = {source: each.kept for source, each in figures.items()}
     reasons = refused_reasons(context.tables) if any(refused.values()) else []
     outputs: dict[str, Json] = {
         "received": {source: kept[source] + refused[source] for source in new},

@@ -18,7 +18,8 @@ from pyspark.sql import functions as F
 from features.silver.raw import RAW_COLUMNS
 from pipelines.bronze import bronze_table
 from pipelines.columnar import is_plain, local_folder
-from pipelines.silver import QUARANTINE, silver_table
+from pipelines.silver import QUARANTINE
+from pipelines.silver_candidates import silver_table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -58,7 +58,7 @@ def run_stage(
     Args:
         stage: The stage.
         context: What it is given.
-        force: Run it even if nothing changed.
+        force: Run it even if nothing changed, and let it make everything anew.
         arguments: Named arguments of its `run`; those left out have their defaults.
 
     Raises:
@@ -76,6 +76,8 @@ def run_stage(
         seconds = time.perf_counter() - started
         return StageReport(stage.name, skipped=True, seconds=seconds, outputs=record.outputs)
     context.console.stage_started(stage.name, stage.title, why)
+    if force:
+        context.forced.add(stage.name)
     context.records.remove(stage.name)
     outcome = stage_function(stage.name)(context, **named)
     _require_outputs(stage, outcome)

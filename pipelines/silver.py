@@ -10,54 +10,36 @@ from typing import TYPE_CHECKING
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from features.columns import SOURCE_CHECKSUM, SOURCE_FILE
-from features.errors import OntimeError
 from features.silver.catalog import SILVER, to_quarantine, to_silver
-from features.silver.fields import REASON, REFUSAL, RULE
+from features.silver.fields import REASON, RULE
 from features.silver.raw import AIRPORTS, FLIGHTS, RAW_COLUMNS, WEATHER
-from features.silver.versions import to_repeated_keys, with_repeats_refused
+from features.silver.references import AIRPORT, TIME_ZONE
 from pipelines.at_once import at_once
-from pipelines.bronze import bronze_table
-from pipelines.contents import content_of
+from pipelines.bronze import bronze_table, bronze_until
+from pipelines.day_ranges import count_days
 from pipelines.fingerprint import code_of
-from pipelines.keeping import kept, let_go
+from pipelines.marks import SilverMark, days_of_ranges, mark_of, text_of
+from pipelines.silver_candidates import (
+    Candidates,
+    ReconciliationError,
+    all_rows,
+    new_rows,
+    silver_table,
+)
+from pipelines.silver_plan import SilverPlan, plan_of
+from pipelines.tables import TableMissingError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    import datetime as dt
+    from collections.abc import Sequence
 
-    from pyspark.sql import Row
-
+    from pipelines.contents import Contents
     from pipelines.tables import Tables
 
 QUARANTINE = "quarantine"
 ROWS_PER_FILE = 50_000
+_FEW_MONTHS = 2
 _NEED_AIRPORTS = (WEATHER, FLIGHTS)
-_FILE = (SOURCE_FILE, SOURCE_CHECKSUM)
-
-
-class ReconciliationError(OntimeError):
-    """Rows got lost, or came out twice, between a source file and the tables."""
-
-
-@dataclass(frozen=True)
-class Candidates:
-    """The rows of one source on their way to silver.
-
-    Attributes:
-        source: The source.
-        bronze: Its rows as received.
-        rows: The same rows, typed, with their refusal; kept in memory.
-        kept: How many go to silver.
-        refused: How many go to quarantine.
-        content_hash: The content hash that its silver table will have.
-    """
-
-    source: str
-    bronze: DataFrame
-    rows: DataFrame
-    kept: int
-    refused: int
-    content_hash: str
 
 
 @dataclass(frozen=True)
@@ -69,104 +51,83 @@ class SourceFigures:
     content_hash: str
 
 
-def silver_table(source: str) -> str:
-    """Return the name of the silver table of a source."""
-    return f"silver_{source}"
-
-
-def stale_sources(tables: Tables) -> dict[str, str]:
-    """Return the sources whose silver is not of this bronze and this code; each with its new mark.
+def all_candidates(tables: Tables, contents: Contents, *, forced: bool = False) -> list[Candidates]:
+    """Return the candidates of the sources whose silver is not of this bronze and this code.
 
     A mark is kept as the description of the silver table's commit, which comes after that of
-    quarantine: a run that was killed in between leaves the source stale.
-    """
-    stale: dict[str, str] = {}
-    for source, mark in _marks(tables).items():
-        name = silver_table(source)
-        if not tables.exists(name) or tables.description(name) != mark:
-            stale[source] = mark
-    return stale
-
-
-def all_candidates(tables: Tables, sources: Iterable[str]) -> list[Candidates]:
-    """Return the candidates of some sources, in the order of ingestion.
-
-    Raises:
-        ReconciliationError: Not every bronze row of every file is once among the candidates.
-    """
-    wanted = [source for source in RAW_COLUMNS if source in set(sources)]
-    first = [candidates_of(tables, source, None) for source in wanted if source == AIRPORTS]
-    airports = to_silver(first[0].rows) if first else None
-    # The longest, which comes last, first.
-    rest = [source for source in reversed(wanted) if source != AIRPORTS]
-    return [*first, *reversed(at_once(lambda one: candidates_of(tables, one, airports), rest))]
-
-
-def candidates_of(tables: Tables, source: str, airports: DataFrame | None) -> Candidates:
-    """Return the candidates of a source, computed, counted and kept in memory.
+    quarantine: a run that was killed in between leaves the source as it was, not up to date.
 
     Args:
         tables: The tables.
-        source: The source.
-        airports: Silver airports of this run; None: those of the table.
+        contents: Their contents.
+        forced: Whether a person wants all of silver to be made anew.
 
     Raises:
         ReconciliationError: Not every bronze row of every file is once among the candidates.
     """
-    bronze = tables.read(bronze_table(source))
-    known = airports
-    if known is None:
-        known = tables.read(silver_table(AIRPORTS)) if source in _NEED_AIRPORTS else bronze
-    rows = _with_repeats(kept(SILVER[source].candidates(bronze, known)), source)
-    counts = (F.count("*").alias("rows"), F.count(REFUSAL).alias("refused"))
-    came_out = rows.groupBy(*_FILE).agg(*counts).collect()
-    received = bronze.groupBy(*_FILE).agg(counts[0]).collect()
-    _validate_counts(source, received, came_out)
-    content = content_of(to_silver(rows))
-    return Candidates(
-        source=source,
-        bronze=bronze,
-        rows=rows,
-        kept=content.rows,
-        refused=sum(file["refused"] for file in came_out),
-        content_hash=content.digest,
+    code = _digest(
+        sorted(
+            {**code_of("features.silver.catalog"), **code_of("features.silver.versions")}.items()
+        )
     )
+    plan = _plan(tables, AIRPORTS, code, forced=forced)
+    first = [all_rows(tables, plan, None)] if plan else []
+    airports = to_silver(first[0].rows) if first else tables.read(silver_table(AIRPORTS))
+    zones = _digest(sorted(map(tuple, airports.select(AIRPORT, TIME_ZONE).collect()), key=repr))
+
+    def candidates(source: str) -> Candidates | None:
+        made_by = _digest([code, zones]) if source in _NEED_AIRPORTS else code
+        plan = _plan(tables, source, made_by, forced=forced)
+        if plan is None:
+            return None
+        if plan.since is None:
+            return all_rows(tables, plan, airports)
+        return new_rows(tables, contents, plan, airports, plan.since)
+
+    # The longest, which comes last, first.
+    rest = [source for source in reversed(RAW_COLUMNS) if source != AIRPORTS]
+    found = reversed(at_once(candidates, rest))
+    return [*first, *(one for one in found if one is not None)]
 
 
-def write_silver(
-    tables: Tables, candidates: Sequence[Candidates], marks: Mapping[str, str]
-) -> None:
+def write_silver(tables: Tables, contents: Contents, candidates: Sequence[Candidates]) -> None:
     """Write quarantine for all sources in one commit, then the silver table of each."""
-    names = ", ".join(f"'{one.source}'" for one in candidates)
-    with_refused = [one for one in candidates if one.refused] or candidates[:1]
-    refused = [to_quarantine(one.rows, one.bronze, one.source) for one in with_refused]
-    tables.replace_where(
-        QUARANTINE,
-        reduce(DataFrame.unionByName, refused),
-        predicate=f"source IN ({names})",
-        description=f"ingest: quarantine of {names}",
-    )
+    _write_quarantine(tables, candidates)
 
     def write(one: Candidates) -> None:
-        tables.replace(
-            silver_table(one.source),
-            to_silver(one.rows),
-            description=marks[one.source],
-            rows_per_file=ROWS_PER_FILE,
-        )
+        name, plan = silver_table(one.source), one.plan
+        days = None if one.days is None else days_of_ranges(one.days)
+        mark = text_of(SilverMark(plan.until, plan.made_by, days))
+        if one.months is None:
+            tables.replace(name, one.silver, description=mark, rows_per_file=ROWS_PER_FILE)
+        elif one.months:
+            tables.replace_where(name, _in_few_files(one), predicate=one.inside, description=mark)
+        contents.keep(name, one.content)
 
     # The longest first.
-    at_once(write, sorted(candidates, key=lambda one: -one.kept))
+    at_once(write, sorted(candidates, key=lambda one: -one.content.rows))
 
 
-def figures_of(tables: Tables, source: str, candidates: Candidates | None) -> SourceFigures:
-    """Return the figures of a source: of its candidates in this run, else of its tables."""
-    if candidates is not None:
-        return SourceFigures(candidates.kept, candidates.refused, candidates.content_hash)
-    name = silver_table(source)
-    kept = tables.count(name)
-    refused = tables.count(bronze_table(source)) - kept
-    return SourceFigures(kept, refused, tables.content_hash(name))
+def figures_of(tables: Tables, contents: Contents, source: str) -> SourceFigures:
+    """Return the figures of a source, of its tables as they are."""
+    content = contents.of(silver_table(source))
+    refused = tables.count(bronze_table(source)) - content.rows
+    return SourceFigures(content.rows, refused, content.digest)
+
+
+def validate_totals(tables: Tables, refused: int) -> None:
+    """Return if as many rows are in quarantine as bronze has and silver has not.
+
+    Raises:
+        ReconciliationError: There are more, or fewer.
+    """
+    found = tables.count(QUARANTINE)
+    if found != refused:
+        raise ReconciliationError(
+            f"Quarantine has {found:,} rows, and bronze has {refused:,} that are not in silver: "
+            "remove the silver tables and the quarantine table, and ingest again. Report this: it "
+            "is a defect of Ontime."
+        )
 
 
 def refused_reasons(tables: Tables, limit: int = 5) -> list[tuple[str, int]]:
@@ -184,41 +145,70 @@ def refused_reasons(tables: Tables, limit: int = 5) -> list[tuple[str, int]]:
     ]
 
 
-def _with_repeats(typed: DataFrame, source: str) -> DataFrame:
-    """Return the candidates with repeated keys refused; computes and keeps them."""
-    table = SILVER[source]
-    repeated = kept(to_repeated_keys(typed, table.key))
-    rows = typed
-    if not repeated.isEmpty():
-        rows = kept(with_repeats_refused(typed, repeated, key=table.key, words=table.words))
-        rows.count()
-        let_go(typed)
-    let_go(repeated)
-    return rows
+def told(one: Candidates) -> str:
+    """Return in a line what is done to the silver table of a source, and why."""
+    if one.months is None:
+        return f"{one.source}: all of silver is made, as {one.plan.why}"
+    days = count_days(one.days or ())
+    return f"{one.source}: {days:,} day{'s' if days != 1 else ''} of silver changed"
 
 
-def _validate_counts(source: str, received: Sequence[Row], came_out: Sequence[Row]) -> None:
-    before, after = (
-        {(row[SOURCE_FILE], row[SOURCE_CHECKSUM]): row["rows"] for row in rows}
-        for rows in (received, came_out)
+def _plan(tables: Tables, source: str, made_by: str, *, forced: bool) -> SilverPlan | None:
+    until = bronze_until(tables, source)
+    if until is None:
+        raise TableMissingError(f"Table {bronze_table(source)} does not exist: run stage ingest.")
+    try:
+        before = mark_of(SilverMark, tables.description(silver_table(source)))
+    except TableMissingError:
+        before = None
+    by_day = bool(SILVER[source].day)
+    return plan_of(source, before, until=until, made_by=made_by, by_day=by_day, forced=forced)
+
+
+def _write_quarantine(tables: Tables, candidates: Sequence[Candidates]) -> None:
+    """Put the refused rows of the candidates in place of what a killed run may have left of them.
+
+    What came in later than a silver table is of is not in quarantine, unless a run was killed
+    between the two commits. What was refused in the same month is written again beside it, so that
+    quarantine has a file for each month, and not for each ingest.
+    """
+    anew = [one for one in candidates if one.refused or one.plan.since is None]
+    if not anew:
+        return
+    refused = [to_quarantine(one.rows, one.bronze, one.source) for one in anew]
+    parts = [one.plan for one in anew]
+    for plan in parts:
+        if plan.since is not None:
+            known = f"{_this_month(plan)} AND refused_at <= {_instant(plan.since)}"
+            refused.append(tables.read(QUARANTINE).where(known))
+    names = ", ".join(f"'{plan.source}'" for plan in parts)
+    tables.replace_where(
+        QUARANTINE,
+        reduce(DataFrame.unionByName, refused).coalesce(1),
+        predicate=" OR ".join(f"({_this_month(plan)})" for plan in parts),
+        description=f"ingest: quarantine of {names}",
     )
-    for file in sorted(before.keys() | after.keys()):
-        if before.get(file, 0) != after.get(file, 0):
-            raise ReconciliationError(
-                f"{source}: file {file[0]} has {before.get(file, 0):,} rows in bronze, and "
-                f"{after.get(file, 0):,} came out for silver and quarantine: none was written. "
-                "Report this: it is a defect of Ontime."
-            )
 
 
-def _marks(tables: Tables) -> dict[str, str]:
-    code = _digest(sorted(code_of("features.silver.catalog").items()))
-    marks: dict[str, str] = {}
-    for source in SILVER:
-        version = tables.version(bronze_table(source))
-        parts = [code, version, marks[AIRPORTS] if source in _NEED_AIRPORTS else ""]
-        marks[source] = f"{bronze_table(source)} version {version}, made by {_digest(parts)}"
-    return marks
+def _this_month(plan: SilverPlan) -> str:
+    """Return what is true of the rows in quarantine that are written, new ones and others."""
+    source = f"source = '{plan.source}'"
+    if plan.since is None:
+        return source
+    first = plan.since.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    return f"{source} AND refused_at >= {_instant(first)}"
+
+
+def _instant(at: dt.datetime) -> str:
+    return f"TIMESTAMP'{at:%Y-%m-%d %H:%M:%S.%fZ}'"
+
+
+def _in_few_files(one: Candidates) -> DataFrame:
+    """Return the rows of the months that are written, to be a file for each few months."""
+    months = max(1, count_days(one.months or ()) // 31)
+    if months <= _FEW_MONTHS:
+        return one.silver.coalesce(1)
+    return one.silver.repartition(months, F.trunc(F.to_date(SILVER[one.source].day), "month"))
 
 
 def _digest(parts: object) -> str:

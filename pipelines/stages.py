@@ -112,6 +112,12 @@ STAGES: tuple[Stage, ...] = (
                 setting="features.horizon_min",
             ),
             Parameter(
+                name="as_of_ingest",
+                kind=str,
+                help="an instant: a table of its own, of what had been ingested by then",
+                setting="features.as_of_ingest",
+            ),
+            Parameter(
                 name="from",
                 kind=str,
                 help="first flight date to compute, YYYY-MM-DD; empty: from the beginning",

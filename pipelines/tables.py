@@ -5,19 +5,18 @@ Every write is one atomic commit, so after a crash a table is as before it or as
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from py4j.protocol import Py4JJavaError
-from pyspark.errors import AnalysisException, PySparkException
+from pyspark.errors import AnalysisException
 
-from features.errors import OntimeError
 from pipelines.contents import content_of
+from pipelines.table_errors import TableMissingError, TableWriteError, write_errors
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from pyspark.sql import DataFrame, DataFrameWriter, Row, SparkSession
 
-    from pyspark.sql import DataFrame, DataFrameWriter, SparkSession
+__all__ = ["KEPT", "Commit", "TableMissingError", "TableWriteError", "Tables"]
 
 CATALOG = "catalog"
 _MISSING = (
@@ -29,15 +28,22 @@ _MISSING = (
     "DELTA_PATH_DOES_NOT_EXIST",
 )
 _NO_SUCH_VERSION = ("DELTA_VERSION_NOT_FOUND", "DELTA_CANNOT_TIME_TRAVEL", "does not exist")
-_NOT_ALLOWED = ("Permission denied", "DELTA_CANNOT_CREATE_LOG_PATH", "Not a directory")
+# What the service of a table does to its files, and not to its rows.
+_UPKEEP = ("OPTIMIZE", "VACUUM START", "VACUUM END")
+_FEW = 8
+# A table as it was is asked for by past ingests: its log, and the files it names, are kept.
+KEPT = {
+    "delta.logRetentionDuration": "interval 3650 days",
+    "delta.deletedFileRetentionDuration": "interval 3650 days",
+}
 
 
-class TableMissingError(OntimeError):
-    """A table, or the version of it that was asked for, does not exist."""
+@dataclass(frozen=True)
+class Commit:
+    """A commit of a table: its number, and what it was described as."""
 
-
-class TableWriteError(OntimeError):
-    """A table could not be written; it is as it was before."""
+    version: int
+    description: str
 
 
 class Tables:
@@ -61,7 +67,7 @@ class Tables:
 
     def exists(self, name: str) -> bool:
         """Return whether a table has ever been written."""
-        return self._last_commit(name) is not None
+        return bool(self._history(name, 1))
 
     def version(self, name: str) -> int:
         """Return the number of a table's last commit.
@@ -69,15 +75,51 @@ class Tables:
         Raises:
             TableMissingError: There is no such table.
         """
-        return self._commit(name)[0]
+        found = self._history(name, 1)
+        if not found:
+            raise self._missing(name)
+        return int(found[0]["version"])
 
-    def description(self, name: str) -> str:
-        """Return what the last commit of a table was described as; empty if it was not.
+    def commits(self, name: str, limit: int | None = None) -> list[Commit]:
+        """Return the commits of a table that changed its rows, the newest first.
+
+        Args:
+            name: The table; one that does not exist has none.
+            limit: How many commits to look at, those of its upkeep included; None: all.
+        """
+        return [
+            Commit(row["version"], row["userMetadata"] or "")
+            for row in self._history(name, limit)
+            if row["operation"] not in _UPKEEP
+        ]
+
+    def commits_since(self, name: str, version: int) -> list[Commit]:
+        """Return the commits that changed rows from a version on, that one included, newest first.
+
+        Empty if the history does not reach that far back.
+        """
+        wanted = self.version(name) - version + 1
+        found = self.commits(name, wanted) if wanted > 0 else []
+        return found if found and found[-1].version == version else []
+
+    def last_change(self, name: str) -> Commit:
+        """Return the last commit that changed rows of a table.
 
         Raises:
             TableMissingError: There is no such table.
         """
-        return self._commit(name)[1]
+        found = self.commits(name, _FEW) or self.commits(name)
+        if not found:
+            raise self._missing(name)
+        return found[0]
+
+    def description(self, name: str) -> str:
+        """Return what the last commit that changed rows was described as; empty if it was not.
+
+        Raises:
+            TableMissingError: There is no such table.
+        """
+        return self.last_change(name).description
 
     def read(self, name: str, version: int | None = None) -> DataFrame:
         """Return a table as it is now, or as a past commit left it.
@@ -146,6 +188,7 @@ class Tables:
             description: Kept in the table's history.
         """
         writer = frame.write.format("delta").mode("overwrite").option("replaceWhere", predicate)
+        writer = writer.option("mergeSchema", value=True)  # a table of before may lack a column
         self._save(name, writer.option("userMetadata", description))
 
     def count(self, name: str) -> int:
@@ -167,26 +210,21 @@ class Tables:
         return content_of(self.read(name, version)).digest
 
     def _save(self, name: str, writer: DataFrameWriter) -> None:
-        with _write_errors(name, self.uri(name)):
+        with write_errors(name, self.uri(name)):
             if self._schema is None:
-                writer.save(self.uri(name))
-            else:
+                writer.options(**KEPT).save(self.uri(name))
+            else:  # there, how long files are kept is the platform's setting
                 writer.saveAsTable(f"{self._schema}.{name}")
 
-    def _commit(self, name: str) -> tuple[int, str]:
-        commit = self._last_commit(name)
-        if commit is None:
-            raise self._missing(name)
-        return commit
-
-    def _last_commit(self, name: str) -> tuple[int, str] | None:
+    def _history(self, name: str, limit: int | None) -> list[Row]:
+        few = "" if limit is None else f" LIMIT {limit}"
         try:
-            row = self._spark.sql(f"DESCRIBE HISTORY {self._sql_name(name)} LIMIT 1").first()
+            history = self._spark.sql(f"DESCRIBE HISTORY {self._sql_name(name)}{few}")
+            return history.select("version", "operation", "userMetadata").collect()
         except AnalysisException as error:
             if _tells(error, _MISSING):
-                return None
+                return []
             raise
-        return None if row is None else (row["version"], row["userMetadata"] or "")
 
     def _sql_name(self, name: str) -> str:
         return f"delta.`{self.uri(name)}`" if self._schema is None else f"{self._schema}.{name}"
@@ -200,27 +238,3 @@ class Tables:
 
 def _tells(error: Exception, signs: tuple[str, ...]) -> bool:
     return any(sign in str(error) for sign in signs)
-
-
-@contextmanager
-def _write_errors(name: str, uri: str) -> Iterator[None]:
-    try:
-        yield
-    except (Py4JJavaError, PySparkException) as error:
-        text = str(error)
-        if "No space left on device" in text:
-            raise TableWriteError(
-                f"No space left on the disk while table {name} was written to {uri}: the table is "
-                "as before. Free some space and run again."
-            ) from error
-        if any(sign in text for sign in _NOT_ALLOWED):
-            raise TableWriteError(
-                f"Table {name} cannot be written to {uri}: no folder can be made or changed there. "
-                "Set ONTIME_HOME to a folder that you may write to."
-            ) from error
-        if "Concurrent" in type(error).__name__ or "DELTA_CONCURRENT" in text:
-            raise TableWriteError(
-                f"Another process wrote table {name} at the same time: the table has its rows, "
-                "not ours. Run again when it has ended."
-            ) from error
-        raise

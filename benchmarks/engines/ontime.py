@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from benchmarks.work import FEATURES, HORIZON_MIN
 from features.blocks import EVERY_DAY
 from features.table import gold_arrow_schema
-from pipelines.columnar import files_of_folder, replace_all
+from pipelines.columnar import files_of_folder
+from pipelines.columnar_commits import replace_all
 from pipelines.feature_files import FLIGHT_DAY, WEATHER_DAY, FeatureWork, Silver, write_blocks
 from pipelines.session import open_session
 from pipelines.settings import load_settings
@@ -29,5 +30,5 @@ def run(source: Path, target: Path) -> None:
         tuple(files_of_folder(source / "silver_weather", WEATHER_DAY)),
     )
     work = FeatureWork(silver, target, HORIZON_MIN, FEATURES)
-    adds = write_blocks(spark, work, days=EVERY_DAY, block_days=settings.features.block_days)
+    adds = write_blocks(spark, work, days=(EVERY_DAY,), block_days=settings.features.block_days)
     replace_all(target, gold_arrow_schema(FEATURES), adds, "benchmark")

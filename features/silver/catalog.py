@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 
 from features import columns as c
 from features.silver import flights, references, weather
-from features.silver.fields import REASON, REFUSAL, RULE
+from features.silver.fields import REASON, REFUSAL, RULE, SINCE
 from features.silver.raw import (
     AIRLINES,
     AIRPORTS,
@@ -40,12 +40,16 @@ class SilverTable:
         key: Its key.
         words: What a key names.
         fields: The fields of the source, with their limits.
+        day: The column, a date or an instant, whose UTC day and month a row belongs to; empty for
+            a table that is small enough to be made anew for each new file. Rows of the same key
+            are at most a day apart.
     """
 
     candidates: Callable[[DataFrame, DataFrame], DataFrame]
     key: tuple[str, ...]
     words: str
     fields: tuple[Field, ...]
+    day: str = ""
 
 
 SILVER: Final[Mapping[str, SilverTable]] = {
@@ -72,9 +76,14 @@ SILVER: Final[Mapping[str, SilverTable]] = {
         key=(c.AIRPORT, c.OBSERVED),
         words="hour",
         fields=weather.FIELDS,
+        day=c.KNOWN,
     ),
     FLIGHTS: SilverTable(
-        candidates=flights.to_flights, key=(c.FLIGHT_ID,), words="flight", fields=flights.FIELDS
+        candidates=flights.to_flights,
+        key=(c.FLIGHT_ID,),
+        words="flight",
+        fields=flights.FIELDS,
+        day=c.FLIGHT_DATE,
     ),
 }
 
@@ -88,7 +97,8 @@ def to_quarantine(candidates: DataFrame, bronze: DataFrame, source: str) -> Data
     """Return the refused rows as received, each with its rule and reason.
 
     Grain: a row for each refused row. `row` is the row as received, as JSON text, or the text of
-    the line if it could not be read.
+    the line if it could not be read. `refused_at` is when the row came in that it is refused for:
+    itself, or the newer one that supersedes it.
 
     Args:
         candidates: Rows with their lineage and refusal.
@@ -96,8 +106,9 @@ def to_quarantine(candidates: DataFrame, bronze: DataFrame, source: str) -> Data
         source: The name of the source.
     """
     place = [c.SOURCE_FILE, c.SOURCE_CHECKSUM, c.SOURCE_ROW]
+    since = F.coalesce(f"{REFUSAL}.{SINCE}", c.INGESTED).alias(c.REFUSED)
     refused = candidates.where(F.col(REFUSAL).isNotNull()).select(
-        *place, f"{REFUSAL}.{RULE}", f"{REFUSAL}.{REASON}"
+        *place, f"{REFUSAL}.{RULE}", f"{REFUSAL}.{REASON}", since
     )
     received = F.to_json(F.struct(*RAW_COLUMNS[source]), {"ignoreNullFields": "false"})
     return bronze.join(refused, on=place, how="inner").select(
@@ -106,4 +117,5 @@ def to_quarantine(candidates: DataFrame, bronze: DataFrame, source: str) -> Data
         RULE,
         F.coalesce(F.col(UNREADABLE), received).alias(ROW),
         *c.LINEAGE,
+        c.REFUSED,
     )

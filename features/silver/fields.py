@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 
     from pyspark.sql import Column, DataFrame
 
-REFUSAL = "refusal"  # struct<rule, reason>; null for a row that is not refused
+REFUSAL = "refusal"  # struct<rule, reason, since>; null for a row that is not refused
 RULE = "rule"
 REASON = "reason"
+SINCE = "since"  # when the row came in that this one is refused for; null: it is itself the reason
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,10 +108,17 @@ def with_rule(frame: DataFrame, rule: str, broken: Column, *reason: Column | str
     return frame.withColumn(REFUSAL, refusal)
 
 
-def refusal_of(rule: str, *reason: Column | str) -> Column:
-    """Return a refusal from the name of its rule and the parts of its reason."""
+def refusal_of(rule: str, *reason: Column | str, since: Column | None = None) -> Column:
+    """Return a refusal from the name of its rule and the parts of its reason.
+
+    Args:
+        rule: Name of the rule.
+        reason: The parts of a sentence; text or columns.
+        since: When the row came in for which another one is refused.
+    """
     parts = [F.lit(part) if isinstance(part, str) else part.cast("string") for part in reason]
-    return F.struct(F.lit(rule).alias(RULE), F.concat_ws("", *parts).alias(REASON))
+    at = F.lit(None).cast("timestamp") if since is None else since
+    return F.struct(F.lit(rule).alias(RULE), F.concat_ws("", *parts).alias(REASON), at.alias(SINCE))
 
 
 def _text(field: Field) -> str:

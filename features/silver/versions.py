@@ -1,4 +1,9 @@
-"""Repeated keys: which of the rows with the same key goes to silver, and why the others do not."""
+"""Repeated keys: which of the rows with the same key goes to silver, and why the others do not.
+
+A correction is a row of a newer file with the key of an older row. Which file is newer is recorded
+in bronze, as the time of ingestion; so the same bronze always gives the same silver, and what comes
+later changes what is refused only by adding to it.
+"""
 
 from __future__ import annotations
 
@@ -12,31 +17,21 @@ from features.silver.fields import REFUSAL, refusal_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pyspark.sql import DataFrame
+    from pyspark.sql import Column, DataFrame
 
-_KEPT = "kept"
+_VERSIONS = "versions"
+_FILE = (INGESTED, SOURCE_FILE, SOURCE_CHECKSUM)
 
 
 def to_repeated_keys(candidates: DataFrame, key: Sequence[str]) -> DataFrame:
-    """Return the keys that several rows have, each with the row that is to be kept.
-
-    The newest file that has the key wins, as a correction; within a file, its first row. Newest is
-    the one that was ingested last; of those ingested together, the last by name. Rows that are
-    refused already do not count. The order of the rows does not matter.
+    """Return the keys that several rows have; rows that are refused already do not count.
 
     Args:
         candidates: Rows with their lineage and refusal.
         key: The columns of the key.
     """
-    newest_first_row = F.struct(
-        INGESTED, SOURCE_FILE, SOURCE_CHECKSUM, (-F.col(SOURCE_ROW)).alias("last")
-    )
-    counted = (
-        candidates.where(F.col(REFUSAL).isNull())
-        .groupBy(*key)
-        .agg(F.count("*").alias("rows"), F.max(newest_first_row).alias(_KEPT))
-    )
-    return counted.where(F.col("rows") > 1).drop("rows")
+    counted = candidates.where(F.col(REFUSAL).isNull()).groupBy(*key).agg(F.count("*").alias("n"))
+    return counted.where(F.col("n") > 1).drop("n")
 
 
 def with_repeats_refused(
@@ -44,25 +39,50 @@ def with_repeats_refused(
 ) -> DataFrame:
     """Return the candidates, in their order, with all but one row of each key refused.
 
+    The newest file that has the key wins, as a correction; within a file, its first row. Newest is
+    the one that was ingested last; of those ingested together, the last by name. A row that is not
+    the first of its file is a duplicate; the first of an older file is superseded by that of the
+    next newer one. The order of the rows does not matter.
+
     Args:
         candidates: Rows with their lineage and refusal.
         repeated: The repeated keys; far fewer than rows.
         key: The columns of the key.
         words: What a key names, for the reason: `flight`.
     """
-    kept_file, kept_checksum = F.col(f"{_KEPT}.{SOURCE_FILE}"), F.col(f"{_KEPT}.{SOURCE_CHECKSUM}")
-    kept_row = -F.col(f"{_KEPT}.last")
-    in_kept_file = F.col(SOURCE_CHECKSUM) == kept_checksum
+    versions = _to_versions(candidates, repeated, key)
+    own = F.struct(*(F.col(name) for name in _FILE))
+    first = F.try_element_at(F.filter(_VERSIONS, lambda one: _file_of(one) == own), F.lit(1))
+    newer = F.try_element_at(F.filter(_VERSIONS, lambda one: _file_of(one) > own), F.lit(1))
     duplicate = refusal_of(
-        "duplicate_key", "Row ", kept_row, f" of the same file is this {words} too, and came first."
-    )
+        "duplicate_key",
+        "Row ", first[SOURCE_ROW], f" of the same file is this {words} too, and came first.",
+    )  # fmt: skip
     superseded = refusal_of(
-        "superseded", "The newer file ", kept_file, f" has this {words} too, in row ", kept_row, "."
+        "superseded", "The newer file ", newer[SOURCE_FILE], f" has this {words} too, in row ",
+        newer[SOURCE_ROW], ".", since=newer[INGESTED],
+    )  # fmt: skip
+    refusal = F.when(F.col(SOURCE_ROW) != first[SOURCE_ROW], duplicate).when(
+        newer.isNotNull(), superseded
     )
-    is_kept = in_kept_file & (F.col(SOURCE_ROW) == kept_row)
-    refusal = F.when(~is_kept, F.when(in_kept_file, duplicate).otherwise(superseded))
     return (
-        candidates.join(F.broadcast(repeated), on=list(key), how="left")
+        candidates.join(F.broadcast(versions), on=list(key), how="left")
         .withColumn(REFUSAL, F.coalesce(F.col(REFUSAL), refusal))
         .select(*candidates.columns)
     )
+
+
+def _to_versions(candidates: DataFrame, repeated: DataFrame, key: Sequence[str]) -> DataFrame:
+    """Return the repeated keys, each with the files that have it, oldest first, and their rows."""
+    rows = candidates.where(F.col(REFUSAL).isNull()).select(*key, *_FILE, SOURCE_ROW)
+    firsts = (
+        rows.join(F.broadcast(repeated), on=list(key), how="left_semi")
+        .groupBy(*key, *_FILE)
+        .agg(F.min(SOURCE_ROW).alias(SOURCE_ROW))
+    )
+    version = F.struct(*_FILE, SOURCE_ROW)
+    return firsts.groupBy(*key).agg(F.sort_array(F.collect_list(version)).alias(_VERSIONS))
+
+
+def _file_of(version: Column) -> Column:
+    return F.struct(*(version[name].alias(name) for name in _FILE))

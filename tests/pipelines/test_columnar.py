@@ -23,10 +23,9 @@ from pipelines.columnar import (
     is_plain,
     local_folder,
     read_days,
-    replace_all,
-    replace_days,
     write_file,
 )
+from pipelines.columnar_commits import replace_all
 
 DAY = DayColumn("day")
 AT = DayColumn("at", is_instant=True)
@@ -99,39 +98,6 @@ def test_a_column_of_nulls_has_no_ends(tmp_path: Path) -> None:
     statistics = json.loads(write_file(rows(JANUARY[:2], None), tmp_path).stats)
     assert "x" not in statistics["minValues"]
     assert statistics["nullCount"]["x"] == 2
-
-
-def test_the_whole_content_is_replaced_in_one_commit(table: Path) -> None:
-    # Given a table, and a file of other rows with another column
-    other = rows(JANUARY[:1], 2.0).append_column("y", pa.array([5], pa.int32()))
-    # When it replaces all
-    replace_all(table, other.schema, [write_file(other, table)], "second")
-    # Then nothing else is left, in a commit that says what it is
-    assert [row["y"] for row in content(table)] == [5]
-    last = DeltaTable(str(table)).history(1)[0]
-    assert (last["version"], last["userMetadata"]) == (1, "second")
-
-
-def test_days_are_replaced_and_others_of_the_same_files_stay(table: Path) -> None:
-    # Given new rows for three days, which two files have
-    days = JANUARY[13:16]
-    adds = [write_file(rows(days, 2.0), table)]
-    # When they replace these days
-    replace_days(table, adds, DAY, (days[0], days[-1]), "repair")
-    # Then these days are new, all others as before, in one commit
-    assert [(row["day"], row["x"]) for row in content(table)] == [
-        (day, 2.0 if day in days else 1.0) for day in JANUARY
-    ]
-    assert DeltaTable(str(table)).version() == 1
-
-
-def test_a_new_day_touches_no_file(table: Path) -> None:
-    # Given a day after all others / When it is put in its place
-    before = set(DeltaTable(str(table)).file_uris())
-    day = dt.date(2013, 2, 1)
-    replace_days(table, [write_file(rows([day]), table)], DAY, (day, day), "new day")
-    # Then all files from before are still the table's
-    assert before < set(DeltaTable(str(table)).file_uris())
 
 
 def test_a_range_is_read_from_the_files_that_can_have_it(table: Path) -> None:

@@ -62,8 +62,10 @@ def test_a_commit_that_was_not_seen_makes_it_read_again(
 
 def test_what_is_kept_and_not_readable_is_not_known(contents: Contents, home: Path) -> None:
     # Given a file that is not ours, one that is cut off, and none
-    path = home / "contents" / "t.json"
-    for text in ("[]", '{"version": 0', '{"version": 0}'):
+    path = home / "contents" / "t" / "0.json"
+    whole = path.read_text()
+    assert contents.known("t") is not None
+    for text in ("[]", whole[:-5], "{}", whole.replace("first", "another table of that name")):
         path.write_text(text)
         # Then the content is not known
         assert contents.known("t") is None

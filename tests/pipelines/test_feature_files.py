@@ -110,7 +110,7 @@ def test_workers_write_the_whole_table(
     spark: SparkSession, work: FeatureWork, tables: tuple[pa.Table, pa.Table], block_days: int
 ) -> None:
     # Given the files / When workers write every day in blocks
-    adds = write_blocks(spark, work, days=EVERY_DAY, block_days=block_days)
+    adds = write_blocks(spark, work, days=(EVERY_DAY,), block_days=block_days)
     # Then their files together are the whole table
     parts = [pq.read_table(work.folder / add.path) for add in adds]
     rows: list[dict[str, Any]] = pa.concat_tables(parts).sort_by(c.FLIGHT_ID).to_pylist()

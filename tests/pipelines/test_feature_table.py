@@ -14,6 +14,8 @@ from features import columns as c
 from features.blocks import EVERY_DAY, DayRange
 from pipelines.context import RunContext
 from pipelines.feature_table import FLIGHTS, WEATHER, write_features
+from pipelines.gold_plan import with_days
+from pipelines.marks import GoldMark, SilverState, mark_of
 from pipelines.settings import load_settings
 from tests.features.factories import flights_table, weather_table
 from tests.features.test_blocks import world
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.spark
 
 GOLD = "gold_features_h120"
+MARK = GoldMark(SilverState(0, None), SilverState(0, None), "code")
 RANGE = DayRange(dt.date(2013, 4, 10), dt.date(2013, 4, 12))
 
 
@@ -50,16 +53,13 @@ def by_spark(context: RunContext) -> RunContext:
 
 
 def test_both_ways_write_the_same_content(context: RunContext, tables: Tables) -> None:
-    # Given silver tables / When the feature table is written in columns, and by Spark
-    written = [write_features(each, GOLD, days=RANGE) for each in (context, by_spark(context))]
+    # Given silver tables / When every day is written in columns, and a range of days by Spark
+    write_features(context, GOLD, days=(EVERY_DAY,), mark=MARK)
+    write_features(by_spark(context), GOLD, days=(RANGE,), mark=with_days(MARK, (RANGE,)))
     contents = [tables.content_hash(GOLD, version) for version in (0, 1)]
-    # Then the first made it with every day, as it was not there; the second wrote the range
-    assert written == [EVERY_DAY, RANGE]
-    # And the content is the same, bit for bit, in commits that say what they are
+    # Then the content is the same, bit for bit, in a commit that says what it is
     assert contents[0] == contents[1]
-    assert tables.description(GOLD) == (
-        "build_features: flight_date >= DATE'2013-04-10' AND flight_date <= DATE'2013-04-12'"
-    )
+    assert mark_of(GoldMark, tables.description(GOLD)) == with_days(MARK, (RANGE,))
     assert tables.count(GOLD) == 500
 
 
@@ -67,7 +67,7 @@ def test_late_data_in_a_range_gives_what_a_rebuild_gives(
     context: RunContext, tables: Tables, spark: SparkSession, silver: tuple[pa.Table, pa.Table]
 ) -> None:
     # Given a feature table, after which a flight is found to have been late
-    write_features(context, GOLD, days=EVERY_DAY)
+    write_features(context, GOLD, days=(EVERY_DAY,), mark=MARK)
     flights = silver[0]
     day = flights[c.FLIGHT_DATE].to_pylist()[-1]
     late = pc.if_else(
@@ -77,8 +77,11 @@ def test_late_data_in_a_range_gives_what_a_rebuild_gives(
     corrected = flights.set_column(position, c.DEPARTURE_DELAY, late.cast(pa.int32()))
     tables.replace(FLIGHTS, spark.createDataFrame(corrected), description="late")
     # When its day is written again, and then every day
-    write_features(context, GOLD, days=DayRange(day, None))
+    late_mark = GoldMark(SilverState(1, None), MARK.weather, "code")
+    first = flights[c.FLIGHT_DATE].to_pylist()[0]
+    ranges = (DayRange(first, first), DayRange(day, None))
+    write_features(context, GOLD, days=ranges, mark=late_mark)
     repaired = tables.content_hash(GOLD)
-    write_features(context, GOLD, days=EVERY_DAY)
+    write_features(context, GOLD, days=(EVERY_DAY,), mark=late_mark)
     # Then the content is the same
     assert repaired == tables.content_hash(GOLD)

@@ -99,3 +99,24 @@ def test_tables_of_a_catalog_are_read_and_written_by_name(spark: SparkSession) -
         assert local_folder(tables.uri("flights")) is None
     finally:
         spark.sql("DROP SCHEMA IF EXISTS spark_catalog.ontime_test CASCADE")
+
+
+def test_the_last_change_is_found_past_upkeep_and_history_reaches_as_far_as_it_does(
+    spark: SparkSession, tables: Tables
+) -> None:
+    # Given a table with two commits, after which its files are put together
+    tables.replace("t", _rows(spark, (1, "a")), description="first")
+    tables.append_once("t", _rows(spark, (2, "b")), key="b", description="second")
+    spark.sql(f"OPTIMIZE delta.`{tables.uri('t')}`").collect()
+    # Then the commits that changed rows are told, the newest first, and since when there are all
+    assert tables.version("t") == 2
+    assert tables.last_change("t").version == 1
+    assert [commit.description for commit in tables.commits("t")] == ["second", "first"]
+    assert [commit.version for commit in tables.commits_since("t", 0)] == [1, 0]
+    assert [commit.version for commit in tables.commits_since("t", 1)] == [1]
+    assert tables.commits_since("t", 5) == []
+    assert tables.commits("u") == []
+    # And its log is kept as long as past ingests are asked for
+    detail = spark.sql(f"DESCRIBE DETAIL delta.`{tables.uri('t')}`").first()
+    assert detail is not None
+    assert detail["properties"]["delta.logRetentionDuration"] == "interval 3650 days"
