@@ -1,0 +1,141 @@
+"""A home with years of synthetic history, and files of the days that are still to come.
+
+The first day comes in by `ingest` itself, which makes all tables. The years after it are put into
+bronze and silver as ingest would have left them, without its minutes; from then on each day is a
+file, and takes the whole way.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+import pyarrow as pa
+from deltalake import CommitProperties, DeltaTable
+
+from benchmarks.raw_rows import RAW
+from benchmarks.years import DAYS, write_years
+from features import columns as c
+from features.blocks import EVERY_DAY
+from features.silver.raw import FLIGHTS, UNREADABLE, WEATHER
+from pipelines import build_features, ingest
+from pipelines.columnar import write_file
+from pipelines.contents import Contents
+from pipelines.context import RunContext
+from pipelines.feature_table import write_features
+from pipelines.gold_plan import plan_gold
+from pipelines.marks import BronzeMark, SilverMark, mark_of, text_of
+
+if TYPE_CHECKING:
+    from pipelines.settings import PipelineSettings
+
+_FIRST: Final = dt.date(2013, 1, 1)
+_ROWS_PER_FILE: Final = 50_000
+_DAY: Final = {
+    FLIGHTS: pl.col(c.FLIGHT_DATE),
+    WEATHER: pl.col(c.KNOWN).dt.date(),
+}
+
+
+@dataclass(frozen=True)
+class History:
+    """A home with so many years of history, and the days that are still to come.
+
+    Attributes:
+        years: How many.
+        context: Its tables; its sources are a folder in which each day's file arrives.
+        source: The folder of its synthetic years.
+        end: The first day that is still to come.
+    """
+
+    years: int
+    context: RunContext
+    source: Path
+    end: dt.date
+
+    def arrive(self, day: dt.date) -> None:
+        """Put the files of a day, and no others, where sources are looked for."""
+        for name, raw in RAW.items():
+            folder = Path(getattr(self.context.settings.sources, name)[0])
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
+            rows = raw(_silver(self.source, name).filter(_DAY[name] == day).collect())
+            rows.write_csv(folder / f"{name}-{day}.csv", null_value="NA")
+
+    def take_in(self) -> tuple[float, float, int]:
+        """Run both stages; return the seconds of each, and how many rows the feature table has."""
+        started = time.perf_counter()
+        ingest.run(self.context)
+        between = time.perf_counter()
+        outcome = build_features.run(self.context)
+        ended = time.perf_counter()
+        return between - started, ended - between, int(str(outcome.outputs["rows"]))
+
+    def remove(self) -> None:
+        """Remove its home: ten years are a gigabyte."""
+        shutil.rmtree(self.context.settings.home, ignore_errors=True)
+
+
+def history(settings: PipelineSettings, years: int, days_to_come: int) -> History:
+    """Build a home with years of history and the feature table of all of it."""
+    source = settings.home / "bench" / f"years-{years}"
+    rows = write_years(source, years=years)
+    home = settings.home / "bench" / f"history-{years}-{time.time_ns()}"
+    folders = {name: (str(home / "arriving" / name),) for name in RAW}
+    sources = settings.sources.model_copy(update=folders)
+    context = RunContext(settings.model_copy(update={"home": home, "sources": sources}))
+    end = _FIRST + dt.timedelta(days=DAYS * years - days_to_come)
+    made = History(years, context, source, end)
+    print(f"{years} year(s) of history: {rows:,} SYNTHETIC flights", flush=True)
+    made.arrive(_FIRST)
+    ingest.run(context)
+    for name in RAW:
+        _put_in(made, name)
+    started = time.perf_counter()
+    table = settings.features.table
+    plan = plan_gold(context, table)
+    write_features(context, table, days=(EVERY_DAY,), mark=plan.mark)
+    print(f"  its feature table was built in {time.perf_counter() - started:.1f} s", flush=True)
+    contents = Contents(context.tables, home)
+    for name in (table, *(f"silver_{source}" for source in RAW)):
+        contents.of(name)
+    return made
+
+
+def _put_in(made: History, name: str) -> None:
+    """Append what came after the first day and before the end to bronze and silver."""
+    tables, root = made.context.tables, made.context.settings.home / "tables"
+    mark = mark_of(SilverMark, tables.description(f"silver_{name}"))
+    if mark is None:
+        raise RuntimeError(f"silver_{name} has no mark")
+    day = _DAY[name]
+    rows = _silver(made.source, name).filter((day > _FIRST) & (day < made.end)).collect()
+    until = mark.until.replace(microsecond=0) + dt.timedelta(seconds=1)
+    rows = rows.with_columns(pl.lit(until, pl.Datetime("us", "UTC")).alias(c.INGESTED))
+    raw = RAW[name](rows).with_columns(pl.lit(None, pl.String).alias(UNREADABLE))
+    bronze = pl.concat([raw, rows.select(c.LINEAGE)], how="horizontal")
+    _append(root / f"bronze_{name}", bronze, text_of(BronzeMark(until, ("synthetic",))))
+    _append(root / f"silver_{name}", rows, text_of(SilverMark(until, mark.made_by)))
+
+
+def _append(folder: Path, rows: pl.DataFrame, description: str) -> None:
+    """Append rows to a table, as files of as many rows as ingest writes."""
+    table = DeltaTable(str(folder))
+    schema = pa.schema(table.schema().to_arrow())
+    parts = (rows.slice(start, _ROWS_PER_FILE) for start in range(0, rows.height, _ROWS_PER_FILE))
+    adds = [write_file(part.to_arrow().select(schema.names).cast(schema), folder) for part in parts]
+    table.create_write_transaction(
+        [*adds],
+        "append",
+        table.schema(),
+        commit_properties=CommitProperties(custom_metadata={"userMetadata": description}),
+    )
+
+
+def _silver(source: Path, name: str) -> pl.LazyFrame:
+    return pl.scan_parquet(source / f"silver_{name}" / "*.parquet")
