@@ -85,10 +85,13 @@ def by_flights(
         settings: How models are made.
         whole: AUC of the model that learned from all of it.
     """
-    features = model_features(settings)
     points = []
     for share in SHARES:
         part = some_days(train, share)
+        # Of a few days at the beginning, history knows nothing: trees cannot bin what has no value.
+        features = [
+            each for each in model_features(settings) if part.features[each.name].notna().any()
+        ]
         model = fit_model(part, validate, features, settings.model)
         score = probabilities(model, validate.features)
         ranked = ranking(validate.label, score, bins=settings.evaluation.calibration_bins)

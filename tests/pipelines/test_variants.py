@@ -10,6 +10,7 @@ import pytest
 from pipelines import variants
 from pipelines.variants import SHARES, by_flights, measure_variant, some_days, without_tail
 from tests.pipelines.real_parts import TRAINING, context_at, real_part
+from training.samples import Sample
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,4 +55,14 @@ def test_the_curve_by_flights_ends_with_the_whole_part() -> None:
     assert points[-1].flights == len(train)
     assert points[-1].validate_auc == pytest.approx(0.7)
     assert [point.flights for point in points] == sorted(point.flights for point in points)
+    assert all(0.5 < point.validate_auc < 1 for point in points)
+
+
+def test_a_feature_that_those_days_know_nothing_of_is_left_out() -> None:
+    # Given days on which nothing is known of one feature
+    train = real_part("train")
+    features = train.features.assign(temperature=np.nan)
+    blind = Sample(train.flights, features, train.label)
+    # When models learn from some of them, Then they do without it
+    points = by_flights(blind, real_part("validate"), TRAINING, whole=0.7)
     assert all(0.5 < point.validate_auc < 1 for point in points)
