@@ -56,7 +56,7 @@ def promote(
             f"Version {version} of {name} is not promoted: {reasons}; {keeps}. Improve the model, "
             "or change training.gates in conf/ if the gates are wrong."
         )
-    outputs = {"version": version, "outcome": decision.outcome}
+    outputs = {"version": version, "outcome": decision.outcome, "reasons": decision.reasons}
     verb = {"promote": "is the champion now", "wait": "waits", "unchanged": "stays"}
     notes = [f"version {version} {verb[decision.outcome]}: {reasons}"]
     if followed and decision.outcome == "unchanged":

@@ -184,7 +184,7 @@ STAGES: tuple[Stage, ...] = (
         title="the challenger to champion, if the rollout policy lets it",
         reads=("register.version", "register.passed", "publish.manifest_sha256"),
         settings=("serving.model_name", "operations.rollout"),
-        outputs=("version", "outcome"),
+        outputs=("version", "outcome", "reasons"),
         parameters=(
             Parameter(name="by", kind=str, help="who decides", default="pipeline"),
             Parameter(name="reason", kind=str, help="why, for the ledger", default="gates passed"),

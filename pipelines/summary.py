@@ -139,7 +139,10 @@ def _model(result: RunResult) -> list[str]:
     ]
     if result.champion == version:
         return [*lines, f"  Version {version} is the champion: it answers requests."]
+    promoted = result.outputs("promote")
     verdict = "its gates passed" if judged["passed"] else "; ".join(judged["reasons"])
+    if promoted.get("outcome") == "wait":
+        verdict = f"it waits; {'; '.join(promoted['reasons'])}"
     stays = f"version {result.champion}" if result.champion else "no version yet"
     return [*lines, f"  Version {version} is not the champion: {verdict}. Answering: {stays}."]
 

@@ -43,7 +43,8 @@ def champion(recorded: Recorded) -> str | None:
 def test_the_challenger_becomes_champion_everywhere(recorded: Recorded) -> None:
     prepare(recorded, "run-1")
     outcome = run(recorded.context, by="Ada", reason="better than nothing")
-    assert outcome.outputs == {"version": "1", "outcome": "promote"}
+    reasons = ("its gates passed and the rollout is direct",)
+    assert outcome.outputs == {"version": "1", "outcome": "promote", "reasons": reasons}
     assert champion(recorded) == "1"
     assert recorded.registry.aliases == {"champion": "1"}
     entry = read_ledger(recorded.context.artifacts).entries[-1]

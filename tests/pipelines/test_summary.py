@@ -142,6 +142,16 @@ def test_a_refused_version_is_told_with_its_reasons_and_who_answers() -> None:
     assert (figures["model_version"], figures["auc"]) == (1, FIGURES["auc"])
 
 
+def test_a_version_that_waits_for_a_person_is_told_with_what_is_to_be_typed() -> None:
+    reasons = ["a person has to approve it: `python -m pipelines.promote --approve`"]
+    waiting = result(
+        register={"version": "2", "passed": True},
+        promote={"version": "2", "outcome": "wait", "reasons": reasons},
+    )
+    expected = f"Version 2 is not the champion: it waits; {reasons[0]}. Answering: version 1."
+    assert expected in "\n".join(summary_of(waiting))
+
+
 def test_without_any_champion_the_figures_have_no_version() -> None:
     figures = figures_of(result(entries=()))
     assert (figures["model_version"], figures["auc"], figures["auc_naive"]) == (None, None, None)
