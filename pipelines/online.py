@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from contextlib import closing
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from pyspark.sql import functions as F
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from serving.stores.online import OnlineStore
 
 BATCH = 2_000
+_SINCE: Final = "since_minute"
 
 
 def materialize(tables: Tables, database: Path, *, retain_days: int, horizon_min: int) -> int:
@@ -88,15 +90,26 @@ def tell_open_flights(
 
 
 def network_of(flights: DataFrame, airports: DataFrame) -> Network:
-    """Return the airports with a known time zone, the origins, and the distance of each route."""
+    """Return the airports with a known time zone, the origins, and the distances of each route."""
     known_zones = airports.where(F.col("timezone").isNotNull()).orderBy(c.AIRPORT)
     zones = known_zones.select(c.AIRPORT, "timezone").collect()
-    routes = flights.groupBy(c.ORIGIN, c.DESTINATION).agg(F.max(c.DISTANCE).alias(c.DISTANCE))
-    known = routes.where(F.col(c.DISTANCE).isNotNull()).orderBy(c.ORIGIN, c.DESTINATION).collect()
+    measured = flights.where(F.col(c.DISTANCE).isNotNull()).groupBy(
+        c.ORIGIN, c.DESTINATION, c.DISTANCE
+    )
+    since = F.floor(F.unix_seconds(F.min(c.SCHEDULED_DEPARTURE)) / F.lit(60)).alias(_SINCE)
+    known = measured.agg(since).orderBy(c.ORIGIN, c.DESTINATION, _SINCE, c.DISTANCE).collect()
+    distances: dict[str, int] = {}
+    earlier: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    for row in known:
+        route = f"{row[c.ORIGIN]}-{row[c.DESTINATION]}"
+        if route in distances:
+            earlier[route].append((int(row[_SINCE]), distances[route]))
+        distances[route] = row[c.DISTANCE]
     return Network(
         time_zones={row[c.AIRPORT]: row["timezone"] for row in zones},
         origins=sorted({row[c.ORIGIN] for row in known}),
-        distances_mi={f"{row[c.ORIGIN]}-{row[c.DESTINATION]}": row[c.DISTANCE] for row in known},
+        distances_mi=distances,
+        earlier_mi=dict(earlier),
     )
 
 

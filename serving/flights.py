@@ -44,7 +44,7 @@ def to_flight(request: PredictionRequest, network: Network) -> Flight:
         scheduled_arrival_at=arrival,
         origin_utc_offset_min=_offset(departure, origin_zone),
         destination_utc_offset_min=_offset(arrival, destination_zone),
-        distance_mi=network.distances_mi.get(f"{request.origin}-{request.destination}"),
+        distance_mi=network.distance_mi(f"{request.origin}-{request.destination}", departure),
         tail_number=request.tail_number,
     )
 

@@ -29,11 +29,21 @@ class Network(msgspec.Struct, frozen=True):
         time_zones: IANA time zone of each airport, such as `{"JFK": "America/New_York"}`.
         origins: Airports whose departures the model has learned from.
         distances_mi: Miles of each known route, such as `{"JFK-LAX": 2475}`.
+        earlier_mi: Of routes that were measured anew: until which minute (of the departure) which
+            miles held, in the order of time.
     """
 
     time_zones: dict[str, str]
     origins: list[str]
     distances_mi: dict[str, int]
+    earlier_mi: dict[str, list[tuple[int, int]]] = {}
+
+    def distance_mi(self, route: str, departure: int) -> int | None:
+        """Return the miles of a route for a flight that leaves at a minute; None if unknown."""
+        for until, miles in self.earlier_mi.get(route, ()):
+            if departure < until:
+                return miles
+        return self.distances_mi.get(route)
 
 
 def write_network(store: OnlineStore, network: Network) -> None:

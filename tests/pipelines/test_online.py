@@ -14,7 +14,7 @@ from features.flight_events import Arrived
 from features.flight_story import flight_story
 from features.keys import rows_suffix
 from features.online_items import flight_facts, online_items
-from pipelines.online import materialize, tell_open_flights
+from pipelines.online import materialize, network_of, tell_open_flights
 from serving.network import read_network
 from serving.state import OnlineState
 from serving.state_mark import read_mark
@@ -66,6 +66,7 @@ def test_the_online_store_holds_the_items_of_silver_and_the_network(
     assert network.time_zones == {"JFK": "America/New_York", "LAX": "America/Los_Angeles"}
     assert network.origins == ["EWR", "JFK", "LGA"]
     assert network.distances_mi["JFK-LAX"] == 2475
+    assert network.earlier_mi == {}
 
 
 def test_events_and_silver_make_one_state(tmp_path: Path) -> None:
@@ -89,3 +90,25 @@ def test_events_and_silver_make_one_state(tmp_path: Path) -> None:
     with closing(SqliteOnlineStore(tmp_path / "b.db")) as store:
         tell_open_flights(store, flights, weather, horizon_min=60)
         assert store.get_many(corrected) != corrected
+
+
+@pytest.mark.spark
+def test_a_route_measured_anew_keeps_its_earlier_distance(spark: SparkSession) -> None:
+    # Given a route whose distance is another one from March on
+    rows = [("EWR", "EGE", at, miles) for at, miles in ((1, 1726), (60, 1726), (90, 1725))]
+    frame = spark.createDataFrame(rows, f"{c.ORIGIN} STRING, {c.DESTINATION} STRING, m INT, d INT")
+    flights = frame.selectExpr(
+        c.ORIGIN,
+        c.DESTINATION,
+        f"d AS {c.DISTANCE}",
+        f"timestamp_seconds(60 * m) AS {c.SCHEDULED_DEPARTURE}",
+    )
+    airports = spark.createDataFrame(
+        [("EWR", "America/New_York")], "airport STRING, timezone STRING"
+    )
+    # When the network is made / Then both distances are known, with the minute of the change
+    network = network_of(flights, airports)
+    assert (network.distances_mi, network.earlier_mi) == (
+        {"EWR-EGE": 1725},
+        {"EWR-EGE": [(90, 1726)]},
+    )
