@@ -81,7 +81,8 @@ def _package_gone(context: RunContext, record: StageRecord) -> str:
     published = record.outputs["manifest_sha256"] is not None
     if published and version not in list_versions(context.artifacts, model_name=name):
         return f"the model package of version {version} is gone"
-    if not (context.settings.home / "serving.db").is_file():
+    at_home = context.settings.serving.stores.online == "sqlite"
+    if at_home and not (context.settings.home / "serving.db").is_file():
         return "the online store is gone"
     return ""
 

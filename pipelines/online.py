@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from contextlib import closing
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
@@ -18,11 +17,9 @@ from pipelines.untold import Untold
 from serving.network import Network, write_network
 from serving.state import OPEN_DAYS, OnlineState
 from serving.state_mark import move_mark
-from serving.stores.online import SqliteOnlineStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from pathlib import Path
 
     import pyarrow as pa
     from pyspark.sql import DataFrame
@@ -35,12 +32,12 @@ BATCH = 2_000
 _SINCE: Final = "since_minute"
 
 
-def materialize(tables: Tables, database: Path, *, retain_days: int, horizon_min: int) -> int:
+def materialize(tables: Tables, store: OnlineStore, *, retain_days: int, horizon_min: int) -> int:
     """Fill the online store from the silver tables; return how many items were stored.
 
     Args:
         tables: Where silver is.
-        database: The file of the online store; items of keys that are in silver are replaced.
+        store: The online store; items of keys that are in silver are replaced.
         retain_days: For how many days before the end of the data features can be asked for.
         horizon_min: Minutes from the prediction time to the scheduled departure.
     """
@@ -52,13 +49,12 @@ def materialize(tables: Tables, database: Path, *, retain_days: int, horizon_min
     seen = weather.where(F.col(c.KNOWN) >= since).select(*WEATHER_COLUMNS).toArrow()
     items = online_items(known, seen, retain_days=retain_days, horizon_min=horizon_min)
     untold, stored = Untold(list(flight_facts(known)), list(weather_facts(seen))), 0
-    with closing(SqliteOnlineStore(database)) as store:
-        for batch in _batches(items):
-            store.put_many(untold.kept(batch, store))
-            stored += len(batch)
-        untold.add_up(store)
-        tell_open_flights(store, known, seen, horizon_min=horizon_min)
-        write_network(store, network_of(flights, tables.read("silver_airports")))
+    for batch in _batches(items):
+        store.put_many(untold.kept(batch, store))
+        stored += len(batch)
+    untold.add_up(store)
+    tell_open_flights(store, known, seen, horizon_min=horizon_min)
+    write_network(store, network_of(flights, tables.read("silver_airports")))
     return stored
 
 

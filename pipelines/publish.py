@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from pipelines.command import stage_main
 from pipelines.context import StageOutcome
 from pipelines.online import materialize
 from pipelines.packaging import publish_version
+from serving.stores.opening import open_online_store
 
 if TYPE_CHECKING:
     from pipelines.context import RunContext
@@ -27,9 +29,11 @@ def run(context: RunContext) -> StageOutcome:
         LedgerConflictError: Somebody else decided something meanwhile.
         StoreError: A store cannot be written.
     """
-    where, days = context.settings.home / "serving.db", context.settings.operations.online_days
-    horizon_min = context.settings.features.horizon_min
-    items = materialize(context.tables, where, retain_days=days, horizon_min=horizon_min)
+    settings = context.settings
+    with closing(open_online_store(settings.serving.options().stores, settings.home)) as online:
+        days = settings.operations.online_days
+        horizon_min = settings.features.horizon_min
+        items = materialize(context.tables, online, retain_days=days, horizon_min=horizon_min)
     notes = [f"online features: {items:,} items"]
     registered = context.outputs("register")
     version, manifest = str(registered["version"]), None

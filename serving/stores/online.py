@@ -66,6 +66,9 @@ class OnlineItems(Protocol):
 class OnlineStore(OnlineItems, Protocol):
     """Items of bytes by entity key, such as `origin=JFK`. What the bytes mean is not its matter."""
 
+    def close(self) -> None:
+        """Let go of files and connections."""
+
     def put_many(self, items: Mapping[str, bytes]) -> None:
         """Store the items, each replacing the one of its key; durable when it returns.
 

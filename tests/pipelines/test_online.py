@@ -56,11 +56,10 @@ def test_the_online_store_holds_the_items_of_silver_and_the_network(
     flights, weather = silver
     expected = dict(online_items(flights, weather, retain_days=2, horizon_min=120))
     # When they are materialized twice
-    database = tmp_path / "serving.db"
-    counts = {materialize(tables, database, retain_days=2, horizon_min=120) for _ in range(2)}
-    # Then the store has every item once, and the airports and routes
-    assert counts == {len(expected)}
-    with closing(SqliteOnlineStore(database)) as store:
+    with closing(SqliteOnlineStore(tmp_path / "serving.db")) as store:
+        counts = {materialize(tables, store, retain_days=2, horizon_min=120) for _ in range(2)}
+        # Then the store has every item once, and the airports and routes
+        assert counts == {len(expected)}
         assert store.get_many(expected) == expected
         network = read_network(store)
     assert network.time_zones == {"JFK": "America/New_York", "LAX": "America/Los_Angeles"}

@@ -5,6 +5,7 @@ import csv
 import datetime as dt
 import io
 import json
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pyspark.sql.functions as F
@@ -17,6 +18,7 @@ from pipelines.days import day_range
 from pipelines.online import materialize
 from pipelines.predictions import batch_model
 from pipelines.score_batch import NotReleasedError, score_days, work
+from serving.stores.online import SqliteOnlineStore
 from tests.features.real_world import real_world
 from tests.pipelines.conftest import ROOT, package_file
 from tests.pipelines.real_parts import gold
@@ -73,7 +75,8 @@ def test_every_flight_gets_the_score_that_the_service_gives_it(
     tables.replace("silver_airports", frame, description="test")
     home: Path = released.settings.home
     days = released.settings.operations.online_days
-    materialize(tables, home / "serving.db", retain_days=days, horizon_min=120)
+    with closing(SqliteOnlineStore(home / "serving.db")) as online:
+        materialize(tables, online, retain_days=days, horizon_min=120)
     # When all is scored and checked
     work(released, asked(check="yes"))
     # Then every row was compared with the scorer, and flights with the service's answers

@@ -26,6 +26,10 @@ class DynamoOnlineStore:
     def __init__(self, table: DynamoTable) -> None:
         self._table = table
 
+    def close(self) -> None:
+        """Close the connections that are not in use."""
+        self._table.close()
+
     def get_many(self, keys: Iterable[str]) -> dict[str, bytes]:
         """Return the items that exist; see `OnlineStore.get_many`."""
         found = self._table.get_many(_each_once(keys), consistent=False)
