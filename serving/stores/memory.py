@@ -17,6 +17,9 @@ class MemoryOnlineStore:
         self._items: dict[str, OnlineItem] = {}
         self._writes = 0
 
+    def close(self) -> None:
+        """Keep all: it ends with the process."""
+
     def get_many(self, keys: Iterable[str]) -> dict[str, bytes]:
         """Return the items that exist."""
         items = self._items
