@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
+import hypothesis
 import pytest
 
 from pipelines.session import open_session
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 def pytest_configure() -> None:
     wait_without_spinning()  # before any test imports scikit-learn
+    # A slow machine is no finding: pytest's own time limit ends what hangs.
+    hypothesis.settings.register_profile("ontime", deadline=None)
+    hypothesis.settings.load_profile("ontime")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -86,10 +86,10 @@ def test_while_the_first_is_answered_the_second_is_asked_to_wait(
     seen: list[Reply] = []
     predict = service.predict
 
-    def slow(body: bytes) -> Any:
+    def slow(body: bytes, **named: Any) -> Any:
         if not seen:
             seen.append(ask(api, b"k1"))
-        return predict(body)
+        return predict(body, **named)
 
     monkeypatch.setattr(service, "predict", slow)
     assert ask(api, b"k1").status == 200
