@@ -22,12 +22,10 @@ Node: TypeAlias = "tuple[int, float, Node, Node] | float"
 """An inner node (column, threshold, where a value <= it goes, where another goes), or a leaf."""
 
 _GRAPH, _METADATA = 7, 14
-_LEAF_FLIGHTS: Final = "leaf_flights"
 _NODE, _INITIALIZER = 1, 5
 _INPUT, _OP_TYPE, _ATTRIBUTE = 1, 4, 5
 _NAME, _INTEGER, _TENSOR, _INTEGERS = 1, 3, 5, 8
-_STRINGS, _RAW = 6, 9
-_TENSOR_NAME: Final = 8
+_STRINGS, _TENSOR_NAME, _RAW = 6, 8, 9
 _ENCODING: Final = ("Gather", "LabelEncoder")
 _SCORING: Final = ("Concat", "TreeEnsemble", "Squeeze", "Add", "Sigmoid")
 _ONE: Final = re.compile(rb"\x40([\x80-\xff]*[\x00-\x7f])")
@@ -99,7 +97,7 @@ def _read(model: memoryview, numbers: int) -> Trees:
     width = numbers + len(categories)
     (baseline,) = _array(constants["baseline"], "d")
     told = {_text(each, 1): _text(each, 2).split() for each in _values(model, _METADATA)}
-    flights = tuple(map(int, told.get(_LEAF_FLIGHTS, ())))
+    flights = tuple(map(int, told.get("leaf_flights", ())))
     return Trees(numbers, categories, _roots(scoring[1], width), baseline, flights)
 
 
