@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Final
 
 from serving.problems import OverloadedError, TooManyRequestsError
@@ -76,6 +75,8 @@ class LoadGate:
 
     async def watch(self) -> None:
         """Look how late the loop is, until cancelled."""
+        import asyncio  # noqa: PLC0415 - a function in the cloud has no loop, and no time for it
+
         loop = asyncio.get_running_loop()
         while True:
             expected = loop.time() + _LOOK_SECONDS
