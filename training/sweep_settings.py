@@ -12,7 +12,8 @@ class SweepSettings(Settings):
 
     Attributes:
         validate_from: Instant within the train part: trials learn from the flights before it and
-            are ranked on those from it on. The validate and test parts are not looked at.
+            are ranked on those from it on; null: the last quarter. The validate and test parts are
+            not looked at.
         trials: How many there are at most; 0: no sweep.
         minutes: For how long new ones are begun, and old ones go on.
         workers: Trials at a time, each on one core; null: as many as this machine has cores. For a
