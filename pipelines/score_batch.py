@@ -20,6 +20,7 @@ from pipelines.run import run_pipeline
 from pipelines.stages import Parameter
 from serving.model_package import list_versions
 from serving.release import read_release
+from serving.scoring import TOLERANCE
 from training.registries import CHAMPION, alias_named
 
 if TYPE_CHECKING:
@@ -49,6 +50,10 @@ PARAMETERS: Final = (
 
 class NotReleasedError(OntimeError):
     """No package of the version that batch scoring is asked for was published."""
+
+
+class ScoresDifferError(OntimeError):
+    """A batch score is not the one that the service gives."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +88,7 @@ def work(context: RunContext, arguments: argparse.Namespace) -> None:
         ModelRefusedError: It is damaged, or not of this code.
         DayRangeError: The range of days cannot be read.
         TableMissingError: There is no feature table of the version's horizon.
+        ScoresDifferError: A score is not the one that the service gives.
     """
     days = day_range(getattr(arguments, "from"), arguments.to)
     if read_release(context.artifacts) is None:
@@ -109,6 +115,7 @@ def work(context: RunContext, arguments: argparse.Namespace) -> None:
     for line in _report(figures):
         context.console.say(line)
     context.console.say(f"figures: {path}")
+    _require_equal(figures)
 
 
 def score_days(context: RunContext, model: BatchModel, *, days: DayRange) -> Scored:
@@ -182,6 +189,16 @@ def _compared(context: RunContext, model: BatchModel, days: DayRange) -> dict[st
         "requests_compared": asked.flights,
         "max_difference_requests": asked.largest_difference,
     }
+
+
+def _require_equal(figures: Mapping[str, float | str]) -> None:
+    largest = float(figures.get("max_difference", 0.0))
+    if not largest <= TOLERANCE:
+        raise ScoresDifferError(
+            f"A score differs by {largest:.3g} from the service's, more than {TOLERANCE:g}: if "
+            "it is the answers to requests, the online store is older than this code or its "
+            "feature table: fill it again with `make run`."
+        )
 
 
 def _report(figures: Mapping[str, float | str]) -> list[str]:
