@@ -58,7 +58,8 @@ def online_items(
     rows: list[dict[tuple[str, str], _Rows]] = [{} for _ in placer.layouts]
     end = max(_plain(flights[c.SCHEDULED_DEPARTURE]), default=0)
     longest = max((x.rows.span for x in placer.layouts if x.rows_read), default=0)
-    counted = end - (retain_days + _LAG_DAYS) * MINUTES_PER_DAY - 2 * longest
+    whole_days = max(retain_days, OPEN_DAYS + 1) + _LAG_DAYS
+    counted = end - whole_days * MINUTES_PER_DAY - 2 * longest
     summed = frozenset(x.rows.tracks[n].stream for x in placer.layouts for n in x.summed)
     for facts in flight_facts(flights):
         only_summed = facts[c.SCHEDULED_DEPARTURE] < counted  # too old for rows that are read
@@ -126,7 +127,8 @@ def _items_of(
     layout: EntityLayout, items: dict[tuple[str, str], _Rows], since: int, end: int
 ) -> Iterator[tuple[str, bytes]]:
     span = layout.rows.span
-    rows_since = since - span if layout.rows_read else end - OPEN_DAYS * MINUTES_PER_DAY
+    changing = end - (OPEN_DAYS + 1) * MINUTES_PER_DAY  # what events may change must be whole
+    rows_since = min(since - span, changing) if layout.rows_read else changing
     sums: dict[tuple[str, int], list[DayRows]] = defaultdict(list)
     for (prefix, key), rows in items.items():
         body = encode(

@@ -114,9 +114,9 @@ def test_items_keep_no_more_than_they_need() -> None:
     # When items are made that answer for the last day
     made = online_items(flights_table(rows), weather_table([observation(10)]), retain_days=1)
     items = dict(made)
-    # Then events of the origin go back for 3 days (their stretch is 1), and sums for 30 days
+    # Then events of the origin go back for what events may change, and sums for 30 days
     days = [key for key in items if key.startswith("origin=JFK@")]
-    assert sorted(days) == [f"origin=JFK@2013-07-{day}" for day in (16, 17, 18)]
+    assert sorted(days) == [f"origin=JFK@2013-07-{day}" for day in range(13, 19)]
     sums = [key for key in items if key.startswith("carrier=AA#")]
     assert sorted(sums) == ["carrier=AA#2013-06-16", "carrier=AA#2013-07-18"]
     (arrivals,) = decode(sums_layout("carrier"), items["carrier=AA#2013-06-16"])
