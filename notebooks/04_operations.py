@@ -41,11 +41,7 @@ print(decisions.served_at(ledger, ledger.entries[-1].at))
 # ## What the gates said
 
 # %%
-for entry in ledger.entries:
-    if entry.kind == "gated":
-        print(f"version {entry.version}: {entry.reason}")
-        for name, value in entry.evidence.items():
-            print(f"    {name}: {value}")
+decisions.gates(ledger)
 
 # %% [markdown]
 # ## What was answered

@@ -40,7 +40,7 @@ body {{ max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #1d2b3a;
   font: 16px/1.55 system-ui, sans-serif; }}
 h1, h2 {{ line-height: 1.2; margin-top: 2.2rem; }}
 pre {{ background: #f4f6f8; padding: .7rem .9rem; border-radius: 6px; overflow-x: auto;
-  font-size: .82rem; line-height: 1.4; }}
+  font-size: .82rem; line-height: 1.4; white-space: pre-wrap; }}
 img, svg {{ max-width: 100%; height: auto; }}
 table {{ border-collapse: collapse; font-size: .85rem; display: block; overflow-x: auto; }}
 th, td {{ padding: .25rem .7rem; border-bottom: 1px solid #e3e8ee; text-align: right; }}
@@ -122,6 +122,10 @@ def export(path: Path, folder: Path) -> Path:
 
 def _page(name: str, notebook: Any) -> str:  # noqa: ANN401 - nbformat is not typed
     exporter: Any = HTMLExporter(template_name="basic")  # type: ignore[no-untyped-call]  # nbconvert tells no types
+    for cell in notebook.cells:  # warnings of libraries are for who runs it, not for who reads it
+        told = [each for each in cell.get("outputs", []) if each.get("name") != "stderr"]
+        if cell.cell_type == "code":
+            cell.outputs = told
     body, _ = exporter.from_notebook_node(notebook)
     links = "".join(
         f'<a href="{path.stem}.html">{html.escape(path.stem)}</a>' for path in find_notebooks()

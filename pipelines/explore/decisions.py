@@ -54,14 +54,27 @@ def releases(of: Ledger) -> pd.DataFrame:
         rows.append(
             {
                 "from": entry.at,
-                "champion": champion.version if champion else None,
-                "challenger": challenger.version if challenger else None,
+                "champion": champion.version if champion else "none",
+                "challenger": challenger.version if challenger else "none",
                 "challenger's share": entry.release.challenger_weight,
                 "because": f"{entry.kind} by {entry.by}: {entry.reason}",
             }
         )
     names = ["from", "champion", "challenger", "challenger's share", "because"]
     return pd.DataFrame(rows, columns=names)
+
+
+def gates(of: Ledger) -> pd.DataFrame:
+    """Return what the gates looked at: a row for each figure, a column for each version."""
+    figures = {
+        f"version {entry.version}": {
+            "verdict": "passed" if entry.evidence.get("passed") else entry.reason,
+            **entry.evidence.get("figures", {}),
+        }
+        for entry in of.entries
+        if entry.kind == "gated"
+    }
+    return pd.DataFrame(figures)
 
 
 def served_at(of: Ledger, at: str) -> str:
