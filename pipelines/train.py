@@ -53,15 +53,15 @@ def _train(context: RunContext, made_from: str, parts: dict[str, str]) -> str:
         tags={FINGERPRINT_TAG: made_from},
         parent=surrounding_run(tracking.store),
     ) as run_id:
-        train_part, validate_part = read_part(context, "train"), read_part(context, "validate")
-        context.console.step(f"fitting to {len(train_part):,} flights")
-        trained = train(train_part, validate_part, horizon_min=horizon, settings=settings)
+        learned, later = read_part(context, "train"), read_part(context, "validate")
+        context.console.step(f"fitting to {len(learned):,} flights")
+        trained = train(learned, later, horizon_min=horizon, settings=settings)
         lineage = Lineage(
             fingerprint=made_from,
             parts=parts,
             table=table_lineage(context),
             horizon_min=horizon,
-            flights={"train": len(train_part), "validate": len(validate_part)},
+            flights={"train": len(learned), "validate": len(later)},
             code=code_lineage(),
             sources=sources_of(context),
             settings=settings_of_result(context.settings),
@@ -70,12 +70,7 @@ def _train(context: RunContext, made_from: str, parts: dict[str, str]) -> str:
             silver=silver_lineage(context),
         )
         log_training(
-            tracking,
-            run_id,
-            trained=trained,
-            example=validate_part,
-            lineage=lineage,
-            settings=settings,
+            tracking, run_id, trained=trained, example=later, lineage=lineage, settings=settings
         )
     return run_id
 

@@ -243,8 +243,7 @@ def _fields(message: memoryview) -> Iterator[tuple[int, int, memoryview]]:
 def _number_at(message: memoryview, at: int) -> tuple[int, int]:
     value = shift = 0
     while True:
-        byte = message[at]
-        at += 1
+        byte, at = message[at], at + 1
         value |= (byte & 0x7F) << shift
         if byte < _MORE:
             return value, at
