@@ -79,7 +79,8 @@ notebooks: setup-dev ## Execute the notebooks on the real data, and render them 
 	@$(PYTHON) -m pipelines.notebooks $(ARGS)
 
 lab: setup-dev ## Open JupyterLab on the notebooks, with a session and every table by name
-	@PYTHONPATH="$$PWD$${PYTHONPATH:+:$$PYTHONPATH}" .venv/bin/jupyter lab notebooks --ip 127.0.0.1 $(ARGS)
+	@ONTIME_HOME="$${ONTIME_HOME:-$$PWD/.ontime}" PYTHONPATH="$$PWD$${PYTHONPATH:+:$$PYTHONPATH}" \
+	  .venv/bin/jupyter lab notebooks --ip 127.0.0.1 $(ARGS)
 
 setup-bench: ## Build the environment of the benchmarks (.venv-bench)
 	@bash requirements/install.sh bench
