@@ -34,8 +34,10 @@ if TYPE_CHECKING:
     from training.lineage import TableLineage
     from training.search import Matrices
     from training.settings import BoosterSettings, TrainingSettings
+    from training.sweep_settings import SweepSettings
 
 TREES: Final = "trees"
+_ATTEMPTS: Final = 3
 _TOO_LATE: Final = "the time for trials is over"
 
 
@@ -121,17 +123,44 @@ def run_sweep(
     sweep, started = settings.sweep, time.perf_counter()
     work = TrialWork(table.uri, table.version, settings, time.time() + 60 * sweep.minutes)
     _ = context.spark  # the study asks for the active session
+    from mlflow.exceptions import MlflowException  # noqa: PLC0415 - takes seconds
+
     with mlflow_at(context.tracking.store), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what Optuna calls experimental
         study = _study(context, name, parent)
-        missing = sweep.trials - sum(_counts(trial) for trial in study.trials)
-        if missing > 0:
-            workers = min(sweep.workers or os.cpu_count() or 1, missing)
-            study.optimize(
-                work, n_trials=missing, n_jobs=workers, timeout=60 * sweep.minutes, catch=()
-            )
+        for attempt in range(1, _ATTEMPTS + 1):
+            _drop_unreadable(context, study)
+            missing = sweep.trials - sum(_counts(trial) for trial in study.trials)
+            if missing <= 0 or time.time() > work.deadline:
+                break
+            try:
+                _optimize(study, work, missing, sweep)
+            except MlflowException:
+                if attempt == _ATTEMPTS:
+                    raise
+        _drop_unreadable(context, study)
         trials = study.trials
     return _result(name, trials, settings, time.perf_counter() - started)
+
+
+def _optimize(study: Study, work: TrialWork, trials: int, sweep: SweepSettings) -> None:
+    workers = min(sweep.workers or os.cpu_count() or 1, trials)
+    study.optimize(work, n_trials=trials, n_jobs=workers, timeout=60 * sweep.minutes, catch=())
+
+
+def _drop_unreadable(context: RunContext, study: Study) -> None:
+    """Delete the trials whose parameters were written by halves: MLflow cannot read them back.
+
+    It writes a parameter and its range one after the other, and a busy SQLite store may take only
+    the first.
+    """
+    tracking, storage = context.tracking, study._storage  # noqa: SLF001 - no public way to it
+    ours = f"tags.`{PARENT_TAG}` = '{study._study_id}'"  # noqa: SLF001 - as above
+    for run in tracking.client.search_runs([tracking.experiment_id], ours):
+        try:
+            storage.get_trial(run.info.run_id)
+        except KeyError:
+            tracking.client.delete_run(run.info.run_id)
 
 
 def _study(context: RunContext, name: str, parent: str | None) -> Study:
