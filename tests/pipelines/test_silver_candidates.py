@@ -178,7 +178,7 @@ def test_late_corrected_and_repeated_rows_recompute_the_days_that_they_touch(
 
 @pytest.mark.slow
 @settings(
-    max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(seed=st.integers(0, 10_000))
 def test_any_order_split_and_repetition_of_the_files_gives_what_a_full_rebuild_gives(

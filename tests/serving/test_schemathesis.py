@@ -91,7 +91,7 @@ def test_nothing_is_found(address: str, operation: object, mode: GenerationMode)
 def test_nothing_is_found_in_a_long_run(
     address: str, operation: object, mode: GenerationMode
 ) -> None:
-    ask(address, operation, mode, 500)
+    ask(address, operation, mode, 200)
 
 
 @pytest.mark.slow
