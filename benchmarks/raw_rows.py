@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
+from benchmarks.real_year import WEATHER_NAMES
 from features import columns as c
 from features.silver.raw import FLIGHTS, RAW_COLUMNS, WEATHER
 
@@ -13,18 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 ZONE: Final = "America/New_York"
-
-_MEASURED: Final = {
-    "temp": c.TEMPERATURE,
-    "dewp": c.DEW_POINT,
-    "humid": c.HUMIDITY,
-    "wind_dir": c.WIND_DIRECTION,
-    "wind_speed": c.WIND_SPEED,
-    "wind_gust": c.WIND_GUST,
-    "precip": c.PRECIPITATION,
-    "pressure": c.PRESSURE,
-    "visib": c.VISIBILITY,
-}
 
 
 def raw_flights(silver: pl.DataFrame) -> pl.DataFrame:
@@ -59,7 +48,7 @@ def raw_weather(silver: pl.DataFrame) -> pl.DataFrame:
     return silver.select(
         *_date_and_hour(local),
         pl.col(c.AIRPORT).alias("origin"),
-        *(pl.col(name).alias(raw) for raw, name in _MEASURED.items()),
+        *(pl.col(name).alias(raw) for raw, name in WEATHER_NAMES.items()),
         time_hour=_hour(c.OBSERVED),
     ).select(pl.col(RAW_COLUMNS[WEATHER]).cast(pl.String))
 

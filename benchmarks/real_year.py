@@ -30,7 +30,7 @@ _FLIGHT_NAMES: Final = {
     "air_time": c.AIR_TIME,
     "distance": c.DISTANCE,
 }
-_WEATHER_NAMES: Final = {
+WEATHER_NAMES: Final = {
     "temp": c.TEMPERATURE,
     "dewp": c.DEW_POINT,
     "humid": c.HUMIDITY,
@@ -95,7 +95,7 @@ def real_weather() -> pl.DataFrame:
             pl.col("origin").alias(c.AIRPORT),
             observed.alias(c.OBSERVED),
             (observed + pl.duration(minutes=60)).alias(c.KNOWN),
-            *(pl.col(raw).cast(pl.Float64).alias(name) for raw, name in _WEATHER_NAMES.items()),
+            *(pl.col(raw).cast(pl.Float64).alias(name) for raw, name in WEATHER_NAMES.items()),
         )
         .sort(c.OBSERVED, c.AIRPORT)
     )

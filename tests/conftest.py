@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import uuid
 from typing import TYPE_CHECKING
 
 import hypothesis
@@ -110,3 +111,11 @@ def aws(aws_server: EmulatedAws, monkeypatch: pytest.MonkeyPatch) -> EmulatedAws
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("AWS_PROFILE", raising=False)
     return aws_server
+
+
+@pytest.fixture
+def bucket(aws: EmulatedAws) -> str:
+    """A new, empty bucket of the emulated S3."""
+    name = f"ontime-{uuid.uuid4()}"
+    aws.client("s3").create_bucket(Bucket=name)
+    return name

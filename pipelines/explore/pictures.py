@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 
 from pipelines.explore.delays import ARRIVALS, GROUP, LATE_SHARE
-from training.report.plots import INK, LATE, MODEL, NAIVE
+from training.report.plots import INK, LATE, MODEL, NAIVE, STYLE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,21 +21,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from pyspark.sql import DataFrame
 
-_STYLE: Final[dict[Any, Any]] = {
-    "axes.edgecolor": "#c7cfd8",
-    "axes.labelcolor": INK,
-    "axes.spines.right": False,
-    "axes.spines.top": False,
-    "axes.titlecolor": INK,
-    "axes.titlelocation": "left",
-    "axes.titlesize": 12,
-    "axes.titleweight": "bold",
-    "font.size": 9.5,
-    "legend.frameon": False,
-    "svg.hashsalt": "ontime",
-    "xtick.color": "#5b6b7b",
-    "ytick.color": "#5b6b7b",
-}
 _MARKED: Final = 60  # more points than that need no marks
 _NEW_YORK: Final = (40.70, -73.98)
 
@@ -187,7 +172,7 @@ def _most(rows: pd.DataFrame) -> float:
 
 
 def _axes(title: str, *, height: float = 3.6) -> tuple[Figure, Axes]:
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure = Figure(figsize=(8, height), layout="constrained")
         axes = figure.add_subplot()
         axes.set_title(title)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,13 +18,6 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.aws
-
-
-@pytest.fixture
-def bucket(aws: EmulatedAws) -> str:
-    name = f"ontime-{uuid.uuid4()}"
-    aws.client("s3").create_bucket(Bucket=name)
-    return name
 
 
 def test_a_file_tells_where_it_is_and_its_checksum(aws: EmulatedAws, bucket: str) -> None:

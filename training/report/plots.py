@@ -26,7 +26,7 @@ INK: Final = "#1d2b3a"
 MODEL: Final = "#0b7285"
 NAIVE: Final = "#a3aebb"
 LATE: Final = "#e8590c"
-_STYLE: Final[dict[Any, Any]] = {
+STYLE: Final[dict[Any, Any]] = {
     "axes.edgecolor": "#c7cfd8",
     "axes.labelcolor": INK,
     "axes.spines.right": False,
@@ -76,7 +76,7 @@ def svg(draw: Callable[[Axes], None], size: tuple[float, float] = SIZE) -> bytes
         draw: Draws on the axes that it is given.
         size: Width and height in inches.
     """
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure = Figure(figsize=size, layout="constrained")
         axes = figure.add_subplot()
         axes.grid(visible=True)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import uuid
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -19,17 +17,7 @@ from serving.stores.errors import InvalidKeyError, ObjectNotFoundError, StoreErr
 from serving.stores.s3 import S3ArtifactStore
 from tests.serving.support import ROOT, release_version
 
-if TYPE_CHECKING:
-    from tests.emulated_aws import EmulatedAws
-
 pytestmark = pytest.mark.aws
-
-
-@pytest.fixture
-def bucket(aws: EmulatedAws) -> str:
-    name = f"ontime-{uuid.uuid4()}"
-    aws.client("s3").create_bucket(Bucket=name)
-    return name
 
 
 def test_it_reads_what_the_pipeline_published(bucket: str) -> None:
