@@ -7,12 +7,11 @@ the same key gets this answer; while the first is under way, or with another bod
 from __future__ import annotations
 
 import secrets
-import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from serving.stores.errors import InProgressError, KeyReusedError
-from serving.stores.sqlite import connect, explained, transaction
+from serving.stores.sqlite import SqliteStore, explained, transaction
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -118,7 +117,7 @@ class IdempotencyStore(Protocol):
         """
 
 
-class SqliteIdempotencyStore:
+class SqliteIdempotencyStore(SqliteStore):
     """The idempotency store in a SQLite file; one object may be used by several threads.
 
     Args:
@@ -126,9 +125,7 @@ class SqliteIdempotencyStore:
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._connection = connect(path, _SCHEMA)
-        self._lock = threading.Lock()
+        super().__init__(path, _SCHEMA)
 
     def begin(
         self, key: str, *, body_hash: str, at_ms: int, until_ms: int, expires_at_ms: int
@@ -155,15 +152,6 @@ class SqliteIdempotencyStore:
     def forget(self, *, expired_at_ms: int) -> int:
         """Remove expired keys; see `IdempotencyStore.forget`."""
         return self._write(_FORGET, expired_at_ms)
-
-    def close(self) -> None:
-        """Close the file."""
-        with self._lock:
-            self._connection.close()
-
-    def _write(self, statement: str, *values: str | bytes | int) -> int:
-        with self._lock, explained(self._path), transaction(self._connection):
-            return self._connection.execute(statement, values).rowcount
 
 
 def answer_of(key: str, known: KnownKey, *, body_hash: str, at_ms: int) -> bytes | None:

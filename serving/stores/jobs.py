@@ -6,11 +6,10 @@ twice and a worker may die or dawdle: whoever finishes first decides the result,
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, Protocol
 
-from serving.stores.sqlite import connect, explained, transaction
+from serving.stores.sqlite import SqliteStore, explained, transaction
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -116,7 +115,7 @@ class JobStore(Protocol):
         """
 
 
-class SqliteJobStore:
+class SqliteJobStore(SqliteStore):
     """The job store in a SQLite file; one object may be used by several threads.
 
     Args:
@@ -124,9 +123,7 @@ class SqliteJobStore:
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._connection = connect(path, _SCHEMA)
-        self._lock = threading.Lock()
+        super().__init__(path, _SCHEMA)
 
     def submit(self, job_id: str, request: bytes, *, at_ms: int, expires_at_ms: int) -> None:
         """Keep a new job; see `JobStore.submit`."""
@@ -156,12 +153,3 @@ class SqliteJobStore:
     def forget(self, *, expired_at_ms: int) -> int:
         """Remove expired jobs; see `JobStore.forget`."""
         return self._write(_FORGET, expired_at_ms)
-
-    def close(self) -> None:
-        """Close the file."""
-        with self._lock:
-            self._connection.close()
-
-    def _write(self, statement: str, *values: str | bytes | int) -> int:
-        with self._lock, explained(self._path), transaction(self._connection):
-            return self._connection.execute(statement, values).rowcount

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import secrets
 import sqlite3
-import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
 from serving.stores.errors import ConflictError
-from serving.stores.sqlite import connect, explained, transaction
+from serving.stores.sqlite import SqliteStore, explained, transaction
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -111,7 +110,7 @@ class OnlineStore(OnlineItems, Protocol):
         """
 
 
-class SqliteOnlineStore:
+class SqliteOnlineStore(SqliteStore):
     """The online store in a SQLite file; one object may be used by several threads.
 
     Args:
@@ -119,9 +118,7 @@ class SqliteOnlineStore:
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._connection = connect(path, _SCHEMA)
-        self._lock = threading.Lock()
+        super().__init__(path, _SCHEMA)
         with explained(path):
             _bring_up_to_date(self._connection)
 
@@ -168,11 +165,6 @@ class SqliteOnlineStore:
             (_CREATE, (key, body, new)) if tag is None else (_REPLACE, (body, new, key, tag))
         )
         return self._connection.execute(statement, values).rowcount > 0
-
-    def close(self) -> None:
-        """Close the file."""
-        with self._lock:
-            self._connection.close()
 
 
 def new_tag() -> str:

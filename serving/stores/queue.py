@@ -6,14 +6,13 @@ time. One that was received too often goes to the dead letters, which are a queu
 
 from __future__ import annotations
 
-import threading
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
 import msgspec
 
-from serving.stores.sqlite import connect, explained, transaction
+from serving.stores.sqlite import SqliteStore, explained, transaction
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -111,7 +110,7 @@ class Queue(Protocol):
         """
 
 
-class SqliteQueue:
+class SqliteQueue(SqliteStore):
     """A queue in a SQLite file, which several queues may share; used by threads and processes.
 
     Args:
@@ -129,12 +128,10 @@ class SqliteQueue:
         most_receives: int = 5,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._path = path
+        super().__init__(path, _SCHEMA)
         self._name = name
         self._most_receives = most_receives
         self._clock = clock
-        self._connection = connect(path, _SCHEMA)
-        self._lock = threading.Lock()
 
     def send(self, bodies: Sequence[str]) -> None:
         """Keep the messages, all or none; see `Queue.send`."""
@@ -169,11 +166,6 @@ class SqliteQueue:
         """Return how many messages there are; see `Queue.depth`."""
         with self._lock, explained(self._path):
             return int(self._connection.execute(_COUNT, (self._name,)).fetchone()[0])
-
-    def close(self) -> None:
-        """Close the file."""
-        with self._lock:
-            self._connection.close()
 
     def _take(self, most: int, hidden_seconds: int) -> list[Message]:
         now = self._clock()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+import threading
 from typing import TYPE_CHECKING
 
 from serving.stores.errors import StoreError
@@ -63,3 +64,27 @@ def explained(path: Path) -> Iterator[None]:
             f"The store {path} cannot be used: {error}. Check that the disk has space, that the "
             "file may be written, and that it is the database that Ontime made."
         ) from error
+
+
+class SqliteStore:
+    """What the stores with one connection share; one object may be used by several threads.
+
+    Args:
+        path: The file, made when missing.
+        schema: Statements, each safe to repeat, that make what the store needs.
+    """
+
+    def __init__(self, path: Path, schema: str) -> None:
+        self._path = path
+        self._connection = connect(path, schema)
+        self._lock = threading.Lock()
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._connection.close()
+
+    def _write(self, statement: str, *values: str | bytes | int) -> int:
+        """Carry out one statement as a transaction, and return how many rows it changed."""
+        with self._lock, explained(self._path), transaction(self._connection):
+            return self._connection.execute(statement, values).rowcount
