@@ -119,10 +119,14 @@ def _minute_of(hour: str) -> int:
 
 
 def due_at(event: Event) -> int:
-    """Return the minute that decides whether an event is too late: when its flight was due."""
+    """Return the minute that decides whether an event is too late.
+
+    It is the start of the hour in which its flight was due, which all events about a flight share:
+    either all of them are too late, or none.
+    """
     match event:
         case Scheduled():
-            return event.scheduled_departure_at
+            return event.scheduled_departure_at // 60 * 60
         case Observed():
             return event.known_at
         case _:

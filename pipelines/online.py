@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 from features import columns as c
 from features.arrow import FLIGHT_COLUMNS, WEATHER_COLUMNS
 from features.declarations import MINUTES_PER_DAY
+from features.flight_events import known_minute
 from features.flight_story import flight_story, observation
 from features.online_items import DAYS_NEEDED, flight_facts, online_items, weather_facts
 from pipelines.untold import Untold
@@ -79,7 +80,8 @@ def tell_open_flights(
         if flight[c.SCHEDULED_DEPARTURE] >= since:
             events += flight_story(flight)
     events += [observation(seen) for seen in weather_facts(weather) if seen[c.KNOWN] >= since]
-    move_mark(store, end, horizon_min=horizon_min)
+    # Moved first, so that no flight becomes too late between two of its events.
+    move_mark(store, max(end, *map(known_minute, events)), horizon_min=horizon_min)
     state = OnlineState(store)
     for first in range(0, len(events), BATCH):
         state.apply(events[first : first + BATCH])

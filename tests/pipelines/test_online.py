@@ -91,6 +91,23 @@ def test_events_and_silver_make_one_state(tmp_path: Path) -> None:
         assert store.get_many(corrected) != corrected
 
 
+def test_what_silver_tells_again_changes_no_row(tmp_path: Path) -> None:
+    # Given items that were made of silver, whose open flights begin in the middle of an hour
+    world = real_world()
+    since, end = (dt.datetime(2013, 11, day, 12, 29, tzinfo=dt.UTC) for day in (4, 9))
+    at = pc.field(c.SCHEDULED_DEPARTURE)
+    flights = world.flights.filter((at >= since) & (at <= end)).select(FLIGHT_COLUMNS)
+    seen = pc.field(c.KNOWN)
+    weather = world.weather.filter((seen >= since) & (seen <= end)).select(WEATHER_COLUMNS)
+    items = dict(online_items(flights, weather, retain_days=5, horizon_min=120))
+    with closing(SqliteOnlineStore(tmp_path / "serving.db")) as store:
+        store.put_many(items)
+        # When the state is told the events of the flights that are still open
+        tell_open_flights(store, flights, weather, horizon_min=120)
+        # Then nothing is another than before: no flight was told of by halves
+        assert store.get_many(items) == items
+
+
 @pytest.mark.spark
 def test_a_route_measured_anew_keeps_its_earlier_distance(spark: SparkSession) -> None:
     # Given a route whose distance is another one from March on
