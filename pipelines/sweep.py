@@ -136,6 +136,7 @@ def run_sweep(
             try:
                 _optimize(study, work, missing, sweep)
             except MlflowException:
+                _end_open_trials(context, str(study._study_id))  # noqa: SLF001 - no public way to it
                 if attempt == _ATTEMPTS:
                     raise
         _drop_unreadable(context, study)

@@ -59,8 +59,8 @@ def test_trials_are_nested_runs_and_a_later_sweep_goes_on(
         first = sweep(context, parent)
     # Then its run is below that one, its trials below it, and the parameters in use are a trial
     (study,) = below(context, parent)
-    trials = below(context, study.info.run_id)
-    assert len(trials) == first.trials == 3
+    trials = [run for run in below(context, study.info.run_id) if run.info.status != "FAILED"]
+    assert len(trials) == first.trials == 3  # those that a busy store failed are made up for
     assert first.completed + first.pruned == 3
     assert first.best_auc >= first.kept_auc > 0.5
     assert set(first.parameters) == {*kept_choice(context.settings.training.model), "iterations"}
