@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import msgspec
 
 from features.errors import OntimeError
+from features.keys import utc_hour
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -96,19 +97,14 @@ def subject_of(event: Event) -> str:
         case Scheduled():
             return f"flight:{flight_id(event)}"
         case Observed():
-            return f"weather:{event.airport}@{_hour(event.known_at)}:{event.known_at % 60:02}"
+            return f"weather:{event.airport}@{utc_hour(event.known_at)}:{event.known_at % 60:02}"
         case _:
             return f"flight:{event.flight_id}"
 
 
 def flight_id(event: Scheduled) -> str:
     """Return carrier, flight number and UTC hour of the scheduled departure."""
-    return f"{event.carrier}-{event.flight_number}-{_hour(event.scheduled_departure_at)}"
-
-
-@lru_cache(maxsize=4096)
-def _hour(minute: int) -> str:
-    return f"{dt.datetime.fromtimestamp(minute * 60, tz=dt.UTC):%Y%m%d%H}"
+    return f"{event.carrier}-{event.flight_number}-{utc_hour(event.scheduled_departure_at)}"
 
 
 @lru_cache(maxsize=4096)

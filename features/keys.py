@@ -52,5 +52,11 @@ def sums_suffix(stretch: int, span: int) -> str:
     return f"#{_day(stretch * span)}"
 
 
+@lru_cache(maxsize=4096)
+def utc_hour(minute: int) -> str:
+    """Return the UTC hour of a minute since the epoch, as flight ids have it: `2013123023`."""
+    return f"{dt.datetime.fromtimestamp(minute * 60, tz=dt.UTC):%Y%m%d%H}"
+
+
 def _day(number: int) -> str:
     return dt.date.fromordinal(number + _EPOCH).isoformat()

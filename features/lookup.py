@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from features import columns as c
+from features.compiling import text_of
 from features.declarations import LOCAL_HOUR, MINUTES_PER_DAY
 from features.items import ItemError, view
 from features.keys import key_of, rows_suffix, sums_suffix
-from features.resolve import Resolved
 from features.streams import PUBLISHED_AHEAD_MIN
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from features.online import Flight
     from features.plan import ItemPlan, Plan, Reads
@@ -90,8 +90,8 @@ class Lookup:
 
     def resolve(self, items: Mapping[str, bytes]) -> OnlineFeatures:
         """Return the features from the items of `keys`; one that is not there has no events."""
-        plan = self._plan
-        state = Resolved(plan, self._as_of, self._edges)
+        plan, edges, at = self._plan, self._edges, self._as_of
+        slots, newest, unreadable = list(plan.slots), dict[str, int | None](), 0
         for item, keys in self._items:
             found = {}
             for stretch, key in keys:
@@ -100,44 +100,37 @@ class Lookup:
                 except KeyError:
                     continue
                 except ItemError:
-                    state.unreadable += 1
+                    unreadable += 1
             if found:
-                for track in item.tracks:
-                    state.read(track, found)
+                item.read(found, edges, at, slots, newest)
         for slot, column in plan.own:
-            state.slots[slot] = self._own(column)
-        values = self._values(state.slots)
-        missing = [step[0] for step, v in zip(plan.features, values, strict=True) if v is None]
-        return OnlineFeatures(values, missing, state.newest, state.unreadable)
-
-    def _values(self, slots: list[float]) -> list[float | str | None]:
-        """Return every feature, None where it is missing."""
-        values: list[float | str | None] = []
-        for name, compute, at in self._plan.features:
-            if compute is None:
-                value = slots[at[0]] if at else self._category(name)
-            else:
-                try:
-                    if len(at) == _PAIR:  # most have two inputs: no list for them
-                        value = compute(slots[at[0]], slots[at[1]])
-                    else:
-                        value = compute(*[slots[slot] for slot in at])
-                except ZeroDivisionError:  # a plain `/`: numpy's rule for it holds
-                    value = _by_numpy(compute, [slots[slot] for slot in at])
-            values.append(value if value == value else None)  # noqa: PLR0124 - NaN is not itself
-        return values
+            slots[slot] = self._own(column)
+        try:
+            values = plan.combine(slots, self._parts)
+        except ZeroDivisionError:  # a plain `/`: numpy's rule for it holds
+            values = self._by_numpy(slots)
+        # NaN is not itself.
+        values = [value if value == value else None for value in values]  # noqa: PLR0124 - see above
+        missing = [step.name for step, v in zip(plan.features, values, strict=True) if v is None]
+        return OnlineFeatures(values, missing, newest, unreadable)
 
     def _own(self, column: str) -> float:
         value = self._as_of if column == c.PREDICTION_TIME else getattr(self._flight, column)
         return math.nan if value is None else float(value)
 
-    def _category(self, name: str) -> str | None:
-        text = self._parts[name]
-        return None if text is None else str(text)
+    def _by_numpy(self, slots: list[float]) -> list[float | str | None]:
+        """Return every feature, one by one."""
+        import numpy as np  # noqa: PLC0415 - see features.numeric
 
-
-def _by_numpy(compute: Callable[..., Any], values: list[float]) -> float:
-    import numpy as np  # noqa: PLC0415 - see features.numeric
-
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return float(compute(*map(np.float64, values)))
+        values: list[float | str | None] = []
+        with np.errstate(divide="ignore", invalid="ignore"):
+            for name, compute, at in self._plan.features:
+                given = [slots[slot] for slot in at]
+                if compute is None:
+                    values.append(given[0] if given else text_of(self._parts[name]))
+                    continue
+                try:
+                    values.append(compute(*given))
+                except ZeroDivisionError:
+                    values.append(float(compute(*map(np.float64, given))))
+        return values

@@ -8,13 +8,13 @@ features can be asked for *as of* an instant.
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from features.catalog import FEATURES
 from features.declarations import MINUTES_PER_DAY
+from features.keys import utc_hour
 from features.lookup import Lookup
 from features.planning import plan_for
 
@@ -50,8 +50,8 @@ class Flight(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def flight_id(self) -> str:
         """Carrier, flight number and UTC hour of the scheduled departure."""
-        hour = dt.datetime.fromtimestamp(self.scheduled_departure_at * 60, tz=dt.UTC)
-        return f"{self.carrier}-{self.flight_number}-{hour:%Y%m%d%H}"
+        hour = utc_hour(self.scheduled_departure_at)
+        return f"{self.carrier}-{self.flight_number}-{hour}"
 
     @property
     def local_hour(self) -> int:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
 from features.arithmetic import same
+from features.compiling import combine_of, reader_of
 from features.contract import selected
 from features.declarations import Days, Entity, Input, Latest, Minutes, Own, Standing, Sum
 from features.layout import KNOWN_PREFIX, SUMS_DAYS, layouts
@@ -20,13 +21,14 @@ from features.plan import (
     LastValue,
     Plan,
     Reads,
+    Step,
     Total,
     TrackPlan,
 )
 from features.streams import COUNT, OVERDUE_FOR_MIN, STREAMS, is_instant, measure_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from features.declarations import Feature, Window
     from features.layout import EntityLayout, ItemLayout, TrackLayout
@@ -52,35 +54,49 @@ def plan_for(names: Iterable[str], features: tuple[Feature, ...]) -> Plan:
         if not isinstance(item, Own):
             by_entity[item.entity][item] = slot
     known = {layout.entity: layout for layout in layouts(features)}
-    planner = _Planner()
+    planner, entities = _Planner(), tuple(by_entity)
     for number, (entity, inputs) in enumerate(by_entity.items()):
         planner.add_entity(number, known[entity], inputs)
-    _mark_news(planner.items, list(by_entity))
+    _mark_news(planner.items, entities)
+    steps = tuple(_step(feature, slots) for feature in chosen)
     return Plan(
-        entities=tuple(by_entity),
-        items=tuple(planner.items),
+        entities=entities,
+        items=tuple(_compiled(item, entities[item.entity]) for item in planner.items),
         edges=tuple(planner.edges),
         reads=tuple(planner.reads),
         slots=tuple(math.nan if isinstance(i, Latest | Own) else 0.0 for i in slots),
         own=tuple((slot, item.column) for item, slot in slots.items() if isinstance(item, Own)),
-        features=tuple(_step(feature, slots) for feature in chosen),
+        features=steps,
+        combine=combine_of(steps),
     )
 
 
-def _step(
-    feature: Feature, slots: dict[Input, int]
-) -> tuple[str, Callable[..., Any] | None, tuple[int, ...]]:
+def _step(feature: Feature, slots: dict[Input, int]) -> Step:
     if feature.dtype == "string":
-        return feature.name, None, ()
+        return Step(feature.name, None, ())
     compute = None if feature.compute is same else feature.compute
-    return feature.name, compute, tuple(slots[item] for item in feature.inputs)
+    return Step(feature.name, compute, tuple(slots[item] for item in feature.inputs))
+
+
+class _Item(NamedTuple):
+    """What is read of the items of one kind: number of the entity, layout, windows and tracks."""
+
+    entity: int
+    layout: ItemLayout
+    reads: int
+    tracks: list[TrackPlan]
+
+
+def _compiled(item: _Item, entity: Entity) -> ItemPlan:
+    name = "|".join(entity) or "all"
+    return ItemPlan(item.entity, item.layout, item.reads, reader_of(name, item.tracks))
 
 
 class _Planner:
     """Collects what is read, and numbers the edges."""
 
     def __init__(self) -> None:
-        self.items: list[ItemPlan] = []
+        self.items: list[_Item] = []
         self.edges: dict[Edge, int] = {}
         self.reads: dict[tuple[Reads, bool], int] = {}
 
@@ -122,7 +138,7 @@ class _Planner:
                 totals.append(_total(item, slot, track))
         reads = tuple((self._number(f), self._number(e)) for f, e in _widest(windows)), in_days
         where = self.reads.setdefault(reads, len(self.reads))
-        self.items.append(ItemPlan(number, layout, list(tracks.values()), where))
+        self.items.append(_Item(number, layout, where, list(tracks.values())))
 
     def _number(self, edge: Edge) -> int:
         return self.edges.setdefault(edge, len(self.edges))
@@ -180,7 +196,7 @@ def _widest(windows: list[tuple[Edge, Edge]]) -> list[tuple[Edge, Edge]]:
     ]
 
 
-def _mark_news(items: list[ItemPlan], entities: list[Entity]) -> None:
+def _mark_news(items: list[_Item], entities: tuple[Entity, ...]) -> None:
     """Mark the tracks that tell until when a table's events are known: of its widest entity."""
     news = []
     for plan in items:

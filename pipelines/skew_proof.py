@@ -76,7 +76,7 @@ def work(context: RunContext, arguments: argparse.Namespace) -> None:
     if found.equal.total() != found.flights.total():
         raise SkewError(
             f"{found.flights.total() - found.equal.total():,} flights differ: the features named "
-            "above have two definitions; compare features/kernel.py with features/resolve.py."
+            "above have two definitions; compare features/kernel.py with features/compiling.py."
         )
 
 
