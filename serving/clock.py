@@ -9,7 +9,6 @@ import datetime as dt
 import functools
 import os
 import time
-import uuid
 from typing import Final
 
 MS_PER_MINUTE: Final = 60_000
@@ -27,7 +26,8 @@ def new_prediction_id() -> str:
     value = now_ms() << 80 | int.from_bytes(os.urandom(10), "big")
     value = value & ~(0xF << 76) | 0x7 << 76  # version
     value = value & ~(0x3 << 62) | 0x2 << 62  # variant
-    return str(uuid.UUID(int=value))
+    digits = f"{value:032x}"
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
 def minutes(instant: dt.datetime) -> int:

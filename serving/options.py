@@ -26,7 +26,7 @@ class LimitOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
 
     requests_per_second: Annotated[float, Meta(ge=0)] = 0.0
     burst: Annotated[int, Meta(ge=1)] = 100
-    most_waiting: Annotated[int, Meta(ge=1)] = 2_000
+    most_waiting: Annotated[int, Meta(ge=1)] = 1_200
     most_lag_ms: Annotated[int, Meta(ge=10)] = 1_000
     body_seconds: Annotated[float, Meta(gt=0)] = 10.0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import TYPE_CHECKING, Final
 
 import uvicorn
@@ -16,6 +17,11 @@ if TYPE_CHECKING:
 
     from serving.api import Api
 
+_ACCEPTED_AT_ONCE: Final = 32
+"""Connections accepted in a turn of the event loop: libuv accepts one for each listening socket,
+and of 1,000 that came at once the last ones would wait for seconds."""
+
+_COLLECTED_EVERY: Final = (20_000, 50, 100)
 _KEEP_ALIVE_SECONDS: Final = 30
 _STOP_SECONDS: Final = 10
 
@@ -79,4 +85,9 @@ def make_server(api: Api) -> uvicorn.Server:
 
 def serve(api: Api, listener: socket.socket) -> None:
     """Answer requests on a listening socket until told to stop (SIGINT, SIGTERM)."""
-    make_server(api).run(sockets=[listener])
+    # What a request leaves behind goes by its reference count; cycles are rare. What is there at
+    # the start stays. Looking for garbage less often makes a tenth more requests a second.
+    gc.freeze()
+    gc.set_threshold(*_COLLECTED_EVERY)
+    listeners = [listener, *(listener.dup() for _ in range(_ACCEPTED_AT_ONCE - 1))]
+    make_server(api).run(sockets=listeners)

@@ -71,7 +71,7 @@ class LimitSettings(Settings):
 
     requests_per_second: float = Field(default=0.0, ge=0)
     burst: int = Field(default=100, ge=1)
-    most_waiting: int = Field(default=2_000, ge=1)
+    most_waiting: int = Field(default=1_200, ge=1)
     most_lag_ms: int = Field(default=1_000, ge=10)
     body_seconds: float = Field(default=10.0, gt=0)
 

@@ -7,6 +7,7 @@ there was one since. A read of some thirty items then costs a few microseconds.
 from __future__ import annotations
 
 import threading
+import time
 from typing import TYPE_CHECKING, Final
 
 from serving.stores.sqlite import connect, explained
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from serving.stores.online import SqliteOnlineStore
 
 MOST_ITEMS: Final = 50_000
+UNSEEN_SECONDS: Final = 0.001
+"""How long a change may stay unseen: many predictions a millisecond share one look at the file."""
+
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS online_changes (number INTEGER NOT NULL);
 INSERT INTO online_changes (number)
@@ -50,21 +54,30 @@ class OnlineCache:
         self._number = self._connection.cursor()
         self._lock = threading.Lock()
         self._seen: tuple[int] | None = None
+        self._look_at = 0.0
         self._items: dict[str, bytes | None] = {}
 
     def get_many(self, keys: Iterable[str]) -> dict[str, bytes]:
         """Return the items that exist; see `OnlineStore.get_many`."""
-        with self._lock, explained(self._path):
-            number = self._number.execute(_NUMBER).fetchone()
-            if number != self._seen or len(self._items) > MOST_ITEMS:
-                self._items = {}
-                self._seen = number
+        with self._lock:
+            now = time.perf_counter()
+            if now >= self._look_at:
+                self._look()
+                self._look_at = now + UNSEEN_SECONDS
             items = self._items
         # Read after the number: what changes in between is read anew next time.
         wanted = list(keys)
         if unknown := [key for key in wanted if key not in items]:
             items.update(dict.fromkeys(unknown) | self._store.get_many(unknown))
         return {key: body for key in wanted if (body := items[key]) is not None}
+
+    def _look(self) -> None:
+        """Forget all items if one has changed, or they are too many."""
+        with explained(self._path):
+            number = self._number.execute(_NUMBER).fetchone()
+        if number != self._seen or len(self._items) > MOST_ITEMS:
+            self._items = {}
+            self._seen = number
 
     def close(self) -> None:
         """Close the file."""
