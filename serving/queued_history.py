@@ -1,7 +1,7 @@
 """A prediction history that may be down where no disk lasts (in a function): a queue takes over.
 
 A prediction that the history does not take is sent to a queue, which is durable, and acknowledged.
-Whoever receives from the queue hands it to the history (`keep_queued`).
+The function `serving.records_handler` receives from the queue and hands it to the history.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Final
 from serving.logs import log
 from serving.stores.delegated import DelegatedHistory
 from serving.stores.errors import StoreError
-from serving.stores.record_lines import decoded, encoded
+from serving.stores.record_lines import encoded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from serving.stores.history import PredictionHistory, PredictionRecord, PredictionSink
+    from serving.stores.history import PredictionHistory, PredictionRecord
     from serving.stores.queue import Queue
 
 _SHORTEST_PAUSE: Final = 1.0
@@ -75,17 +75,3 @@ class QueuedHistory(DelegatedHistory):
             self._history.check()
         except StoreError:
             self._queue.depth()
-
-
-def keep_queued(queue: Queue, history: PredictionSink, *, hidden_seconds: int = 60) -> int:
-    """Hand over what waits in the queue, until it gives nothing; return how many records.
-
-    Raises:
-        StoreError: The queue or the history cannot be used; what was not handed over comes again.
-    """
-    kept = 0
-    while messages := queue.receive(hidden_seconds=hidden_seconds):
-        history.append([decoded(message.body) for message in messages])
-        queue.delete(messages)
-        kept += len(messages)
-    return kept
