@@ -33,7 +33,8 @@ COMPARED_AT: Final = 8  # clients, for the times
 SECONDS: Final = 8
 OPEN_CLIENTS: Final = 1000
 PER_MINUTE: Final = 10_000
-CURVE: Final = (250, 500, 1000, 1500, 2000, 2500, 3000, 4000, 5000)
+CURVE: Final = (250, 500, 1000, 1500, 2000, 2500, 3000, 3500, 4000, 5000)
+CURVE_CLIENTS: Final = 2000
 TOLERANCE: Final = 1e-6
 
 
@@ -52,7 +53,8 @@ def measure(
         ]
         if server.name == OURS:
             loads["curve"] = [
-                open_load(url, encoded, per_s=rate, clients=64, seconds=seconds) for rate in CURVE
+                open_load(url, encoded, per_s=rate, clients=CURVE_CLIENTS, seconds=seconds)
+                for rate in CURVE
             ]
             crowd = closed_load(url, bodies, clients=OPEN_CLIENTS, seconds=2 * seconds)
             loads["crowd"] = [crowd]

@@ -63,7 +63,7 @@ def work(context: RunContext, arguments: argparse.Namespace) -> None:
     retrain_s, parts = retrained(table.uri, table.version, settings, context)
     flights = matrices_of(parts["train"], parts["validate"], model_features(settings))
     figures: dict[str, float | str] = {"retrain_seconds": round(retrain_s, 1)}
-    figures |= beside_peers(flights, settings.model)
+    figures |= beside_peers(flights, settings.model, context.console.step)
     context.console.step("the sweep on one core and on two")
     _ = context.spark
     trial = TrialWork(table.uri, table.version, settings, time.time() + _DEADLINE_S)
@@ -95,11 +95,15 @@ def retrained(
     return time.perf_counter() - started, parts
 
 
-def beside_peers(flights: Matrices, kept: BoosterSettings) -> dict[str, float]:
+def beside_peers(
+    flights: Matrices, kept: BoosterSettings, step: Callable[[str], None]
+) -> dict[str, float]:
     """Return every peer's time and AUC, and Ontime's time to that AUC over the peer's."""
+    step("all trees, and the AUC after each")
     by_trees = _staged(flights, kept)
     found: dict[str, float] = {"auc_ontime_all_trees": round(by_trees[-1], 4)}
     for name, fit in (("lightgbm", _lightgbm), ("xgboost", _xgboost)):
+        step(f"{name}, and as many trees as reach its AUC")
         seconds, score = min((_timed(fit, flights) for _ in range(REPEATS)), key=lambda x: x[0])
         goal = _auc(flights, score)
         trees = next((at + 1 for at, auc in enumerate(by_trees) if auc >= goal), 0)

@@ -50,7 +50,7 @@ def _curve(curve: list[Load], path: Path) -> None:
     axes.plot(offered, [load.p99_ms for load in curve], marker="o", label="p99", color="#e8590c")
     axes.set(yscale="log", xlabel="requests offered a second", ylabel="milliseconds")
     shed = axes.twinx()
-    shares = [load.shed / max(1.0, (load.offered_per_s or 0) * 8) for load in curve]
+    shares = [load.shed / max(1, load.asked) for load in curve]
     shed.bar(offered, shares, width=120, alpha=0.25, color="#868e96")
     shed.set(ylabel="share declined in order (429, 503)", ylim=(0, 1))
     axes.grid(visible=True, which="both", alpha=0.3)

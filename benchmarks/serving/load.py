@@ -37,6 +37,7 @@ class Load:
         p99_ms: What 99 of 100 answers stayed below.
         errors: Answers that were no success, and requests without one.
         shed: Of them those that the server declined in order (429, 503).
+        asked: Requests in all.
     """
 
     clients: int
@@ -46,6 +47,7 @@ class Load:
     p99_ms: float
     errors: int
     shed: int = 0
+    asked: int = 0
 
 
 def closed_load(url: str, bodies: Path, *, clients: int, seconds: int) -> Load:
@@ -116,6 +118,7 @@ async def _open_load(
         1000 * _percentile(ordered, 0.99),
         len(seen.statuses) - good,
         shed,
+        len(seen.statuses),
     )
 
 
