@@ -16,11 +16,14 @@ if TYPE_CHECKING:
 
 FOUND = "Name Version ID Fix Versions\n---- ------- --- ----\nleft-pad 1.0 X-1 1.1"
 
+UNKNOWN = "Name Skip Reason\n---- ----\na Dependency not found and could not be audited: a (1)"
+
 
 @pytest.mark.parametrize(
     ("says", "status", "expected", "told"),
     [
         ("No known vulnerabilities found", 0, 0, "no known vulnerability"),
+        (UNKNOWN, 0, 2, "nothing is known about them"),
         (FOUND, 1, 1, "make lock UPGRADE=1"),
         ("ConnectionError: no route to host", 1, 2, "could not be asked"),
     ],
