@@ -32,6 +32,8 @@ from serving.stores.artifacts import open_artifact_store
 from serving.stores.memory import MemoryOnlineStore
 
 if TYPE_CHECKING:
+    from multiprocessing.sharedctypes import Synchronized
+
     from features.contract import Contract
     from features.flight_events import Event
     from features.placing import Facts
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
 FLIGHTS, WEATHER, EXPECTED = "flights.arrow", "weather.arrow", "expected.arrow"
 _HALO_MIN: Final = (MAX_WINDOW_DAYS + SUMS_DAYS // 4) * MINUTES_PER_DAY
 _BATCH: Final = 500
+_TOLD_EVERY: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,14 @@ class ReplayPart:
     network: bytes
 
 
+_told: list[Synchronized[int]] = []
+
+
+def tell(flights: Synchronized[int]) -> None:
+    """Let this process add the flights that it replays to a number, for whoever waits."""
+    _told[:] = [flights]
+
+
 def replay(part: ReplayPart) -> Replayed:
     """Return what the online path gives for the flights of one part, beside what is expected."""
     store = MemoryOnlineStore()
@@ -82,7 +93,7 @@ def replay(part: ReplayPart) -> Replayed:
     events = _events(part, flights)
     comparison = Comparison(_read(part, EXPECTED), contract)
     move_mark(store, 0, horizon_min=contract.horizon_min)
-    state, at = OnlineState(store), 0
+    state, at, replayed = OnlineState(store), 0, 0
     for minute, group in groupby(asked, key=lambda facts: _asked_at(facts, contract)):
         before = at
         while at < len(events) and events[at].reported_at < minute * MS_PER_MINUTE:
@@ -93,6 +104,12 @@ def replay(part: ReplayPart) -> Replayed:
         for facts in group:
             body = core.predict(_request(facts)).record.body
             comparison.add(msgspec.json.decode(body, type=Kept))
+            replayed += 1
+        if replayed >= _TOLD_EVERY:
+            for flights_told in _told:
+                with flights_told.get_lock():
+                    flights_told.value += replayed
+            replayed = 0
     found = comparison.finish()
     found.events = len(events)
     return found

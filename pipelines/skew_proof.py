@@ -7,7 +7,7 @@ import multiprocessing
 import sys
 import tempfile
 import time
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -23,7 +23,7 @@ from features.errors import OntimeError
 from pipelines.command import parser_of, run_command
 from pipelines.figures import write_figures
 from pipelines.online import network_of
-from pipelines.replay import EXPECTED, FLIGHTS, WEATHER, ReplayPart, replay
+from pipelines.replay import EXPECTED, FLIGHTS, WEATHER, ReplayPart, replay, tell
 from pipelines.replay_found import PROBABILITY, Replayed
 from pipelines.run import run_pipeline
 from pipelines.stages import Parameter
@@ -34,7 +34,7 @@ from training.run_log import load_models
 from training.samples import to_sample
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from pipelines.context import RunContext
     from serving.release import ReleasedVersion
@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 PARAMETERS: Final = (
     Parameter(name="processes", kind=int, help="processes, each for a part of the time", default=2),
 )
+
+_TOLD_SECONDS: Final = 30
 
 
 class SkewError(OntimeError):
@@ -70,7 +72,7 @@ def work(context: RunContext, arguments: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory(prefix="ontime-skew-proof-") as folder:
         parts = _prepared(context, Path(folder), champion, arguments.processes)
         context.console.step(f"replaying in {len(parts)} processes")
-        found = _replayed(parts)
+        found = _replayed(parts, context.console.step)
     seconds = time.perf_counter() - started
     _report(context, found, seconds)
     if found.equal.total() != found.flights.total():
@@ -128,12 +130,20 @@ def _with_probabilities(context: RunContext, gold: pa.Table, version: str) -> pa
     return gold.append_column(PROBABILITY, found)
 
 
-def _replayed(parts: list[ReplayPart]) -> Replayed:
+def _replayed(parts: list[ReplayPart], step: Callable[[str], None]) -> Replayed:
     found = Replayed()
     spawned = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(len(parts), mp_context=spawned) as pool:
-        for one in pool.map(replay, parts):
-            found.add(one)
+    flights = spawned.Value("q", 0)
+    with ProcessPoolExecutor(
+        len(parts), mp_context=spawned, initializer=tell, initargs=(flights,)
+    ) as pool:
+        replayed = [pool.submit(replay, part) for part in parts]
+        while wait(replayed, timeout=_TOLD_SECONDS, return_when=FIRST_EXCEPTION).not_done:
+            if any(each.done() and each.exception() for each in replayed):
+                break
+            step(f"{flights.value:,} flights replayed")
+        for each in replayed:
+            found.add(each.result())
     return found
 
 
