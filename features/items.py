@@ -175,6 +175,21 @@ def _length(track: TrackLayout, words: int) -> int:
     return (words - totals) // each
 
 
+class Opened(bytes):
+    """The bytes of an item that is read again and again: its integers are at hand.
+
+    Attributes:
+        words: Its 32-bit integers; its bytes where it is no whole number of them.
+    """
+
+    words: memoryview
+
+    def __init__(self, body: bytes) -> None:
+        self.words = memoryview(body)
+        if not len(body) % 4:
+            self.words = self.words.cast("i")
+
+
 def view(layout: ItemLayout, body: bytes) -> memoryview:
     """Return an item's 32-bit integers.
 
@@ -182,7 +197,7 @@ def view(layout: ItemLayout, body: bytes) -> memoryview:
         ItemError: It is not an item of this layout.
     """
     try:
-        words = memoryview(body).cast("i")
+        words = body.words if body.__class__ is Opened else memoryview(body).cast("i")
         if words[0] == layout.fingerprint and words[1] == len(words):
             return words
     except (IndexError, TypeError):  # too short, or no whole number of integers

@@ -9,14 +9,19 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, TypeAlias
 
 from serving.problems import HistoryUnavailableError, not_kept
 from serving.stores.errors import StoreError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from serving.stores.history import PredictionRecord, PredictionSink
 
+_Waiting: TypeAlias = "tuple[PredictionRecord, asyncio.Future[None]]"
 _MOST_AT_ONCE = 500
 
 
@@ -32,8 +37,7 @@ class GroupRecorder:
     def __init__(self, history: PredictionSink) -> None:
         self._history = history
         self._loop = asyncio.get_running_loop()
-        self._waiting: list[tuple[PredictionRecord, asyncio.Future[None]]] = []
-        self._changed = threading.Condition()
+        self._waiting: SimpleQueue[_Waiting | None] = SimpleQueue()
         self._closed = False
         self._thread = threading.Thread(target=self._work, name="group-commit", daemon=True)
         self._thread.start()
@@ -44,38 +48,39 @@ class GroupRecorder:
         Raises:
             HistoryUnavailableError: It could not be kept.
         """
+        if self._closed:
+            raise HistoryUnavailableError("The service is stopping: send the request again.")
         kept = self._loop.create_future()
-        with self._changed:
-            if self._closed:
-                raise HistoryUnavailableError("The service is stopping: send the request again.")
-            self._waiting.append((record, kept))
-            self._changed.notify()
+        self._waiting.put((record, kept))
         await kept
 
     def close(self) -> None:
         """Keep what still waits, then stop. Called outside the event loop."""
-        with self._changed:
-            self._closed = True
-            self._changed.notify()
+        self._closed = True
+        # By way of the loop: whoever was let on by `keep` has put its record before.
+        self._loop.call_soon_threadsafe(self._waiting.put, None)
         self._thread.join()
 
     def _work(self) -> None:
-        while batch := self._next_batch():
-            failure: Exception | None = None
-            try:
-                self._history.append([record for record, _ in batch])
-            except StoreError as error:
-                failure = not_kept(error)
-            except Exception as error:  # noqa: BLE001 - whoever waits must hear of every failure
-                failure = error
-            self._loop.call_soon_threadsafe(_settle, [kept for _, kept in batch], failure)
+        closed = False
+        while not closed:
+            batch = [self._waiting.get()]
+            with suppress(Empty):
+                while len(batch) < _MOST_AT_ONCE:
+                    batch.append(self._waiting.get_nowait())
+            closed = None in batch
+            if waiting := [each for each in batch if each is not None]:
+                self._keep(waiting)
 
-    def _next_batch(self) -> list[tuple[PredictionRecord, asyncio.Future[None]]]:
-        with self._changed:
-            self._changed.wait_for(lambda: self._waiting or self._closed)
-            batch = self._waiting[:_MOST_AT_ONCE]
-            self._waiting = self._waiting[_MOST_AT_ONCE:]
-            return batch
+    def _keep(self, batch: Sequence[_Waiting]) -> None:
+        failure: Exception | None = None
+        try:
+            self._history.append([record for record, _ in batch])
+        except StoreError as error:
+            failure = not_kept(error)
+        except Exception as error:  # noqa: BLE001 - whoever waits must hear of every failure
+            failure = error
+        self._loop.call_soon_threadsafe(_settle, [kept for _, kept in batch], failure)
 
 
 def _settle(kept: list[asyncio.Future[None]], failure: Exception | None) -> None:

@@ -93,8 +93,10 @@ async def _open_load(
     requests = [_request(parts.path, parts.netloc, body) for body in bodies]
     due: asyncio.Queue[float | None] = asyncio.Queue()
     seen = _Seen([], [])
+    connections = [await _connect(parts.netloc) for _ in range(clients)]
     connected = [
-        asyncio.create_task(_client(parts.netloc, requests, due, seen)) for _ in range(clients)
+        asyncio.create_task(_client(parts.netloc, connection, requests, due, seen))
+        for connection in connections
     ]
     started = time.perf_counter()
     for number in range(int(per_s * seconds)):
@@ -128,11 +130,19 @@ class _Seen:
     statuses: list[int]
 
 
-async def _client(
-    netloc: str, requests: Sequence[bytes], due: asyncio.Queue[float | None], seen: _Seen
-) -> None:
+async def _connect(netloc: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     host, _, port = netloc.partition(":")
-    reader, writer = await asyncio.open_connection(host, int(port))
+    return await asyncio.open_connection(host, int(port))
+
+
+async def _client(
+    netloc: str,
+    connection: tuple[asyncio.StreamReader, asyncio.StreamWriter],
+    requests: Sequence[bytes],
+    due: asyncio.Queue[float | None],
+    seen: _Seen,
+) -> None:
+    reader, writer = connection
     try:
         while (at := await due.get()) is not None:
             writer.write(requests[len(seen.statuses) % len(requests)])
@@ -141,7 +151,7 @@ async def _client(
             except (OSError, asyncio.IncompleteReadError, TimeoutError):
                 seen.statuses.append(0)
                 writer.close()
-                reader, writer = await asyncio.open_connection(host, int(port))
+                reader, writer = await _connect(netloc)
                 continue
             seen.statuses.append(status)
             if 200 <= status < 300:

@@ -1,7 +1,7 @@
 """Items of a SQLite online store, read once and kept until any of them changes.
 
 Triggers in the file count the changes, whichever process makes them; one small query tells whether
-there was one since. A read of some thirty items then costs a few microseconds.
+there was one in the last millisecond. A read of some thirty items then costs a few microseconds.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Final
 
+from features.items import Opened
 from serving.stores.sqlite import connect, explained
 
 if TYPE_CHECKING:
@@ -19,8 +20,7 @@ if TYPE_CHECKING:
     from serving.stores.online import SqliteOnlineStore
 
 MOST_ITEMS: Final = 50_000
-UNSEEN_SECONDS: Final = 0.001
-"""How long a change may stay unseen: many predictions a millisecond share one look at the file."""
+_UNSEEN_SECONDS: Final = 0.001
 
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS online_changes (number INTEGER NOT NULL);
@@ -42,20 +42,24 @@ class OnlineCache:
     Args:
         store: The store, whose file has its table already.
         path: Its file.
+        unseen_seconds: How long a change may stay unseen: those who ask meanwhile share one look.
 
     Raises:
         StoreError: The file cannot be used.
     """
 
-    def __init__(self, store: SqliteOnlineStore, path: Path) -> None:
+    def __init__(
+        self, store: SqliteOnlineStore, path: Path, *, unseen_seconds: float = _UNSEEN_SECONDS
+    ) -> None:
         self._store = store
         self._path = path
         self._connection = connect(path, _SCHEMA)
         self._number = self._connection.cursor()
         self._lock = threading.Lock()
         self._seen: tuple[int] | None = None
+        self._unseen_seconds = unseen_seconds
         self._look_at = 0.0
-        self._items: dict[str, bytes | None] = {}
+        self._items: dict[str, Opened | None] = {}
 
     def get_many(self, keys: Iterable[str]) -> dict[str, bytes]:
         """Return the items that exist; see `OnlineStore.get_many`."""
@@ -63,12 +67,14 @@ class OnlineCache:
             now = time.perf_counter()
             if now >= self._look_at:
                 self._look()
-                self._look_at = now + UNSEEN_SECONDS
+                self._look_at = now + self._unseen_seconds
             items = self._items
         # Read after the number: what changes in between is read anew next time.
         wanted = list(keys)
         if unknown := [key for key in wanted if key not in items]:
-            items.update(dict.fromkeys(unknown) | self._store.get_many(unknown))
+            found = self._store.get_many(unknown)
+            items.update(dict.fromkeys(unknown))
+            items.update((key, Opened(body)) for key, body in found.items())
         return {key: body for key in wanted if (body := items[key]) is not None}
 
     def _look(self) -> None:

@@ -1,8 +1,9 @@
-"""What is kept of the online store is never older than the store."""
+"""What is kept of the online store is never older than the store was at the last look."""
 
 from __future__ import annotations
 
 import sqlite3
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -29,7 +30,7 @@ def store(tmp_path: Path) -> Iterator[SqliteOnlineStore]:
 
 @pytest.fixture
 def cache(store: SqliteOnlineStore, tmp_path: Path) -> Iterator[OnlineCache]:
-    opened = OnlineCache(store, tmp_path / "serving.db")
+    opened = OnlineCache(store, tmp_path / "serving.db", unseen_seconds=0)
     yield opened
     opened.close()
 
@@ -74,13 +75,27 @@ def test_it_keeps_only_so_many(
     assert store.get_many(["1"]) == cache.get_many(["1"]) == {}
 
 
+def test_those_who_ask_in_the_same_moment_share_one_look(
+    store: SqliteOnlineStore, tmp_path: Path
+) -> None:
+    # Given a cache whose moments are long
+    cache = OnlineCache(store, tmp_path / "serving.db", unseen_seconds=0.2)
+    assert cache.get_many(["a"]) == {}
+    # When an item comes, Then it is seen in the next moment
+    store.put_many({"a": b"1"})
+    assert cache.get_many(["a"]) == {}
+    time.sleep(0.2)
+    assert cache.get_many(["a"]) == {"a": b"1"}
+    cache.close()
+
+
 @given(steps=st.lists(st.tuples(st.sampled_from("abc"), st.binary(max_size=2)), max_size=8))
 def test_it_always_says_what_the_store_says(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, bytes]]
 ) -> None:
     path = tmp_path_factory.mktemp("laws") / "serving.db"
     store = SqliteOnlineStore(path)
-    cache = OnlineCache(store, path)
+    cache = OnlineCache(store, path, unseen_seconds=0)
     for key, body in steps:
         store.put_many({key: body})
         assert cache.get_many("abc") == store.get_many("abc")
