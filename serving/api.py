@@ -124,6 +124,13 @@ class Api:
             self.service.keep(reply.records)
         return reply
 
+    def tried(self, route: Route, request: Request) -> Reply:
+        """Return the reply of the route, its predictions to be kept, or what failed."""
+        try:
+            return route.answer(request)
+        except Exception as error:  # noqa: BLE001 - every failure has an answer
+            return self.failure(request, error)
+
     def failure(self, request: Request, error: Exception) -> Reply:
         """Return the answer to a request that met an error; one that nobody expected is logged."""
         if not isinstance(error, ProblemError):

@@ -57,6 +57,6 @@ class OntimeApp(FastAPI):
             await super().__call__(scope, receive, send)
 
 
-def create_app(api: Api) -> OntimeApp:
-    """Return the application over an API."""
-    return OntimeApp(AsgiEndpoint(api), api)
+def create_app(api: Api, endpoint: AsgiEndpoint | None = None) -> OntimeApp:
+    """Return the application over an API, and the endpoint if that is made already."""
+    return OntimeApp(endpoint or AsgiEndpoint(api), api)

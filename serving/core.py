@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from features.online import lookup_of
 from serving.clock import MS_PER_MINUTE, new_prediction_id, now_ms
@@ -16,7 +16,7 @@ from serving.entries import Asked, Row, entry_of, to_answer, to_explained_answer
 from serving.flights import parse_as_of, to_flight
 from serving.logs import log
 from serving.metrics import Metrics
-from serving.problems import FieldProblem, InvalidRequestError
+from serving.problems import FieldProblem, InvalidRequestError, ProblemError
 from serving.requests import parse_prediction
 from serving.stores.errors import StoreError
 
@@ -47,6 +47,20 @@ class Shadow:
     served: ServedModel
     asked: Asked
     of: str
+
+
+class Wanted(NamedTuple):
+    """A prediction that is wanted.
+
+    Attributes:
+        body: The request.
+        prediction_id: Its name; None: a new one.
+        explain: Whether the answer tells the reasons.
+    """
+
+    body: bytes
+    prediction_id: str | None = None
+    explain: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,23 +128,53 @@ class PredictionCore:
         Raises:
             ProblemError: The request is not valid, or no model or network is there.
         """
+        (found,) = self.predict_together([Wanted(body, prediction_id, explain)])
+        if isinstance(found, ProblemError):
+            raise found
+        return found
+
+    def predict_together(self, wanted: Sequence[Wanted]) -> list[Prediction | ProblemError]:
+        """Return for each what `predict` returns, or the problem that it raises.
+
+        Each step is done for all of them before the next one begins: its code and the model then
+        stay in the processor's caches. What comes of one does not depend on the others.
+        """
         requested_at = self.clock()
-        request = parse_prediction(body)
-        split = self.split()
-        asked = self.asked(request, requested_at)
-        served = split.answering(asked.flight_id)
-        row = self._row(served, asked)
-        (probability,) = served.model.scorer.score([row.values])
-        entry = entry_of(served, asked, row, probability, prediction_id or self.new_id())
-        self.count(served, [entry])
-        trial = split.shadow
-        shadow = None if trial is None else Shadow(trial, asked, entry.prediction_id)
-        answer = (
-            to_explained_answer(entry, served.model.explanation(row.values))
-            if explain
-            else to_answer(entry)
-        )
-        return Prediction(answer, to_record(entry, requested_at), shadow)
+        problems: dict[int, ProblemError] = {}
+        looks: dict[int, tuple[ServedModel, Asked, LookUp, ServedModel | None]] = {}
+        for place, each in enumerate(wanted):
+            try:
+                request = parse_prediction(each.body)
+                split = self.split()
+                asked = self.asked(request, requested_at)
+            except ProblemError as error:
+                problems[place] = error
+                continue
+            served = split.answering(asked.flight_id)
+            looks[place] = served, asked, LookUp(served, asked), split.shadow
+        items = self.items({key: None for _, _, look, _ in looks.values() for key in look.keys})
+        rows = {place: look.row(items) for place, (_, _, look, _) in looks.items()}
+        scores = {
+            place: served.model.scorer.score([rows[place].values])[0]
+            for place, (served, *_) in looks.items()
+        }
+        found: list[Prediction | ProblemError] = []
+        for place, each in enumerate(wanted):
+            if place in problems:
+                found.append(problems[place])
+                continue
+            served, asked, _, trial = looks[place]
+            row, prediction_id = rows[place], each.prediction_id or self.new_id()
+            entry = entry_of(served, asked, row, scores[place], prediction_id)
+            self.count(served, [entry])
+            shadow = None if trial is None else Shadow(trial, asked, prediction_id)
+            answer = (
+                to_explained_answer(entry, served.model.explanation(row.values))
+                if each.explain
+                else to_answer(entry)
+            )
+            found.append(Prediction(answer, to_record(entry, requested_at), shadow))
+        return found
 
     def shadow(self, shadow: Shadow) -> PredictionRecord:
         """Return the record of what the challenger says to a flight that another one answered."""

@@ -11,9 +11,13 @@ import msgspec
 from serving.messages import Reply
 from serving.metrics import MEDIA_TYPE as METRICS
 from serving.pages import HISTORY_PARAMETERS
+from serving.problems import ProblemError
 from serving.routes import Route, RouteTable
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from serving.core import Prediction
     from serving.messages import Request
     from serving.service import PredictionService
 
@@ -42,10 +46,15 @@ class Endpoints:
     def predict(self, request: Request) -> Reply:
         """`POST /model/predict`: the reply names what to keep before it is given."""
         explain = bool(request.query) and request.flag("explain")
-        prediction = self._service.predict(request.body, explain=explain)
-        request.noted["prediction_id"] = prediction.record.prediction_id
-        shadows = () if prediction.shadow is None else (prediction.shadow,)
-        return Reply(prediction.answer, records=(prediction.record,), shadows=shadows)
+        return _predicted(request, self._service.predict(request.body, explain=explain))
+
+    def predict_together(self, requests: Sequence[Request]) -> list[Reply | ProblemError]:
+        """`POST /model/predict` of several requests that came at the same time."""
+        found = self._service.predict_together([request.body for request in requests])
+        return [
+            each if isinstance(each, ProblemError) else _predicted(request, each)
+            for request, each in zip(requests, found, strict=True)
+        ]
 
     def predict_batch(self, request: Request) -> Reply:
         """`POST /model/predict/batch`."""
@@ -114,7 +123,14 @@ def route_table(service: PredictionService) -> RouteTable:
     on_this_disk = service.options.stores.online == "sqlite"
     return RouteTable(
         (
-            Route("POST", "/model/predict", endpoints.predict, max_body=most, quick=on_this_disk),
+            Route(
+                "POST",
+                "/model/predict",
+                endpoints.predict,
+                max_body=most,
+                quick=on_this_disk,
+                together=endpoints.predict_together if on_this_disk else None,
+            ),
             Route(
                 "POST",
                 "/model/predict/batch",
@@ -141,6 +157,12 @@ def route_table(service: PredictionService) -> RouteTable:
             Route("GET", "/docs", _docs),
         )
     )
+
+
+def _predicted(request: Request, prediction: Prediction) -> Reply:
+    request.noted["prediction_id"] = prediction.record.prediction_id
+    shadows = () if prediction.shadow is None else (prediction.shadow,)
+    return Reply(prediction.answer, records=(prediction.record,), shadows=shadows)
 
 
 def _page(_request: Request) -> Reply:

@@ -17,11 +17,11 @@ from serving.problems import HistoryUnavailableError, not_kept
 from serving.stores.errors import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from serving.stores.history import PredictionRecord, PredictionSink
 
-_Waiting: TypeAlias = "tuple[PredictionRecord, asyncio.Future[None]]"
+_Waiting: TypeAlias = "tuple[PredictionRecord, Callable[[Exception | None], None]]"
 _MOST_AT_ONCE = 500
 
 
@@ -48,11 +48,19 @@ class GroupRecorder:
         Raises:
             HistoryUnavailableError: It could not be kept.
         """
+        kept = self._loop.create_future()
+        self.hand_in(record, lambda failure: _settle(kept, failure))
+        await kept
+
+    def hand_in(self, record: PredictionRecord, then: Callable[[Exception | None], None]) -> None:
+        """Have `then` called in the loop: with nothing once the record is on disk, or with why not.
+
+        Raises:
+            HistoryUnavailableError: The service is stopping.
+        """
         if self._closed:
             raise HistoryUnavailableError("The service is stopping: send the request again.")
-        kept = self._loop.create_future()
-        self._waiting.put((record, kept))
-        await kept
+        self._waiting.put((record, then))
 
     def close(self) -> None:
         """Keep what still waits, then stop. Called outside the event loop."""
@@ -80,14 +88,18 @@ class GroupRecorder:
             failure = not_kept(error)
         except Exception as error:  # noqa: BLE001 - whoever waits must hear of every failure
             failure = error
-        self._loop.call_soon_threadsafe(_settle, [kept for _, kept in batch], failure)
+        self._loop.call_soon_threadsafe(_tell, [then for _, then in batch], failure)
 
 
-def _settle(kept: list[asyncio.Future[None]], failure: Exception | None) -> None:
-    for future in kept:
-        if future.done():  # its caller has gone
-            continue
-        if failure is None:
-            future.set_result(None)
-        else:
-            future.set_exception(failure)
+def _tell(waiting: Sequence[Callable[[Exception | None], None]], failure: Exception | None) -> None:
+    for then in waiting:
+        then(failure)
+
+
+def _settle(kept: asyncio.Future[None], failure: Exception | None) -> None:
+    if kept.done():  # its caller has gone
+        return
+    if failure is None:
+        kept.set_result(None)
+    else:
+        kept.set_exception(failure)

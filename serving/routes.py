@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from serving.messages import Reply, Request
+    from serving.problems import ProblemError
 
 _SHOWN: Final = 80
 
@@ -27,6 +28,8 @@ class Route:
         max_body: The most bytes of a body; 0: a body is not read.
         quick: Answers without waiting for a disk or a network.
         public: Answers without a key.
+        together: Answers, or tells the problems of, requests without a query that came at the same
+            time; None where each is answered alone.
     """
 
     method: str
@@ -35,6 +38,7 @@ class Route:
     max_body: int = 0
     quick: bool = False
     public: bool = False
+    together: Callable[[Sequence[Request]], Sequence[Reply | ProblemError]] | None = None
 
 
 class RouteTable:

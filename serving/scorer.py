@@ -71,7 +71,7 @@ class Scorer:
     def score_arrays(
         self, numbers: NDArray[np.float64], texts: NDArray[np.object_]
     ) -> NDArray[np.float64]:
-        """Return the probabilities of many rows; the same bits as `score` gives them.
+        """Return the probabilities of many rows: `score`'s, to the last unit of their last place.
 
         Args:
             numbers: A row of numeric features per row, in the contract's order; NaN is missing.

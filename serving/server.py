@@ -6,13 +6,13 @@ import gc
 from typing import TYPE_CHECKING, Final
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from serving.app import create_app
+from serving.asgi import AsgiEndpoint
 from serving.listening import BACKLOG
+from serving.protocol import ServiceProtocol
 
 if TYPE_CHECKING:
-    import asyncio
     import socket
 
     from serving.api import Api
@@ -26,52 +26,17 @@ _KEEP_ALIVE_SECONDS: Final = 30
 _STOP_SECONDS: Final = 10
 
 
-class PatientProtocol(HttpToolsProtocol):
-    """uvicorn's protocol, with an end to its patience: a head that does not come is not awaited."""
-
-    head_seconds = 10.0
-    _waiting: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as there
-        """Wait for a first head."""
-        super().connection_made(transport)
-        self._wait()
-
-    def on_message_begin(self) -> None:
-        """Wait for the rest of a head."""
-        self._wait()
-        super().on_message_begin()
-
-    def on_headers_complete(self) -> None:
-        """Wait no more."""
-        self._wait_no_more()
-        super().on_headers_complete()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Wait no more."""
-        self._wait_no_more()
-        super().connection_lost(exc)
-
-    def _wait(self) -> None:
-        self._wait_no_more()
-        self._waiting = self.loop.call_later(self.head_seconds, self.transport.close)
-
-    def _wait_no_more(self) -> None:
-        if self._waiting is not None:
-            self._waiting.cancel()
-            self._waiting = None
-
-
 def make_server(api: Api) -> uvicorn.Server:
     """Return the server; it stops when its `should_exit` is set.
 
     Requests that are under way then are answered first, for at most 10 seconds.
     """
+    endpoint = AsgiEndpoint(api)
     seconds = api.service.options.limits.body_seconds
-    protocol = type("Protocol", (PatientProtocol,), {"head_seconds": seconds})
+    settings = {"head_seconds": seconds, "endpoint": endpoint}
     config = uvicorn.Config(
-        create_app(api),
-        http=protocol,
+        create_app(api, endpoint),
+        http=type("Protocol", (ServiceProtocol,), settings),
         access_log=False,  # the application writes one line per request itself
         log_config=None,
         backlog=BACKLOG,

@@ -12,7 +12,7 @@ from serving.answers import HealthAnswer
 from serving.assembly import Stores, inbox_of, open_stores
 from serving.batches import Batch, predict_batch
 from serving.clock import new_prediction_id, now_ms
-from serving.core import Prediction, PredictionCore
+from serving.core import Prediction, PredictionCore, Wanted
 from serving.description import described
 from serving.follower import ModelFollower
 from serving.gauges import gauges
@@ -25,6 +25,7 @@ from serving.pages import history_page
 from serving.problems import (
     HistoryUnavailableError,
     NotReadyError,
+    ProblemError,
     UnknownModelError,
     not_kept,
 )
@@ -138,6 +139,10 @@ class PredictionService:
             ProblemError: See `PredictionCore.predict`.
         """
         return self._core.predict(body, explain=explain)
+
+    def predict_together(self, bodies: Sequence[bytes]) -> list[Prediction | ProblemError]:
+        """Return for each body what `predict` returns, or the problem that it raises."""
+        return self._core.predict_together([Wanted(body) for body in bodies])
 
     def predict_batch(self, body: bytes, *, request_id: str) -> Batch:
         """Return the predictions for the flights in a request body; to be kept before given.
