@@ -85,8 +85,7 @@ class AsgiEndpoint:
         finally:
             for task in beside:
                 task.cancel()
-            for worker in workers:
-                await asyncio.to_thread(worker.stop)
+            await asyncio.gather(*(asyncio.to_thread(worker.stop) for worker in workers))
             await asyncio.to_thread(service.shadows.stop)
             await asyncio.to_thread(recorder.close)
 
