@@ -81,7 +81,7 @@ def tell_open_flights(
             events += flight_story(flight)
     events += [observation(seen) for seen in weather_facts(weather) if seen[c.KNOWN] >= since]
     # Moved first, so that no flight becomes too late between two of its events.
-    move_mark(store, max(end, *map(known_minute, events)), horizon_min=horizon_min)
+    move_mark(store, max([end, *map(known_minute, events)]), horizon_min=horizon_min)
     state = OnlineState(store)
     for first in range(0, len(events), BATCH):
         state.apply(events[first : first + BATCH])

@@ -7,7 +7,7 @@ import multiprocessing
 import sys
 import tempfile
 import time
-from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
+from concurrent.futures import ProcessPoolExecutor, wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -138,9 +138,7 @@ def _replayed(parts: list[ReplayPart], step: Callable[[str], None]) -> Replayed:
         len(parts), mp_context=spawned, initializer=tell, initargs=(flights,)
     ) as pool:
         replayed = [pool.submit(replay, part) for part in parts]
-        while wait(replayed, timeout=_TOLD_SECONDS, return_when=FIRST_EXCEPTION).not_done:
-            if any(each.done() and each.exception() for each in replayed):
-                break
+        while wait(replayed, timeout=_TOLD_SECONDS).not_done:
             step(f"{flights.value:,} flights replayed")
         for each in replayed:
             found.add(each.result())

@@ -11,6 +11,7 @@ import math
 import os
 import time
 import warnings
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
@@ -136,9 +137,10 @@ def run_sweep(
             try:
                 _optimize(study, work, missing, sweep)
             except MlflowException:
-                _end_open_trials(context, str(study._study_id))  # noqa: SLF001 - no public way to it
                 if attempt == _ATTEMPTS:
                     raise
+                with suppress(MlflowException):  # as busy as before, perhaps
+                    _end_open_trials(context, str(study._study_id))  # noqa: SLF001 - no public way to it
         _drop_unreadable(context, study)
         trials = study.trials
     return _result(name, trials, settings, time.perf_counter() - started)

@@ -178,7 +178,10 @@ class AsgiEndpoint:
 
     def _end(self, asked: _Asked, reply: Reply) -> None:
         self._gate.waiting -= 1
-        asked.give(reply)
+        try:
+            asked.give(reply)
+        except Exception as error:  # noqa: BLE001 - of one connection, and no matter of the others
+            log(logging.ERROR, "giving_failed", error=error, request_id=asked.request.request_id)
         self._api.end(asked.request, reply.status, asked.started)
         if reply.shadows:
             self._api.service.shadows.take(reply.shadows)

@@ -152,13 +152,15 @@ class PredictionCore:
                 continue
             served = split.answering(asked.flight_id)
             looks[place] = served, asked, LookUp(served, asked), split.shadow
-        items = self.items({key: None for _, _, look, _ in looks.values() for key in look.keys})
+        keys = {key: None for _, _, look, _ in looks.values() for key in look.keys}
+        items = self.items(keys, requests=len(looks))
         rows = {place: look.row(items) for place, (_, _, look, _) in looks.items()}
         scores = {
             place: served.model.scorer.score([rows[place].values])[0]
             for place, (served, *_) in looks.items()
         }
         found: list[Prediction | ProblemError] = []
+        made: list[tuple[ServedModel, HistoryEntry]] = []
         for place, each in enumerate(wanted):
             if place in problems:
                 found.append(problems[place])
@@ -166,7 +168,7 @@ class PredictionCore:
             served, asked, _, trial = looks[place]
             row, prediction_id = rows[place], each.prediction_id or self.new_id()
             entry = entry_of(served, asked, row, scores[place], prediction_id)
-            self.count(served, [entry])
+            made.append((served, entry))
             shadow = None if trial is None else Shadow(trial, asked, prediction_id)
             answer = (
                 to_explained_answer(entry, served.model.explanation(row.values))
@@ -174,6 +176,8 @@ class PredictionCore:
                 else to_answer(entry)
             )
             found.append(Prediction(answer, to_record(entry, requested_at), shadow))
+        for served, entry in made:  # once nothing can fail any more
+            self.count(served, [entry])
         return found
 
     def shadow(self, shadow: Shadow) -> PredictionRecord:
@@ -196,13 +200,13 @@ class PredictionCore:
         until = self._knows_until(request, requested_at)
         return Asked(flight, flight.flight_id, requested_at, until)
 
-    def items(self, keys: Iterable[str]) -> dict[str, bytes]:
-        """Return what the online store holds; nothing when it cannot be read."""
+    def items(self, keys: Iterable[str], *, requests: int = 1) -> dict[str, bytes]:
+        """Return what the online store holds, for so many requests; nothing when it is down."""
         try:
             return self._online.get_many(keys)
         except StoreError as error:
             log(logging.ERROR, "online_store_failed", reason=str(error))
-            self._metrics.count("online_store_failures_total")
+            self._metrics.count("online_store_failures_total", requests)
             return {}
 
     def count(

@@ -39,6 +39,7 @@ class ServiceProtocol(HttpToolsProtocol):
     endpoint: AsgiEndpoint | None = None
     _waiting: asyncio.TimerHandle | None = None
     _held: tuple[RequestResponseCycle, ASGI3Application] | None = None
+    _reading = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as there
         """Wait for a first head."""
@@ -62,10 +63,16 @@ class ServiceProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Read what came; a request for a prediction goes the short way if all of it is there."""
-        super().data_received(data)
+        self._reading = True
+        try:
+            super().data_received(data)
+        finally:
+            self._reading = False
         if self._held is not None:
             (cycle, app), self._held = self._held, None
-            if cycle.more_body or cycle.disconnected or self.flow.write_paused:
+            if self._gone(cycle):
+                return
+            if cycle.more_body or self.flow.write_paused:
                 super()._start_asgi_task(cycle, app)
             else:
                 self._answer(cycle)
@@ -75,6 +82,7 @@ class ServiceProtocol(HttpToolsProtocol):
         scope = cycle.scope
         if (
             self.endpoint is not None
+            and self._reading
             and cycle.more_body
             and app is self.app
             and (scope["method"], scope["path"]) in self.endpoint.gathering
@@ -93,7 +101,7 @@ class ServiceProtocol(HttpToolsProtocol):
 
     def _give(self, cycle: RequestResponseCycle, request: Request, reply: Reply) -> None:
         """Write a whole answer, and go on with the connection as after any other."""
-        if cycle.disconnected:
+        if self._gone(cycle):
             return
         head = [STATUS_LINE[reply.status]]
         for name, value in (*cycle.default_headers, *reply.all_headers(request.request_id)):
@@ -106,6 +114,10 @@ class ServiceProtocol(HttpToolsProtocol):
             self.transport.close()
         cycle.on_response()
         cycle.on_response = _nothing  # as uvicorn does: it refers to what refers to it
+
+    def _gone(self, cycle: RequestResponseCycle) -> bool:
+        """Return whether nobody reads an answer any more."""
+        return cycle.disconnected or self.transport.is_closing()
 
     def _wait(self) -> None:
         self._wait_no_more()

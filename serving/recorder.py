@@ -8,11 +8,13 @@ once its own commit has returned.
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, TypeAlias
 
+from serving.logs import log
 from serving.problems import HistoryUnavailableError, not_kept
 from serving.stores.errors import StoreError
 
@@ -93,7 +95,10 @@ class GroupRecorder:
 
 def _tell(waiting: Sequence[Callable[[Exception | None], None]], failure: Exception | None) -> None:
     for then in waiting:
-        then(failure)
+        try:
+            then(failure)
+        except Exception as error:  # noqa: BLE001 - it is no matter of the others
+            log(logging.ERROR, "telling_failed", error=error)
 
 
 def _settle(kept: asyncio.Future[None], failure: Exception | None) -> None:

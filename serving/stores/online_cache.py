@@ -72,9 +72,8 @@ class OnlineCache:
         # Read after the number: what changes in between is read anew next time.
         wanted = list(keys)
         if unknown := [key for key in wanted if key not in items]:
-            found = self._store.get_many(unknown)
-            items.update(dict.fromkeys(unknown))
-            items.update((key, Opened(body)) for key, body in found.items())
+            found = {key: Opened(body) for key, body in self._store.get_many(unknown).items()}
+            items.update(dict.fromkeys(unknown) | found)  # at once: other threads read meanwhile
         return {key: body for key in wanted if (body := items[key]) is not None}
 
     def _look(self) -> None:

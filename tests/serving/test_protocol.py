@@ -10,9 +10,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import httpx
+import msgspec
 import pytest
 
 from serving.api import Api
+from serving.options import LimitOptions
 from serving.stores.errors import StoreError
 from tests.serving.support import SETTINGS, a_service, body_of, running_server, wait_until
 
@@ -187,3 +189,33 @@ def test_who_has_gone_is_no_trouble(home: Path, monkeypatch: pytest.MonkeyPatch)
         other.send(request(body_of()))
         assert other.answer()[0] == 200
         other.close()
+
+
+def test_nonsense_behind_requests_harms_nobody_else(home: Path) -> None:
+    # Given a history that waits, so that all that comes is kept with one commit
+    service = a_service(home, SETTINGS)
+    append, go = service.history.append, threading.Event()
+    with pytest.MonkeyPatch.context() as patch, running_server(service) as url:
+        patch.setattr(service.history, "append", lambda some: (go.wait(10), append(some)))
+        first, bad, *others = (Connection(url) for _ in range(6))
+        first.send(request(body_of()))
+        time.sleep(0.2)
+        # When one sends two requests and nonsense behind them, and others send theirs
+        bad.send(request(body_of()) + request(body_of()) + b"\x00\x01 nonsense\r\n\r\n")
+        for other in others:
+            other.send(request(body_of()))
+        time.sleep(0.2)
+        go.set()
+        # Then the others are answered
+        assert [each.answer()[0] for each in (first, *others)] == [200] * 5
+        for each in (first, bad, *others):
+            each.close()
+
+
+def test_a_body_that_stalls_behind_another_request_is_not_awaited_for_ever(home: Path) -> None:
+    options = msgspec.structs.replace(SETTINGS, limits=LimitOptions(body_seconds=1))
+    with running_server(a_service(home, options)) as url:
+        connection = Connection(url)
+        connection.send(request(body_of()) + request(body_of())[:-20])
+        assert [connection.answer()[0] for _ in range(2)] == [200, 408]
+        connection.close()

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from features.items import Opened
 from serving.stores import online_cache
 from serving.stores.errors import StoreError
 from serving.stores.online import SqliteOnlineStore
@@ -101,6 +102,24 @@ def test_it_always_says_what_the_store_says(
         assert cache.get_many("abc") == store.get_many("abc")
     cache.close()
     store.close()
+
+
+def test_nobody_is_told_that_an_item_is_missing_while_another_reads_it(
+    store: SqliteOnlineStore, cache: OnlineCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given an item, and a moment in which one thread has read it and not yet put it where all look
+    store.put_many({"a": b"1"})
+    seen: list[dict[str, bytes]] = []
+
+    def opened(body: bytes) -> bytes:
+        monkeypatch.setattr(online_cache, "Opened", Opened)
+        seen.append(cache.get_many(["a"]))  # the other thread, which comes in between
+        return Opened(body)
+
+    monkeypatch.setattr(online_cache, "Opened", opened)
+    # Then neither is told that there is none
+    assert cache.get_many(["a"]) == {"a": b"1"}
+    assert seen == [{"a": b"1"}]
 
 
 def test_several_threads_see_no_older_item_than_was_put(
