@@ -131,6 +131,7 @@ def run_sweep(
         study = _study(context, name, parent)
         for attempt in range(1, _ATTEMPTS + 1):
             _drop_unreadable(context, study)
+            _enqueue_kept(context, study)
             missing = sweep.trials - sum(_counts(trial) for trial in study.trials)
             if missing <= 0 or time.time() > work.deadline:
                 break
@@ -190,12 +191,16 @@ def _study(context: RunContext, name: str, parent: str | None) -> Study:
         tracking.client.set_tag(run_id, PARENT_TAG, parent)
     if study.is_resumed_study:
         _end_open_trials(context, run_id)
+    found: Study = study
+    return found
+
+
+def _enqueue_kept(context: RunContext, study: Study) -> None:
+    """Have the parameters in use tried, unless a trial of them is there that has not failed."""
     kept = kept_choice(context.settings.training.model)
     if not any(_tries(trial, kept) for trial in study.trials):
         study.enqueue_trial(kept)
-        storage.flush_all_batches()  # type: ignore[no-untyped-call]  # MLflow's, published untyped
-    found: Study = study
-    return found
+        study._storage.flush_all_batches()  # type: ignore[attr-defined]  # noqa: SLF001 - no public way
 
 
 def _end_open_trials(context: RunContext, study_run: str) -> None:
