@@ -31,8 +31,6 @@ def same(value: Values) -> Values:
 
 def ratio(total: Values, count: Values) -> Values:
     """Return `total / count`; missing where the count is 0 (its total is 0 then)."""
-    if isinstance(count, float) and count:  # half of a prediction's calls: by the shortest way
-        return total / count
     return divided(total, count)
 
 

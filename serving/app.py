@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from fastapi import FastAPI
 from starlette.routing import Route as StarletteRoute
 
-from serving.asgi import AsgiEndpoint
 from serving.openapi import DESCRIPTION, TITLE, VERSION, openapi_document
 
 if TYPE_CHECKING:
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
     from serving.api import Api
+    from serving.asgi import AsgiEndpoint
 
 
 class OntimeApp(FastAPI):
@@ -55,8 +55,3 @@ class OntimeApp(FastAPI):
             await self._endpoint(scope, receive, send)
         else:
             await super().__call__(scope, receive, send)
-
-
-def create_app(api: Api, endpoint: AsgiEndpoint | None = None) -> OntimeApp:
-    """Return the application over an API, and the endpoint if that is made already."""
-    return OntimeApp(endpoint or AsgiEndpoint(api), api)

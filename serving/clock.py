@@ -8,7 +8,6 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import os
-import threading
 import time
 from typing import Final
 
@@ -22,27 +21,9 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-class _Chance(threading.local):
-    """Random bytes: those of one millisecond come from one call of the system, which is slow."""
-
-    at = 0
-    left = b""
-
-    def take(self, size: int, now: int) -> bytes:
-        if now != self.at or len(self.left) < size:
-            self.at, self.left = now, os.urandom(16 * size)
-        taken, self.left = self.left[:size], self.left[size:]
-        return taken
-
-
-_chance = _Chance()
-os.register_at_fork(after_in_child=lambda: setattr(_chance, "at", 0))
-
-
 def new_prediction_id() -> str:
     """Return a new UUID of version 7 (RFC 9562): unique, and sorted by the time it was made."""
-    now = now_ms()
-    value = now << 80 | int.from_bytes(_chance.take(10, now), "big")
+    value = now_ms() << 80 | int.from_bytes(os.urandom(10), "big")
     value = value & ~(0xF << 76) | 0x7 << 76  # version
     value = value & ~(0x3 << 62) | 0x2 << 62  # variant
     digits = f"{value:032x}"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import uvicorn
 
-from serving.app import create_app
+from serving.app import OntimeApp
 from serving.asgi import AsgiEndpoint
 from serving.listening import BACKLOG
 from serving.protocol import ServiceProtocol
@@ -35,7 +35,7 @@ def make_server(api: Api) -> uvicorn.Server:
     seconds = api.service.options.limits.body_seconds
     settings = {"head_seconds": seconds, "endpoint": endpoint}
     config = uvicorn.Config(
-        create_app(api, endpoint),
+        OntimeApp(endpoint, api),
         http=type("Protocol", (ServiceProtocol,), settings),
         access_log=False,  # the application writes one line per request itself
         log_config=None,

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol
 
 from serving.stores.cursor import to_cursor, upper_end
@@ -31,9 +30,10 @@ CREATE UNIQUE INDEX IF NOT EXISTS predictions_by_id ON predictions (prediction_i
 CREATE INDEX IF NOT EXISTS predictions_by_flight
     ON predictions (flight_id, requested_at_ms, prediction_id);
 """
-_APPEND = "INSERT INTO predictions (requested_at_ms, prediction_id, flight_id, body) VALUES"
-_APPENDED_AT_ONCE = 50
-"""Rows of one statement: between two statements other threads may hold this one up for 5 ms."""
+_APPEND = (
+    "INSERT INTO predictions (requested_at_ms, prediction_id, flight_id, body) "
+    "VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
+)
 _GET = """
 SELECT requested_at_ms, prediction_id, flight_id, body FROM predictions WHERE prediction_id = ?
 """
@@ -152,12 +152,6 @@ class PredictionHistory(PredictionSink, Protocol):
         """Let go of files and connections."""
 
 
-@lru_cache(maxsize=_APPENDED_AT_ONCE)
-def _append(rows: int) -> str:
-    """Return the statement that appends so many predictions."""
-    return " ".join((_APPEND, ", ".join(["(?, ?, ?, ?)"] * rows), "ON CONFLICT DO NOTHING"))
-
-
 class SqlitePredictionHistory:
     """The prediction history in a SQLite file; one object may be used by several threads.
 
@@ -177,15 +171,9 @@ class SqlitePredictionHistory:
 
     def append(self, records: Sequence[PredictionRecord]) -> None:
         """Keep the records with one commit, all or none; see `PredictionHistory.append`."""
+        rows = [(r.requested_at_ms, r.prediction_id, r.flight_id, r.body) for r in records]
         with self._writing, explained(self._path), transaction(self._writer):
-            for first in range(0, len(records), _APPENDED_AT_ONCE):
-                some = records[first : first + _APPENDED_AT_ONCE]
-                values = [
-                    value
-                    for r in some
-                    for value in (r.requested_at_ms, r.prediction_id, r.flight_id, r.body)
-                ]
-                self._writer.execute(_append(len(some)), values)
+            self._writer.executemany(_APPEND, rows)
 
     def get(self, prediction_id: str) -> PredictionRecord | None:
         """Return one prediction; see `PredictionHistory.get`."""
