@@ -33,19 +33,19 @@ run: setup ## Run the whole pipeline: raw flights to a released model
 
 .PHONY: train bench-training
 train: setup ## Study the model: without tail numbers, 30 and 360 min ahead, a sweep (15 min)
-	@$(PYTHON) -m pipelines.study $(ARGS)
+	@$(PYTHON) -m pipelines.study.model_study $(ARGS)
 
 serve: setup ## Answer requests from the released model on 127.0.0.1:8000
 	@$(PYTHON) -m pipelines.serve $(ARGS)
 
 quarantine: setup ## Show the refused rows, and why (ARGS="--source flights --rule ... --day ...")
-	@$(PYTHON) -m pipelines.quarantine $(ARGS)
+	@$(PYTHON) -m pipelines.reports.quarantine $(ARGS)
 
 freshness: setup ## Show how fresh and how full each table is, as text and as a page
-	@$(PYTHON) -m pipelines.freshness $(ARGS)
+	@$(PYTHON) -m pipelines.reports.freshness $(ARGS)
 
 ledger: setup ## Who decided what: ARGS="at 2026-03-01T10:00Z", show, verify, export
-	@$(PYTHON) -m pipelines.ledger $(or $(ARGS),show)
+	@$(PYTHON) -m pipelines.release.ledger_commands $(or $(ARGS),show)
 
 api-key: setup ## Make an API key: NAME=who will have it
 	@$(PYTHON) -m pipelines.api_key $(if $(NAME),$(NAME),somebody)
@@ -54,21 +54,21 @@ audit: setup-dev ## Look for known vulnerabilities in what is locked
 	@bash requirements/audit.sh $(ARGS)
 
 prove-no-leak: setup ## Prove that no feature knows what comes after its prediction time
-	@$(PYTHON) -m pipelines.prove_no_leak $(ARGS)
+	@$(PYTHON) -m pipelines.proofs.no_leak $(ARGS)
 
 .PHONY: skew-proof
 skew-proof: setup ## Prove that the service's features and scores are the table's, for all flights
-	@$(PYTHON) -m pipelines.skew_proof $(ARGS)
+	@$(PYTHON) -m pipelines.proofs.skew $(ARGS)
 
 score-batch: setup ## Score the whole year with the released model, and compare with the service
-	@$(PYTHON) -m pipelines.score_batch --check yes $(ARGS)
+	@$(PYTHON) -m pipelines.batch.score_batch --check yes $(ARGS)
 
 retrain: setup ## Make the champion again from its lineage, and compare bit for bit
-	@$(PYTHON) -m pipelines.retrain $(ARGS)
+	@$(PYTHON) -m pipelines.proofs.retrain $(ARGS)
 
 .PHONY: lambda-bundle lambda-budget
 lambda-bundle: setup ## Build the zip of the function in the cloud (arm64 and x86-64), and tell its size
-	@$(PYTHON) -m pipelines.lambda_bundle $(ARGS)
+	@$(PYTHON) -m pipelines.deploy.lambda_bundle $(ARGS)
 
 lambda-budget: setup-dev ## Measure size, cold start and warm time of that bundle; fails over budget
 	@$(PYTHON) -m benchmarks.lambda_budget $(ARGS)
@@ -76,7 +76,7 @@ lambda-budget: setup-dev ## Measure size, cold start and warm time of that bundl
 .PHONY: notebooks lab
 notebooks: setup-dev ## Execute the notebooks on the real data, and render them to docs/notebooks
 	@test -e "$${ONTIME_HOME:-.ontime}/figures/run.json" || $(MAKE) run
-	@$(PYTHON) -m pipelines.notebooks $(ARGS)
+	@$(PYTHON) -m pipelines.explore.notebooks $(ARGS)
 
 lab: setup-dev ## Open JupyterLab on the notebooks, with a session and every table by name
 	@ONTIME_HOME="$${ONTIME_HOME:-$$PWD/.ontime}" PYTHONPATH="$$PWD$${PYTHONPATH:+:$$PYTHONPATH}" \

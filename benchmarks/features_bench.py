@@ -22,7 +22,7 @@ from benchmarks import charts, tables
 from benchmarks.processes import MEGABYTE, watch
 from benchmarks.report import Result, figures_of, machine, text_of
 from benchmarks.years import write_years
-from pipelines.figures import write_figures
+from pipelines.runtime.figures import write_figures
 from pipelines.settings import load_settings
 
 if TYPE_CHECKING:

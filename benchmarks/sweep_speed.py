@@ -7,15 +7,15 @@ import time
 import warnings
 from typing import TYPE_CHECKING, Final
 
-from training.run_files import mlflow_at
-from training.tracking import Tracking
+from training.tracking.run_files import mlflow_at
+from training.tracking.tracking_store import Tracking
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from optuna.trial import Trial
 
-    from pipelines.sweep import TrialWork
+    from pipelines.study.sweep import TrialWork
     from training.settings import BoosterSettings
 
 TRIALS: Final = 8

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from benchmarks.work import NAMES
-from features import columns as c
+from features.declare import columns as c
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -16,20 +16,20 @@ from deltalake import DeltaTable
 
 from benchmarks.sweep_speed import speed_up
 from features.catalog import FEATURES
-from pipelines.command import parser_of, run_command
-from pipelines.figures import write_figures
-from pipelines.gold import table_lineage
-from pipelines.runner import run_stage
+from pipelines.gold.training_data import table_lineage
+from pipelines.runtime.command import parser_of, run_command
+from pipelines.runtime.figures import write_figures
+from pipelines.runtime.runner import run_stage
 from pipelines.stages import stage_named
-from pipelines.sweep import TrialWork
-from training.evaluation import evaluate
-from training.metrics import AUC, measure, ranking
-from training.model import trees_of
-from training.scoring import score_sample
-from training.search import matrices_of
+from pipelines.study.sweep import TrialWork
+from training.data.split import Part, part_of
+from training.evaluate.evaluation import evaluate
+from training.evaluate.quality_metrics import AUC, measure, ranking
+from training.evaluate.test_part import score_sample
+from training.fit import model_features, train
+from training.models.model import trees_of
 from training.settings import wait_without_spinning
-from training.split import Part, part_of
-from training.train import model_features, train
+from training.study.trial import matrices_of
 
 if TYPE_CHECKING:
     import argparse
@@ -38,10 +38,10 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from pipelines.context import RunContext
-    from training.samples import Sample
-    from training.search import Matrices
+    from pipelines.runtime.context import RunContext
+    from training.data.samples import Sample
     from training.settings import BoosterSettings, TrainingSettings
+    from training.study.trial import Matrices
 
 CORES: Final = os.cpu_count() or 1
 REPEATS: Final = 2

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from features.catalog import FEATURES as CATALOG
 
 if TYPE_CHECKING:
-    from features.declarations import Feature
+    from features.declare.declarations import Feature
 
 HORIZON_MIN: Final = 120
 

@@ -15,10 +15,10 @@ from benchmarks.years import (
     synthetic_flights,
     synthetic_weather,
 )
-from features import columns as c
-from features.settings import conf_folder
+from features.declare import columns as c
 from features.silver.raw import FLIGHTS, RAW_COLUMNS, WEATHER
-from features.silver.weather import MEASURED
+from features.silver.weather_rows import MEASURED
+from ontime_base.settings import conf_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -21,7 +21,7 @@ import numpy as np
 import polars as pl
 
 from benchmarks.real_year import real_flights, real_weather, with_events
-from features import columns as c
+from features.declare import columns as c
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

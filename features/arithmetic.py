@@ -1,7 +1,8 @@
 """The arithmetic of features: one definition for the whole table and for one flight.
 
 Every function works element by element on float64 arrays, and on one Python float: with only
-`+ - *`, `//` and `%` by constants, look-ups in tables, and the operations of `features.numeric`,
+`+ - *`, `//` and `%` by constants, look-ups in tables, and the operations of
+`features.arrays.numeric`,
 both shapes give the same bits. NaN is missing.
 """
 
@@ -11,10 +12,10 @@ import datetime as dt
 from functools import lru_cache
 from typing import Final, TypeAlias
 
-from features import numeric
-from features.declarations import MINUTES_PER_DAY
-from features.numeric import divided, greatest, least, looked_up, otherwise
-from features.streams import OVERDUE_FOR_MIN
+from features.arrays import numeric
+from features.arrays.numeric import divided, greatest, least, looked_up, otherwise
+from features.declare.declarations import MINUTES_PER_DAY
+from features.declare.streams import OVERDUE_FOR_MIN
 
 Values: TypeAlias = numeric.Values
 

@@ -21,7 +21,7 @@
 from pyspark.sql import functions as F
 
 from pipelines.explore import delays, pictures
-from pipelines.session import table
+from pipelines.spark.session import table
 
 flights = table("silver_flights").persist()
 weather = table("silver_weather")

@@ -18,7 +18,7 @@
 
 # %%
 from pipelines.explore import pictures, questions
-from pipelines.session import table
+from pipelines.spark.session import table
 
 flights = table("silver_flights").persist()
 airlines = table("silver_airlines")

@@ -18,13 +18,13 @@
 # has its 95 % confidence interval from bootstrap samples of whole days.
 
 # %%
-from pipelines.explore import review
+from pipelines.explore import model_review
 
 VERSION = "champion"
-review.versions()
+model_review.versions()
 
 # %%
-reviewed = review.review(VERSION)
+reviewed = model_review.review(VERSION)
 print(f"version {reviewed.version}, {reviewed.evaluation.flights:,} flights")
 reviewed.figures()
 

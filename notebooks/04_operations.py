@@ -17,10 +17,10 @@
 # verifies the chain: a changed, lost or inserted entry stops here.
 
 # %%
-from pipelines.explore import decisions
+from pipelines.explore import release_history
 
-ledger = decisions.ledger()
-decisions.entries(ledger)
+ledger = release_history.ledger()
+release_history.entries(ledger)
 
 # %% [markdown]
 # ## Releases
@@ -28,20 +28,20 @@ decisions.entries(ledger)
 # What answered from when on.
 
 # %%
-decisions.releases(ledger)
+release_history.releases(ledger)
 
 # %% [markdown]
 # ## At an instant
 
 # %%
-print(decisions.served_at(ledger, "2013-01-01T00:00:00.000Z"))
-print(decisions.served_at(ledger, ledger.entries[-1].at))
+print(release_history.served_at(ledger, "2013-01-01T00:00:00.000Z"))
+print(release_history.served_at(ledger, ledger.entries[-1].at))
 
 # %% [markdown]
 # ## What the gates said
 
 # %%
-decisions.gates(ledger)
+release_history.gates(ledger)
 
 # %% [markdown]
 # ## What was answered
@@ -50,7 +50,7 @@ decisions.gates(ledger)
 # first `make serve`.
 
 # %%
-answered = decisions.predictions(most=1000)
+answered = release_history.predictions(most=1000)
 answered.groupby("version").agg(
     answers=("flight_id", "size"),
     mean_probability=("probability", "mean"),

@@ -7,7 +7,7 @@ import json
 import sys
 from typing import TYPE_CHECKING
 
-from serving.access import new_key
+from serving.http.access import new_key
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

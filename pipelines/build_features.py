@@ -5,17 +5,16 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from pipelines.command import stage_main
-from pipelines.contents import Contents
-from pipelines.context import StageOutcome
-from pipelines.data_docs import data_docs_index
-from pipelines.days import day_range
-from pipelines.gold_as_of import compare_with_record, plan_as_of
-from pipelines.gold_build import bring_up_to_date
-from pipelines.gold_plan import plan_gold
+from pipelines.gold.as_of import compare_with_record, plan_as_of
+from pipelines.gold.build import bring_up_to_date, plan_gold
+from pipelines.quality.data_docs import data_docs_index
+from pipelines.runtime.command import stage_main
+from pipelines.runtime.context import StageOutcome
+from pipelines.runtime.days import day_range
+from pipelines.tables.content_hash import Contents
 
 if TYPE_CHECKING:
-    from pipelines.context import Json, RunContext
+    from pipelines.runtime.context import Json, RunContext
 
 
 def run(context: RunContext, *, from_day: str = "", to_day: str = "") -> StageOutcome:

@@ -6,25 +6,25 @@ import sys
 from typing import TYPE_CHECKING
 
 from features.catalog import FEATURES
-from pipelines.command import stage_main
-from pipelines.context import StageOutcome
-from pipelines.gold import read_part
-from pipelines.measure import champion_of, export_figures
-from serving.stores.files import write_whole
-from training import learning, lineage
-from training.evaluation import evaluate
-from training.gates import decide_gates
-from training.importance import importances
-from training.judgement import Judgement, log_judgement
-from training.report.card import CardContent, card_of
-from training.report.insight import insights_of
-from training.report.plots import plots_of
-from training.run_files import CURVE_FILE, LINEAGE_FILE, MODEL_FILE, read_file
-from training.run_log import load_models
-from training.scoring import score_sample
+from ontime_base.files import write_whole
+from pipelines.gold.training_data import read_part
+from pipelines.release.exported_model import champion_of, export_figures
+from pipelines.runtime.command import stage_main
+from pipelines.runtime.context import StageOutcome
+from training.evaluate import learning_curve
+from training.evaluate.evaluation import evaluate
+from training.evaluate.gates import decide_gates
+from training.evaluate.importance import importances
+from training.evaluate.test_part import score_sample
+from training.report.assessment import Judgement, log_judgement
+from training.report.model_card import CardContent, card_of
+from training.report.plots import insights_of, plots_of
+from training.tracking import lineage
+from training.tracking.run_files import CURVE_FILE, LINEAGE_FILE, MODEL_FILE, read_file
+from training.tracking.run_log import load_models
 
 if TYPE_CHECKING:
-    from pipelines.context import Json, RunContext
+    from pipelines.runtime.context import Json, RunContext
 
 
 def run(context: RunContext) -> StageOutcome:
@@ -52,7 +52,7 @@ def run(context: RunContext) -> StageOutcome:
     decision = decide_gates(evaluation, champion, export, settings.policy)
     found = importances(model, sample, FEATURES, settings.evaluation)
     judgement = Judgement(run_id, evaluation, champion, export, decision, found)
-    curve = learning.from_json(read_file(tracking.client, run_id, CURVE_FILE))
+    curve = learning_curve.from_json(read_file(tracking.client, run_id, CURVE_FILE))
     plots = plots_of(flights, evaluation) | insights_of(curve, found, evaluation)
     origin = lineage.from_json(read_file(tracking.client, run_id, LINEAGE_FILE))
     card = card_of(CardContent(judgement, contract, origin, plots), settings)

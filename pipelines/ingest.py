@@ -5,12 +5,12 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from pipelines.bronze import add_all_new_files
-from pipelines.command import stage_main
-from pipelines.contents import Contents
-from pipelines.context import StageOutcome
-from pipelines.data_docs import data_docs_index
-from pipelines.silver import (
+from pipelines.quality.data_docs import data_docs_index
+from pipelines.quality.silver_suite import validate_silver
+from pipelines.runtime.command import stage_main
+from pipelines.runtime.context import StageOutcome
+from pipelines.silver.bronze import add_all_new_files
+from pipelines.silver.silver_build import (
     all_candidates,
     figures_of,
     refused_reasons,
@@ -18,10 +18,10 @@ from pipelines.silver import (
     validate_totals,
     write_silver,
 )
-from pipelines.silver_quality import validate_silver
+from pipelines.tables.content_hash import Contents
 
 if TYPE_CHECKING:
-    from pipelines.context import Json, RunContext
+    from pipelines.runtime.context import Json, RunContext
 
 
 def run(context: RunContext) -> StageOutcome:

@@ -6,7 +6,7 @@ import html
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from serving.stores.files import write_whole
+from ontime_base.files import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -5,17 +5,17 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from pipelines.command import parser_of, run_command
-from pipelines.promotion import add_verdict, judge, promote
-from pipelines.runner import run_stage
+from pipelines.release.promotion import add_verdict, judge, promote
+from pipelines.runtime.command import parser_of, run_command
+from pipelines.runtime.runner import run_stage
 from pipelines.stages import stage_named
-from serving.release import ReleasedVersion
+from serving.models.release_document import ReleasedVersion
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
-    from pipelines.context import RunContext, StageOutcome
+    from pipelines.runtime.context import RunContext, StageOutcome
 
 
 def run(context: RunContext, *, by: str = "pipeline", reason: str = "gates passed") -> StageOutcome:

@@ -6,14 +6,14 @@ import sys
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from pipelines.command import stage_main
-from pipelines.context import StageOutcome
-from pipelines.online import materialize
-from pipelines.packaging import publish_version
+from pipelines.online.materialize import materialize
+from pipelines.release.packaging import publish_version
+from pipelines.runtime.command import stage_main
+from pipelines.runtime.context import StageOutcome
 from serving.stores.opening import open_online_store
 
 if TYPE_CHECKING:
-    from pipelines.context import RunContext
+    from pipelines.runtime.context import RunContext
 
 
 def run(context: RunContext) -> StageOutcome:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from operations.decisions import Decisions
-from operations.release import follow_ledger
-from pipelines.command import stage_main
-from pipelines.context import StageOutcome
+from operations.release.decisions import Decisions
+from operations.release.reconciliation import follow_ledger
+from pipelines.runtime.command import stage_main
+from pipelines.runtime.context import StageOutcome
 
 if TYPE_CHECKING:
-    from pipelines.context import RunContext
+    from pipelines.runtime.context import RunContext
 
 
 def run(context: RunContext) -> StageOutcome:

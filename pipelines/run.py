@@ -6,14 +6,14 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from operations.ledger import read_ledger
-from operations.state import state_at
-from pipelines.command import parser_of, run_command
-from pipelines.figures import write_figures
-from pipelines.promotion import PromotionRefusedError
-from pipelines.runner import run_stage
+from operations.ledger.ledger import read_ledger
+from operations.ledger.state import state_at
+from pipelines.release.promotion import PromotionRefusedError
+from pipelines.runtime.command import parser_of, run_command
+from pipelines.runtime.figures import write_figures
+from pipelines.runtime.runner import run_stage
+from pipelines.runtime.summary import RunResult, figures_of, summary_of
 from pipelines.stages import STAGES
-from pipelines.summary import RunResult, figures_of, summary_of
 from serving.settings import artifact_store_uri
 from training.settings import artifact_root, surrounding_run
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
-    from pipelines.context import RunContext
-    from pipelines.runner import StageReport
+    from pipelines.runtime.context import RunContext
+    from pipelines.runtime.runner import StageReport
 
 
 def main(argv: Sequence[str] | None = None) -> int:

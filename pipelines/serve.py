@@ -7,12 +7,12 @@ import json
 import sys
 from typing import TYPE_CHECKING
 
-from features.errors import OntimeError
+from ontime_base.errors import OntimeError
 from pipelines.settings import load_settings
-from serving.listening import listen
-from serving.release import read_release
+from serving.models.release_document import read_release
+from serving.server.listening import listen
 from serving.settings import artifact_store_uri
-from serving.stores.artifacts import open_artifact_store
+from serving.stores.artifacts.local import open_artifact_store
 
 if TYPE_CHECKING:
     import socket
@@ -61,11 +61,11 @@ def _require_release(settings: PipelineSettings) -> None:
 
 def _serve(settings: PipelineSettings, listener: socket.socket) -> None:
     # Imported late: a taken port or a missing release is told before the second this takes.
-    from serving.api import Api  # noqa: PLC0415 - see above
-    from serving.logs import writing_logs_to  # noqa: PLC0415 - see above
-    from serving.openapi import EXAMPLE_REQUEST  # noqa: PLC0415 - see above
-    from serving.server import serve  # noqa: PLC0415 - see above
-    from serving.service import open_service  # noqa: PLC0415 - see above
+    from serving.docs.openapi import EXAMPLE_REQUEST  # noqa: PLC0415 - see above
+    from serving.http.api import Api  # noqa: PLC0415 - see above
+    from serving.server.http_server import serve  # noqa: PLC0415 - see above
+    from serving.service.prediction_service import open_service  # noqa: PLC0415 - see above
+    from serving.telemetry.logs import writing_logs_to  # noqa: PLC0415 - see above
 
     api = Api(open_service(settings.serving.options(), settings.home))
     host, port = listener.getsockname()[:2]

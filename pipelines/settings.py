@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from features.settings import ConfError, FeatureSettings, Settings, load_conf, section
+from features.settings import FeatureSettings
+from ontime_base.settings import ConfError, Settings, load_conf, section
 from operations.settings import OperationsSettings
 from serving.settings import ServingSettings
 from training.settings import TrainingSettings

@@ -81,7 +81,7 @@ STAGES: tuple[Stage, ...] = (
         name="ingest",
         title="source files to bronze, silver and quarantine tables",
         settings=("tables",),
-        code=("pipelines.tables",),
+        code=("pipelines.tables.delta_tables",),
         libraries=_TABLES,
         # By source (flights, weather, ...): rows received in all, of them new in this run, kept in
         # silver, in quarantine; by silver table its content hash; the commonest reasons with rows.
@@ -101,7 +101,7 @@ STAGES: tuple[Stage, ...] = (
         title="silver tables to the gold feature table",
         reads=("ingest.silver",),
         settings=("features", "tables"),
-        code=("pipelines.tables",),
+        code=("pipelines.tables.delta_tables",),
         libraries=(*_TABLES, "deltalake", "numpy", "pyarrow"),
         outputs=("table", "version", "gold_hash", "rows", "data_docs"),
         parameters=(

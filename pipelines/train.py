@@ -1,24 +1,57 @@
-"""Stage train: the feature table to a fitted model, kept with its MLflow run."""
+"""Stage train: the feature table to a fitted model, kept with its MLflow run.
+
+What a model's lineage says of where it comes from: source files and configuration.
+"""
 
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from pipelines.command import stage_main
-from pipelines.context import StageOutcome
-from pipelines.fingerprint import fingerprint, parts_of
-from pipelines.gold import read_part, silver_lineage, table_lineage
-from pipelines.origins import settings_of_result, sources_of
+from features.declare.columns import SOURCE_CHECKSUM, SOURCE_FILE
+from pipelines.gold.training_data import read_part, silver_lineage, table_lineage
+from pipelines.runtime.command import stage_main
+from pipelines.runtime.context import StageOutcome
+from pipelines.runtime.fingerprint import fingerprint, parts_of
+from pipelines.spark.concurrency import at_once
 from pipelines.stages import stage_named
-from training.lineage import Lineage, code_lineage, machine_lineage
-from training.run_files import FINGERPRINT_TAG, TRAINED_FILES
-from training.run_log import log_training
+from training.fit import train
 from training.settings import surrounding_run
-from training.train import train
+from training.tracking.lineage import Lineage, SourceLineage, code_lineage, machine_lineage
+from training.tracking.run_files import FINGERPRINT_TAG, TRAINED_FILES
+from training.tracking.run_log import log_training
 
 if TYPE_CHECKING:
-    from pipelines.context import RunContext
+    from pipelines.runtime.context import RunContext
+    from pipelines.settings import PipelineSettings
+
+
+def sources_of(context: RunContext) -> tuple[SourceLineage, ...]:
+    """Return every source file in bronze, whether or not it is still where it came from."""
+
+    def files(source: str) -> list[SourceLineage]:
+        rows = context.tables.read(f"bronze_{source}").select(SOURCE_FILE, SOURCE_CHECKSUM)
+        found = rows.distinct().collect()
+        return [SourceLineage(source, row[SOURCE_FILE], row[SOURCE_CHECKSUM]) for row in found]
+
+    names = [source for source, _ in context.settings.sources]
+    return tuple(sorted(file for found in at_once(files, names) for file in found))
+
+
+def settings_of_result(settings: PipelineSettings) -> dict[str, Any]:
+    """Return the configuration that decides a model, by section, as plain data.
+
+    Where things are kept is left out: it decides nothing, and an address may hold a password.
+    """
+    data = settings.model_dump(mode="json")
+    training = {key: value for key, value in data["training"].items() if key != "tracking_uri"}
+    return {
+        "sources": data["sources"],
+        "tables": {"columnar": data["tables"]["columnar"]},
+        "features": data["features"],
+        "training": training,
+        "serving": {"model_name": data["serving"]["model_name"]},
+    }
 
 
 def run(context: RunContext) -> StageOutcome:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import hypothesis
 import pytest
 
-from pipelines.session import open_session
 from pipelines.settings import SparkSettings
-from pipelines.tables import Tables
+from pipelines.spark.session import open_session
+from pipelines.tables.delta_tables import Tables
 from tests.emulated_aws import EmulatedAws, emulated_aws
 from tests.mlflow_server import mlflow_server
 from training.settings import wait_without_spinning
@@ -81,7 +81,7 @@ def tables(spark: SparkSession, home: Path) -> Tables:
 @pytest.fixture(scope="session")
 def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the SQLite file of a tracking store without runs: making one takes seconds."""
-    from training.tracking import Tracking  # noqa: PLC0415 - only for tests that ask for it
+    from training.tracking.tracking_store import Tracking  # noqa: PLC0415 - only for tests that ask for it
 
     path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
     Tracking(f"sqlite:///{path}", "ontime").client.search_experiments()

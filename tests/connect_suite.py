@@ -35,7 +35,7 @@ class Outcomes:
 def main(arguments: list[str]) -> int:
     """Run the tests, write the figures, and return the exit code."""
     sys.path.insert(0, str(ROOT))
-    from pipelines.figures import write_figures  # noqa: PLC0415 - found from the root
+    from pipelines.runtime.figures import write_figures  # noqa: PLC0415 - found from the root
     from pipelines.settings import load_settings  # noqa: PLC0415
 
     outcomes, started = Outcomes(), time.monotonic()

@@ -12,10 +12,10 @@ from pyspark.sql import Window
 from pyspark.sql import functions as F
 
 from benchmarks.work import HORIZON_MIN, NAMES
-from features import columns as c
-from pipelines.session import open_session
+from features.declare import columns as c
 from pipelines.settings import load_settings
-from pipelines.tables import Tables
+from pipelines.spark.session import open_session
+from pipelines.tables.delta_tables import Tables
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -9,13 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from benchmarks.work import FEATURES, HORIZON_MIN
-from features.blocks import EVERY_DAY
-from features.table import gold_arrow_schema
-from pipelines.columnar import files_of_folder
-from pipelines.columnar_commits import replace_all
-from pipelines.feature_files import FLIGHT_DAY, WEATHER_DAY, FeatureWork, Silver, write_blocks
-from pipelines.session import open_session
+from features.offline.blocks import EVERY_DAY
+from features.offline.feature_rows import gold_arrow_schema
+from pipelines.gold.block_files import FLIGHT_DAY, WEATHER_DAY, FeatureWork, Silver, write_blocks
 from pipelines.settings import load_settings
+from pipelines.spark.session import open_session
+from pipelines.tables.arrow_writer import files_of_folder, replace_all
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from benchmarks.work import FEATURES, HORIZON_MIN
-from features.blocks import to_features
-from pipelines.session import open_session
+from features.offline.blocks import to_features
 from pipelines.settings import load_settings
-from pipelines.tables import Tables
+from pipelines.spark.session import open_session
+from pipelines.tables.delta_tables import Tables
 
 if TYPE_CHECKING:
     from pathlib import Path

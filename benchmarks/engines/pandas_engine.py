@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.work import HORIZON_MIN, NAMES
-from features import columns as c
+from features.declare import columns as c
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, Final
 import joblib
 from pyspark.sql import functions as F
 
-from features import columns as c
-from pipelines.context import RunContext
+from features.declare import columns as c
+from pipelines.runtime.context import RunContext
 from pipelines.settings import load_settings
-from training.registries import CHAMPION
-from training.run_log import load_models
+from training.registry.registry_backends import CHAMPION
+from training.tracking.run_log import load_models
 
 if TYPE_CHECKING:
     from pathlib import Path

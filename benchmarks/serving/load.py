@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from features.errors import OntimeError
+from ontime_base.errors import OntimeError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -14,7 +14,7 @@ from features.catalog import history, latest, recent, schedule, tail, weather
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from features.declarations import Feature
+    from features.declare.declarations import Feature
 
 _FIRST: Final = (schedule, weather, recent, history, tail, latest)
 

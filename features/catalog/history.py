@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from features import columns as c
 from features.arithmetic import ratio, scheduled_margin
-from features.declarations import (
+from features.declare import columns as c
+from features.declare.declarations import (
     CARRIER,
     CARRIER_AT_ORIGIN,
     CARRIER_TO_DESTINATION,
@@ -22,7 +22,7 @@ from features.declarations import (
     Own,
     Sum,
 )
-from features.streams import ARRIVALS, COUNT
+from features.declare.streams import ARRIVALS, COUNT
 
 _DAYS: Final = Days(MAX_WINDOW_DAYS)
 _WHAT: Final[dict[str, tuple[Entity, str]]] = {

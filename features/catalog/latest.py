@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from features.arithmetic import ratio, same
-from features.declarations import (
+from features.declare.declarations import (
     CARRIER,
     CARRIER_AT_ORIGIN,
     DESTINATION,
@@ -24,7 +24,7 @@ from features.declarations import (
     Minutes,
     Sum,
 )
-from features.streams import ARRIVALS, COUNT, DEPARTURES
+from features.declare.streams import ARRIVALS, COUNT, DEPARTURES
 
 _WHERE: Final[dict[str, tuple[Entity, str]]] = {
     "all": (EVERYWHERE, "from the three New York airports"),

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from features import columns as c
 from features.arithmetic import ratio, same, waited
-from features.declarations import (
+from features.declare import columns as c
+from features.declare.declarations import (
     CARRIER,
     CARRIER_AT_ORIGIN,
     DESTINATION,
@@ -20,7 +20,7 @@ from features.declarations import (
     Standing,
     Sum,
 )
-from features.streams import ARRIVALS, CANCELLATIONS, COUNT, DEPARTURES, OVERDUE
+from features.declare.streams import ARRIVALS, CANCELLATIONS, COUNT, DEPARTURES, OVERDUE
 
 _WHERE: Final[dict[str, tuple[Entity, str]]] = {
     "all": (EVERYWHERE, "at the three New York airports"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from features import columns as c
 from features.arithmetic import (
     days_from_holiday,
     difference,
@@ -12,7 +11,8 @@ from features.arithmetic import (
     same,
     weekday,
 )
-from features.declarations import (
+from features.declare import columns as c
+from features.declare.declarations import (
     CARRIER_AT_ORIGIN,
     DESTINATION,
     ORIGIN,
@@ -23,7 +23,7 @@ from features.declarations import (
     Sum,
     UntilDeparture,
 )
-from features.streams import COUNT, SCHEDULE
+from features.declare.streams import COUNT, SCHEDULE
 
 _DEPARTURE: Final = Own(c.SCHEDULED_DEPARTURE)
 _ARRIVAL: Final = Own(c.SCHEDULED_ARRIVAL)

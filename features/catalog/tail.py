@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from features import columns as c
 from features.arithmetic import (
     delay_so_far,
     has_left,
@@ -17,8 +16,18 @@ from features.arithmetic import (
     slack_after_leg,
     turnaround_slack,
 )
-from features.declarations import MAX_WINDOW_MIN, TAIL, Feature, Input, Latest, Minutes, Own, Sum
-from features.streams import ARRIVALS, COUNT, DEPARTURES, SCHEDULE
+from features.declare import columns as c
+from features.declare.declarations import (
+    MAX_WINDOW_MIN,
+    TAIL,
+    Feature,
+    Input,
+    Latest,
+    Minutes,
+    Own,
+    Sum,
+)
+from features.declare.streams import ARRIVALS, COUNT, DEPARTURES, SCHEDULE
 
 if TYPE_CHECKING:
     from collections.abc import Callable

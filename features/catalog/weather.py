@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from features import columns as c
 from features.arithmetic import difference, same
-from features.declarations import ORIGIN, Feature, Latest
-from features.streams import WEATHER
+from features.declare import columns as c
+from features.declare.declarations import ORIGIN, Feature, Latest
+from features.declare.streams import WEATHER
 
 _WITHIN_MIN: Final = 360
 _TREND_MIN: Final = 180

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
-from features.columns import LINEAGE
+from features.declare.columns import LINEAGE
 from features.silver import values
 from features.silver.raw import UNREADABLE
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
-from features import columns as c
+from features.declare import columns as c
 from features.silver.fields import with_rule
 from features.silver.values import DAY_S, wall_seconds
 

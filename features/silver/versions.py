@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
-from features.columns import INGESTED, SOURCE_CHECKSUM, SOURCE_FILE, SOURCE_ROW
+from features.declare.columns import INGESTED, SOURCE_CHECKSUM, SOURCE_FILE, SOURCE_ROW
 from features.silver.fields import REFUSAL, refusal_of
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from pyspark.sql import functions as F
 
-from features import columns as c
+from features.declare import columns as c
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

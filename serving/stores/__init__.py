@@ -2,5 +2,5 @@
 
 Artifacts (folder, S3); prediction history, online features, jobs and idempotency keys (SQLite,
 DynamoDB); queues (SQLite, SQS). One contract suite for each protocol in tests/serving/stores holds
-for every implementation. May import features.errors and nothing else of the project.
+for every implementation. May import ontime_base.errors and nothing else of the project.
 """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from features.errors import OntimeError
+from ontime_base.errors import OntimeError
 
 
 class StoreError(OntimeError):

@@ -8,24 +8,24 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from serving.stores.guarded import GuardedItems
-from serving.stores.history import SqlitePredictionHistory
-from serving.stores.idempotency import SqliteIdempotencyStore
-from serving.stores.jobs import SqliteJobStore
-from serving.stores.online import SqliteOnlineStore
-from serving.stores.online_cache import OnlineCache
-from serving.stores.queue import SqliteQueue
+from serving.stores.history.sqlite import SqlitePredictionHistory
+from serving.stores.idempotency.sqlite import SqliteIdempotencyStore
+from serving.stores.jobs.sqlite import SqliteJobStore
+from serving.stores.online.guarded import GuardedItems
+from serving.stores.online.online_cache import OnlineCache
+from serving.stores.online.sqlite import SqliteOnlineStore
+from serving.stores.queue.sqlite import SqliteQueue
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from serving.stores.aws.dynamodb import DynamoTable
-    from serving.stores.aws.queue import SqsQueue
-    from serving.stores.history import PredictionHistory
-    from serving.stores.idempotency import IdempotencyStore
-    from serving.stores.jobs import JobStore
-    from serving.stores.online import OnlineItems, OnlineStore
-    from serving.stores.queue import Queue
+    from serving.stores.history.sqlite import PredictionHistory
+    from serving.stores.idempotency.sqlite import IdempotencyStore
+    from serving.stores.jobs.sqlite import JobStore
+    from serving.stores.online.sqlite import OnlineItems, OnlineStore
+    from serving.stores.queue.aws import SqsQueue
+    from serving.stores.queue.sqlite import Queue
 
 _HISTORY_BUSY_MS = 500  # a history that is busy for longer is slow: its records wait elsewhere
 _MOST_RECEIVES = 5
@@ -64,8 +64,8 @@ def open_history(options: StoreOptions, home: Path) -> PredictionHistory:
         StoreError: It cannot be opened.
     """
     if options.history == "dynamodb":
-        from serving.stores.aws.definitions import PREDICTIONS  # noqa: PLC0415 - only where used
-        from serving.stores.aws.history import DynamoPredictionHistory  # noqa: PLC0415 - the same
+        from serving.stores.definitions import PREDICTIONS  # noqa: PLC0415 - only where used
+        from serving.stores.history.aws import DynamoPredictionHistory  # noqa: PLC0415 - the same
 
         table = _table(options, PREDICTIONS, tries=2, timeout_seconds=0.5)
         return DynamoPredictionHistory(table, retention_days=options.retention_days)
@@ -79,8 +79,8 @@ def open_online_store(options: StoreOptions, home: Path) -> OnlineStore:
         StoreError: It cannot be opened.
     """
     if options.online == "dynamodb":
-        from serving.stores.aws.definitions import ONLINE  # noqa: PLC0415 - only where used
-        from serving.stores.aws.online import DynamoOnlineStore  # noqa: PLC0415 - the same
+        from serving.stores.definitions import ONLINE  # noqa: PLC0415 - only where used
+        from serving.stores.online.aws import DynamoOnlineStore  # noqa: PLC0415 - the same
 
         return DynamoOnlineStore(_table(options, ONLINE))
     return SqliteOnlineStore(home / "serving.db")
@@ -95,8 +95,8 @@ def open_online_items(options: StoreOptions, home: Path) -> OnlineItems:
         StoreError: It cannot be opened.
     """
     if options.online == "dynamodb":
-        from serving.stores.aws.definitions import ONLINE  # noqa: PLC0415 - only where used
-        from serving.stores.aws.online import DynamoOnlineStore  # noqa: PLC0415 - the same
+        from serving.stores.definitions import ONLINE  # noqa: PLC0415 - only where used
+        from serving.stores.online.aws import DynamoOnlineStore  # noqa: PLC0415 - the same
 
         return GuardedItems(
             DynamoOnlineStore(_table(options, ONLINE, tries=2, timeout_seconds=0.3))
@@ -112,9 +112,9 @@ def open_job_stores(options: StoreOptions, home: Path) -> JobStores:
         StoreError: They cannot be opened.
     """
     if options.jobs == "dynamodb":
-        from serving.stores.aws.definitions import IDEMPOTENCY, JOBS  # noqa: PLC0415 - where used
-        from serving.stores.aws.idempotency import DynamoIdempotencyStore  # noqa: PLC0415 - same
-        from serving.stores.aws.jobs import DynamoJobStore  # noqa: PLC0415 - the same
+        from serving.stores.definitions import IDEMPOTENCY, JOBS  # noqa: PLC0415 - where used
+        from serving.stores.idempotency.aws import DynamoIdempotencyStore  # noqa: PLC0415 - same
+        from serving.stores.jobs.aws import DynamoJobStore  # noqa: PLC0415 - the same
 
         return JobStores(
             DynamoJobStore(_table(options, JOBS)),
@@ -143,9 +143,9 @@ def open_sqs_queue(options: StoreOptions, name: str) -> SqsQueue:
     Raises:
         StoreError: Region or credentials are missing.
     """
+    from serving.stores.aws.access import aws_access  # noqa: PLC0415 - the same
     from serving.stores.aws.client import AwsClient  # noqa: PLC0415 - only where used
-    from serving.stores.aws.queue import SqsQueue  # noqa: PLC0415 - the same
-    from serving.stores.aws.settings import aws_access  # noqa: PLC0415 - the same
+    from serving.stores.queue.aws import SqsQueue  # noqa: PLC0415 - the same
 
     return SqsQueue(AwsClient(aws_access("sqs")), f"{options.prefix}-{name}")
 
@@ -158,9 +158,9 @@ def _work_file(home: Path) -> Path:
 def _table(
     options: StoreOptions, name: str, *, tries: int = 4, timeout_seconds: float = 2.0
 ) -> DynamoTable:
+    from serving.stores.aws.access import aws_access  # noqa: PLC0415 - the same
     from serving.stores.aws.client import AwsClient  # noqa: PLC0415 - only where used
     from serving.stores.aws.dynamodb import DynamoTable  # noqa: PLC0415 - the same
-    from serving.stores.aws.settings import aws_access  # noqa: PLC0415 - the same
 
     client = AwsClient(aws_access("dynamodb"), tries=tries, timeout_seconds=timeout_seconds)
     return DynamoTable(client, f"{options.prefix}-{name}")

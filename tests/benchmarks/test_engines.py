@@ -12,7 +12,7 @@ from benchmarks import tables
 from benchmarks.features_bench import ENGINES, ONTIME
 from benchmarks.work import FEATURES, NAMES
 from benchmarks.years import write_years
-from features import columns as c
+from features.declare import columns as c
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -17,15 +17,15 @@ from benchmarks.lambda_budget import BudgetError
 from benchmarks.lambda_runtime import RuntimeHost, copy_installed, start_function
 from benchmarks.lambda_starts import HANDLER, MEMORY_MB, NoPredictionError, measure
 from benchmarks.lambda_world import World, events
-from features.arrow import FLIGHT_COLUMNS, WEATHER_COLUMNS
-from features.online_items import online_items
-from pipelines.lambda_bundle import LIBRARIES, LIMIT_MB, add_code, build_bundle
-from serving.network import write_network
-from serving.options import ServingOptions
-from serving.scorer import Scorer
-from serving.service import open_service
-from serving.stores.artifacts import FolderArtifactStore
-from serving.stores.online import SqliteOnlineStore
+from features.arrays.arrow import FLIGHT_COLUMNS, WEATHER_COLUMNS
+from features.online.items_from_silver import online_items
+from pipelines.deploy.lambda_bundle import LIBRARIES, LIMIT_MB, add_code, build_bundle
+from serving.models.onnx_scorer import Scorer
+from serving.online.network import write_network
+from serving.service.prediction_service import open_service
+from serving.settings import ServingOptions
+from serving.stores.artifacts.local import FolderArtifactStore
+from serving.stores.online.sqlite import SqliteOnlineStore
 from tests.features.real_world import real_world
 from tests.pipelines.scored_world import release_small_model
 from tests.serving.support import NETWORK, body_of

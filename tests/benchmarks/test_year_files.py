@@ -12,13 +12,13 @@ from pyspark.sql import functions as F
 from benchmarks.real_year import real_flights, real_weather
 from benchmarks.year_files import FORMATS
 from benchmarks.years import main, synthetic_flights, synthetic_weather
-from features import columns as c
-from features.settings import conf_folder
-from features.silver.catalog import SILVER, to_silver
+from features.declare import columns as c
 from features.silver.raw import FLIGHTS, RAW_COLUMNS, WEATHER
+from features.silver.silver_tables import SILVER, to_silver
+from ontime_base.settings import conf_folder
 from pipelines.settings import SourceSettings
-from pipelines.sources import find_files
-from pipelines.staging import StagedFile, stage_file
+from pipelines.sources.discovery import find_files
+from pipelines.sources.staging import StagedFile, stage_file
 
 if TYPE_CHECKING:
     from pathlib import Path

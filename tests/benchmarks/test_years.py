@@ -10,8 +10,8 @@ import pytest
 
 from benchmarks.real_year import real_flights, real_weather, with_events
 from benchmarks.years import SYNTHETIC, main, synthetic_flights, synthetic_weather, write_years
-from features import columns as c
-from features.streams import MAX_EVENT_LAG_MIN
+from features.declare import columns as c
+from features.declare.streams import MAX_EVENT_LAG_MIN
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,14 +7,14 @@ from typing import Any
 
 import pyarrow as pa
 
-from features import columns as c
-from features.arrow import (
+from features.arrays.arrow import (
     FLIGHT_COLUMNS,
     FLIGHT_INSTANTS,
     FLIGHT_INTEGERS,
     WEATHER_COLUMNS,
     WEATHER_FLOATS,
 )
+from features.declare import columns as c
 
 DAY_ZERO = dt.datetime(2013, 3, 1, tzinfo=dt.UTC)
 INSTANT = pa.timestamp("us", tz="UTC")

@@ -8,8 +8,8 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from features import columns as c
-from features.declarations import (
+from features.declare import columns as c
+from features.declare.declarations import (
     LOCAL_HOUR,
     Days,
     Input,
@@ -21,7 +21,7 @@ from features.declarations import (
     UntilDeparture,
     Window,
 )
-from features.streams import COUNT, STREAMS, Measure, Stream
+from features.declare.streams import COUNT, STREAMS, Measure, Stream
 
 Row = dict[str, Any]
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)

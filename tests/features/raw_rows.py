@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import functions as F
 
-from features.columns import INGESTED, SOURCE_CHECKSUM, SOURCE_FILE, SOURCE_ROW
+from features.declare.columns import INGESTED, SOURCE_CHECKSUM, SOURCE_FILE, SOURCE_ROW
 from features.silver.raw import RAW_COLUMNS, UNREADABLE
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from functools import lru_cache
 import polars as pl
 
 from benchmarks.real_year import real_flights, real_weather, with_events
-from features import columns as c
-from features.counterfactual import World
+from features.declare import columns as c
+from features.leaks.counterfactual import World
 
 FIRST = dt.datetime(2013, 10, 15, tzinfo=dt.UTC)
 LAST = dt.datetime(2013, 11, 10, tzinfo=dt.UTC)  # clocks change on November 3

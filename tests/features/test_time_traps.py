@@ -16,21 +16,21 @@ import pytest
 from pyspark.sql import functions as F
 
 from benchmarks.real_year import real_flights, real_weather, with_events
-from features import columns as c
 from features.arithmetic import same
-from features.arrow import FLIGHT_COLUMNS
+from features.arrays.arrow import FLIGHT_COLUMNS
 from features.catalog import FEATURES
-from features.contract import contract_of
-from features.counterfactual import World
-from features.declarations import FLIGHT, Feature, Minutes, Sum
-from features.online import features_of, keys_of
-from features.online_items import online_items
-from features.silver.catalog import SILVER
-from features.streams import COUNT, DEPARTURES
-from features.table import features_table
+from features.contract.feature_contract import contract_of
+from features.declare import columns as c
+from features.declare.declarations import FLIGHT, Feature, Minutes, Sum
+from features.declare.streams import COUNT, DEPARTURES
+from features.leaks.counterfactual import World
+from features.offline.feature_rows import features_table
+from features.online.items_from_silver import online_items
+from features.online.lookup import features_of, keys_of
+from features.silver.silver_tables import SILVER
+from tests.features.online.test_lookup import as_flight
 from tests.features.raw_rows import ZONES, raw_frame
 from tests.features.real_rows import all_received, one_received
-from tests.features.test_online import as_flight
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

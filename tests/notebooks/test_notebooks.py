@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import jupytext
 import pytest
 
-from pipelines.notebooks import NotebookError, export, find_notebooks, main
-from pipelines.wheel import ROOT
+from pipelines.deploy.wheel import ROOT
+from pipelines.explore.notebooks import NotebookError, export, find_notebooks, main
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -93,7 +93,7 @@ def test_all_run_on_the_real_data_and_become_pages(tmp_path: Path) -> None:
     made = run("pipelines.run")
     assert made.returncode == 0, made.stdout + made.stderr
     # When
-    done = run("pipelines.notebooks", "--to", str(tmp_path / "pages"))
+    done = run("pipelines.explore.notebooks", "--to", str(tmp_path / "pages"))
     # Then
     assert done.returncode == 0, done.stdout + done.stderr
     figures = json.loads((tmp_path / "home" / "figures" / "notebooks.json").read_text())

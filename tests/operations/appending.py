@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import sys
 
-from operations.decisions import Decisions
-from operations.ledger import LedgerConflictError
-from serving.stores.artifacts import open_artifact_store
+from operations.ledger.ledger import LedgerConflictError
+from operations.release.decisions import Decisions
+from serving.stores.artifacts.local import open_artifact_store
 
 
 def main() -> None:

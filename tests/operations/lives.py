@@ -5,12 +5,11 @@ from __future__ import annotations
 from itertools import count
 from typing import TYPE_CHECKING
 
-from operations.decisions import Decisions
-from operations.interventions import Interventions
-from operations.ledger import Ledger, read_ledger
-from operations.state import LedgerState, state_at
-from serving.release import ReleasedVersion
-from serving.stores.artifacts import FolderArtifactStore
+from operations.ledger.ledger import Ledger, read_ledger
+from operations.ledger.state import LedgerState, state_at
+from operations.release.decisions import Decisions, Interventions
+from serving.models.release_document import ReleasedVersion
+from serving.stores.artifacts.local import FolderArtifactStore
 
 if TYPE_CHECKING:
     from pathlib import Path

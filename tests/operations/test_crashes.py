@@ -12,19 +12,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from operations.decisions import Decisions
-from operations.interventions import Interventions
-from operations.ledger import read_ledger
-from operations.release import document_of, follow_ledger
-from serving.release import ReleasedVersion, read_release
-from serving.stores.artifacts import StoredObject
+from operations.ledger.ledger import read_ledger
+from operations.release.decisions import Decisions, Interventions
+from operations.release.reconciliation import document_of, follow_ledger
+from serving.models.release_document import ReleasedVersion, read_release
+from serving.stores.artifacts.local import StoredObject
 from serving.stores.errors import ConflictError, ObjectExistsError, ObjectNotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from operations.entries import LedgerEntry
-    from serving.stores.artifacts import ArtifactStore
+    from operations.ledger.entries import LedgerEntry
+    from serving.stores.artifacts.local import ArtifactStore
 
 WRITES = 38  # of undisturbed lives: 18 ledger entries, 12 documents, 8 moves of an alias
 

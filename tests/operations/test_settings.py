@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from features.settings import ConfError, load_conf, section
+from ontime_base.settings import ConfError, load_conf, section
 from operations.settings import OperationsSettings
 
 

@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
-from features.settings import load_conf
-from operations.ledger import read_ledger
-from pipelines.console import Console
-from pipelines.context import RunContext
-from pipelines.records import StageRecord
+from ontime_base.settings import load_conf
+from operations.ledger.ledger import read_ledger
+from pipelines.runtime.console import Console
+from pipelines.runtime.context import RunContext
+from pipelines.runtime.stage_records import StageRecord
 from pipelines.settings import load_settings
 from tests.pipelines.released import ReleasedHome
-from training.registry import RegisteredVersion
-from training.registry_errors import RegistryError
+from training.registry.model_registry import RegisteredVersion
+from training.registry.registry_errors import RegistryError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -25,25 +25,26 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from mlflow import MlflowClient
 
-import pipelines.context
 import pipelines.publish
-from operations.ledger import read_ledger
-from operations.release import document_of
-from pipelines import ledger, promote, register, rollback, rollout
-from pipelines.command import stage_main
-from pipelines.context import RunContext
-from pipelines.records import StageRecord, StageRecords
+import pipelines.runtime.context
+from operations.ledger.ledger import read_ledger
+from operations.release.reconciliation import document_of
+from pipelines import promote, register
+from pipelines.release import ledger_commands, rollback, rollout
+from pipelines.runtime.command import stage_main
+from pipelines.runtime.context import RunContext
+from pipelines.runtime.stage_records import StageRecord, StageRecords
 from pipelines.settings import load_settings
-from serving.model_package import FILES, list_versions, read_model_package
-from serving.release import read_release
-from serving.stores.artifacts import FolderArtifactStore
-from training.run_files import FINGERPRINT_TAG, MODEL_TAG, write_files
+from serving.models.model_package import FILES, list_versions, read_model_package
+from serving.models.release_document import read_release
+from serving.stores.artifacts.local import FolderArtifactStore
+from training.tracking.run_files import FINGERPRINT_TAG, MODEL_TAG, write_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 Command: TypeAlias = "Callable[[], int]"
-LOADED = (ledger, register)
+LOADED = (ledger_commands, register)
 STORE_WRITES = ("create", "replace")
 REGISTRY_WRITES = (
     "create_registered_model",

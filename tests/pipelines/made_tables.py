@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 from deltalake import write_deltalake
 
-from features import columns as c
+from features.declare import columns as c
 from features.silver.raw import RAW_COLUMNS
 
 if TYPE_CHECKING:

@@ -14,11 +14,11 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pipelines.context
-from serving.stores.artifacts import open_artifact_store
+import pipelines.runtime.context
+from serving.stores.artifacts.local import open_artifact_store
 
 if TYPE_CHECKING:
-    from serving.stores.artifacts import ArtifactStore
+    from serving.stores.artifacts.local import ArtifactStore
 
 PATIENCE = 120
 
@@ -45,7 +45,7 @@ class Meeting:
 def main() -> int:
     folder, name, other, module = Path(sys.argv[1]), *sys.argv[2:5]
     here, there = folder / name, folder / other
-    vars(pipelines.context)["open_artifact_store"] = lambda uri, **named: Meeting(
+    vars(pipelines.runtime.context)["open_artifact_store"] = lambda uri, **named: Meeting(
         open_artifact_store(uri, **named), here, there
     )
     code: int = importlib.import_module(module).main(sys.argv[5:])

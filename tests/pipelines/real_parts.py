@@ -10,21 +10,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from features.catalog import FEATURES
-from features.table import features_table
-from pipelines.console import Console
-from pipelines.context import RunContext
-from pipelines.records import StageRecord
+from features.offline.feature_rows import features_table
+from pipelines.runtime.console import Console
+from pipelines.runtime.context import RunContext
+from pipelines.runtime.stage_records import StageRecord
 from pipelines.settings import load_settings
 from tests.features.real_world import FIRST, LAST, real_world
+from training.data.split import Part, part_of
 from training.settings import TrainingSettings
-from training.split import Part, part_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import pyarrow as pa
 
-    from training.samples import Sample
+    from training.data.samples import Sample
 
 TRAINING = TrainingSettings.model_validate(
     {

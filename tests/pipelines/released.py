@@ -5,17 +5,17 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
-from operations.decisions import Decisions
-from operations.ledger import Ledger, read_ledger
-from operations.release import follow_ledger
-from operations.state import LedgerState, state_at
-from pipelines.context import RunContext
+from operations.ledger.ledger import Ledger, read_ledger
+from operations.ledger.state import LedgerState, state_at
+from operations.release.decisions import Decisions
+from operations.release.reconciliation import follow_ledger
+from pipelines.runtime.context import RunContext
 from pipelines.settings import load_settings
-from serving.network import write_network
-from serving.release import ReleasedVersion
-from serving.stores.online import SqliteOnlineStore
+from serving.models.release_document import ReleasedVersion
+from serving.online.network import write_network
+from serving.stores.online.sqlite import SqliteOnlineStore
 from tests.serving.support import NETWORK, publish
-from training.run_files import FINGERPRINT_TAG, MODEL_TAG
+from training.tracking.run_files import FINGERPRINT_TAG, MODEL_TAG
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -5,15 +5,15 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-from features.contract import to_json
-from serving.model_package import CARD, CONTRACT, MODEL, SELF_TEST
+from features.contract.feature_contract import to_json
+from serving.models.model_package import CARD, CONTRACT, MODEL, SELF_TEST
 from tests.pipelines.real_parts import TRAINING, real_part
 from tests.serving.support import publish, release
-from training.train import train
+from training.fit import train
 
 if TYPE_CHECKING:
-    from serving.stores.artifacts import ArtifactStore
-    from training.train import Trained
+    from serving.stores.artifacts.local import ArtifactStore
+    from training.fit import Trained
 
 
 @cache
@@ -35,7 +35,7 @@ def package_of(trained: Trained) -> dict[str, bytes]:
 
 def release_small_model(store: ArtifactStore, version: str = "1") -> str:
     """Publish it, make it champion, and return the checksum of its manifest."""
-    from serving.release import ReleasedVersion  # noqa: PLC0415 - beside its one use
+    from serving.models.release_document import ReleasedVersion  # noqa: PLC0415 - beside its one use
 
     manifest = publish(store, version, files=package_of(small_model()))
     release(store, ReleasedVersion(version, manifest))

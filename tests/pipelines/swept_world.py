@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from deltalake import write_deltalake
 
-from pipelines.sweep import run_sweep
+from pipelines.study.sweep import run_sweep
 from tests.pipelines.real_parts import TRAINING, context_at, gold
-from training.lineage import TableLineage
+from training.tracking.lineage import TableLineage
 
 if TYPE_CHECKING:
-    from pipelines.context import RunContext
-    from training.study import SweepResult
+    from pipelines.runtime.context import RunContext
+    from training.study.study_results import SweepResult
 
 NAME = "sweep-test"
 

@@ -7,25 +7,25 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from features import columns as c
+from features.declare import columns as c
 from pipelines.build_features import run
-from pipelines.console import Console
-from pipelines.context import RunContext
-from pipelines.days import DayRangeError
-from pipelines.feature_table import FLIGHTS, WEATHER
-from pipelines.records import StageRecord
-from pipelines.runner import run_stage
+from pipelines.gold.feature_table import FLIGHTS, WEATHER
+from pipelines.runtime.console import Console
+from pipelines.runtime.context import RunContext
+from pipelines.runtime.days import DayRangeError
+from pipelines.runtime.runner import run_stage
+from pipelines.runtime.stage_records import StageRecord
 from pipelines.settings import load_settings
 from pipelines.stages import stage_named
 from tests.features.factories import flights_table, weather_table
-from tests.features.test_blocks import world
+from tests.features.offline.test_blocks import world
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from pyspark.sql import SparkSession
 
-    from pipelines.tables import Tables
+    from pipelines.tables.delta_tables import Tables
 
 pytestmark = pytest.mark.spark
 

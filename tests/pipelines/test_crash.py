@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from mlflow import MlflowClient
 
-from operations.ledger import read_ledger
-from operations.release import document_of
-from pipelines.records import StageRecords
+from operations.ledger.ledger import read_ledger
+from operations.release.reconciliation import document_of
+from pipelines.runtime.stage_records import StageRecords
 from pipelines.stages import STAGES
-from pipelines.tables import Tables
-from serving.model_package import read_model_package
-from serving.release import read_release
-from serving.stores.artifacts import FolderArtifactStore
+from pipelines.tables.delta_tables import Tables
+from serving.models.model_package import read_model_package
+from serving.models.release_document import read_release
+from serving.stores.artifacts.local import FolderArtifactStore
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,20 +9,20 @@ import pytest
 
 from pipelines import evaluate as stage
 from pipelines import train
-from pipelines.records import StageRecord
+from pipelines.runtime.stage_records import StageRecord
 from pipelines.stages import stage_named
 from tests.pipelines.real_parts import TRAINING, context_at, real_part
 from tests.pipelines.test_train import TABLE
-from training.judgement import read_judgement
-from training.metrics import AUC
-from training.registry import Registry
-from training.run_files import CARD_FILE, read_file
+from training.evaluate.quality_metrics import AUC
+from training.registry.model_registry import Registry
+from training.report.assessment import read_judgement
 from training.settings import TrainingSettings
+from training.tracking.run_files import CARD_FILE, read_file
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pipelines.context import RunContext
+    from pipelines.runtime.context import RunContext
 
 
 @pytest.fixture(scope="module")

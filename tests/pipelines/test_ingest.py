@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from features.silver.catalog import SILVER
 from features.silver.raw import RAW_COLUMNS
-from pipelines.console import Console
-from pipelines.context import RunContext, StageOutcome
+from features.silver.silver_tables import SILVER
 from pipelines.ingest import run
-from pipelines.quality import DataQualityError
+from pipelines.quality.validation import DataQualityError
+from pipelines.runtime.console import Console
+from pipelines.runtime.context import RunContext, StageOutcome
 from pipelines.settings import load_settings
-from pipelines.silver_candidates import ReconciliationError
-from pipelines.sources import SourceError
-from pipelines.tables import Tables
+from pipelines.silver.candidates import ReconciliationError
+from pipelines.sources.discovery import SourceError
+from pipelines.tables.delta_tables import Tables
 from tests.features.raw_rows import FLIGHT_LINE, WEATHER_LINE, received
 from tests.pipelines.source_files import csv_text, json_text, written
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pyspark.sql import functions as F
 
-from features.columns import INGESTED, LINEAGE
-from features.settings import conf_folder
-from features.silver.catalog import SILVER, to_silver
+from features.declare.columns import INGESTED, LINEAGE
 from features.silver.raw import RAW_COLUMNS
-from pipelines.sources import find_files
-from pipelines.staging import stage_file
+from features.silver.silver_tables import SILVER, to_silver
+from ontime_base.settings import conf_folder
+from pipelines.sources.discovery import find_files
+from pipelines.sources.staging import stage_file
 from tests.pipelines.bts_files import MONTHLY, SELECTED, bts_csv, monthly_zip
 from tests.pipelines.conftest import first_days, package_file
 from tests.pipelines.source_files import csv_text, written

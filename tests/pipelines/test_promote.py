@@ -4,12 +4,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from operations.decisions import Decisions
-from operations.ledger import read_ledger
+from operations.ledger.ledger import read_ledger
+from operations.release.decisions import Decisions
 from pipelines import register
 from pipelines.promote import run
-from pipelines.promotion import PromotionRefusedError
-from serving.release import ReleasedVersion, read_release
+from pipelines.release.promotion import PromotionRefusedError
+from serving.models.release_document import ReleasedVersion, read_release
 
 if TYPE_CHECKING:
     from tests.pipelines.conftest import Recorded

@@ -4,11 +4,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from operations.interventions import Interventions
+from operations.release.decisions import Interventions
 from pipelines import publish, register
-from serving.model_package import FILES, ModelPackageError, read_model_package
-from serving.release import read_release
-from training.registry_errors import RegistryError
+from serving.models.model_package import FILES, ModelPackageError, read_model_package
+from serving.models.release_document import read_release
+from training.registry.registry_errors import RegistryError
 
 if TYPE_CHECKING:
     from tests.pipelines.conftest import Recorded

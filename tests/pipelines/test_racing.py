@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from operations.verification import verify
-from serving.release import read_release
+from operations.release.verification import verify
+from serving.models.release_document import read_release
 from tests.pipelines.conftest import ROOT
 from tests.pipelines.released import ReleasedHome
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 SCRIPT = Path(__file__).with_name("racing.py")
 ADA = ["--by", "Ada", "--reason", "better"]
 BOB = ["--by", "Bob", "--reason", "much better"]
-PROMOTE, ROLLBACK = "pipelines.promote", "pipelines.rollback"
+PROMOTE, ROLLBACK = "pipelines.promote", "pipelines.release.rollback"
 STAGING = ["--version", "Staging"]
 SLOW = pytest.mark.slow
 

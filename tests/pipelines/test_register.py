@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from operations.ledger import read_ledger
+from operations.ledger.ledger import read_ledger
 from pipelines.register import run
 
 if TYPE_CHECKING:

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pipelines import run
-from pipelines.promotion import PromotionRefusedError
-from pipelines.runner import StageReport
-from training.processes import ProcessIdentity
-from training.tracking import PROCESS_TAG, PROJECT_TAG, Tracking
+from pipelines.release.promotion import PromotionRefusedError
+from pipelines.runtime.runner import StageReport
+from training.tracking.processes import ProcessIdentity
+from training.tracking.tracking_store import PROCESS_TAG, PROJECT_TAG, Tracking
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pipelines.context import RunContext
+    from pipelines.runtime.context import RunContext
     from pipelines.stages import Stage
     from tests.pipelines.conftest import Recorded
 

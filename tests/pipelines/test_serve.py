@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from pipelines.serve import main
-from serving.listening import listen
+from serving.server.listening import listen
 from tests.serving.support import a_home, serving_process
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pipelines.command import AUTO
-from pipelines.runner import stage_function
+from pipelines.runtime.command import AUTO
+from pipelines.runtime.runner import stage_function
 from pipelines.settings import load_settings
 from pipelines.stages import STAGES, Stage, stage_named
 

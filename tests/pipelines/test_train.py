@@ -11,15 +11,15 @@ import pytest
 from pipelines import train as stage
 from pipelines.stages import stage_named
 from tests.pipelines.real_parts import TRAINING, context_at, real_part
-from training import lineage
-from training.processes import ProcessIdentity
-from training.run_files import LINEAGE_FILE, MODEL_FILE, read_file
-from training.tracking import PROCESS_TAG
+from training.tracking import lineage
+from training.tracking.processes import ProcessIdentity
+from training.tracking.run_files import LINEAGE_FILE, MODEL_FILE, read_file
+from training.tracking.tracking_store import PROCESS_TAG
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pipelines.context import RunContext
+    from pipelines.runtime.context import RunContext
 
 TABLE = lineage.TableLineage("gold_features_h120", "file:///gold", 3, "d" * 64, 20_000)
 SILVER = lineage.TableLineage("silver_flights", "file:///silver", 2, "e" * 64, 20_000)

@@ -8,20 +8,20 @@ from typing import Any
 
 import numpy as np
 
-from features import columns as c
 from features.catalog import FEATURES
-from features.contract import contract_of, to_json
-from features.online import features_of, keys_of
-from features.online_items import online_items
-from features.prover import branches, instants_of, prove
-from features.reference import reference
-from features.table import features_table, gold_columns
-from pipelines.fingerprint import code_of
-from pipelines.gold_quality import gold_expectations
-from pipelines.prove_no_leak import NAMES
+from features.contract.feature_contract import contract_of, to_json
+from features.contract.reference import reference
+from features.declare import columns as c
+from features.leaks.prover import branches, instants_of, prove
+from features.offline.feature_rows import features_table, gold_columns
+from features.online.items_from_silver import online_items
+from features.online.lookup import features_of, keys_of
+from pipelines.proofs.no_leak import NAMES
+from pipelines.quality.gold_suite import gold_expectations
+from pipelines.runtime.fingerprint import code_of
 from tests.features.factories import flight, flights_table, weather_table
+from tests.features.online.test_lookup import as_flight
 from tests.features.real_world import real_world
-from tests.features.test_online import as_flight
 
 HORIZON = 120
 # To LAX: two flights of which one is cancelled, known 180 minutes later; then the flight asked for.
@@ -44,7 +44,7 @@ def found(name: str) -> dict[str, Any]:
         "reference rows": reference(FEATURES).count(f"| `{name}` |"),
         "leak prover": name in NAMES,
         "leaks": list(proof(name)),
-        "code of the stage": [f for f in code_of("pipelines.feature_files") if "cuts" in f],
+        "code of the stage": [f for f in code_of("pipelines.gold.block_files") if "cuts" in f],
         "offline": offline,
         "online": online,
     }

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("features", "training", "serving", "operations", "pipelines")
+PACKAGES = ("ontime_base", "features", "training", "serving", "operations", "pipelines")
 NOT_IN_CONNECT = {
     "rdd",
     "sparkContext",

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from serving.openapi import EXAMPLE_REQUEST
-from serving.options import ServingOptions
+from serving.docs.openapi import EXAMPLE_REQUEST
+from serving.settings import ServingOptions
 from tests.serving.support import a_home, a_service, running_server
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -15,6 +15,7 @@ from features.catalog import FEATURES
 
 ROOT = Path(__file__).resolve().parents[2]
 COPIED = (
+    "ontime_base",
     "features",
     "training",
     "serving",
@@ -87,8 +88,8 @@ def test_the_feature_turns_up_everywhere_with_the_right_values(copy: Path) -> No
 
 def test_it_passes_what_every_feature_must(copy: Path) -> None:
     # Given the copy / When the page is written anew and the feature's own tests are run
-    run(copy, "-m", "features.reference", "--write")
-    tests = ("tests/features/test_catalog.py", "tests/features/test_reference.py")
+    run(copy, "-m", "features.contract.reference", "--write")
+    tests = ("tests/features/catalog/test_catalog.py", "tests/features/contract/test_reference.py")
     told = run(
         copy, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", f"{NAME} or page", *tests
     )

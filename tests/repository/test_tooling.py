@@ -12,7 +12,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
-PACKAGES = ["features", "training", "serving", "operations", "pipelines"]
+PACKAGES = ["ontime_base", "features", "training", "serving", "operations", "pipelines"]
 
 
 def targets() -> set[str]:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from serving.stores.artifacts import FolderArtifactStore
+from serving.stores.artifacts.local import FolderArtifactStore
+from serving.stores.aws.access import aws_access
 from serving.stores.aws.client import AwsClient
-from serving.stores.aws.definitions import create_queues, create_tables
 from serving.stores.aws.dynamodb import DynamoTable
-from serving.stores.aws.queue import SqsQueue
-from serving.stores.aws.settings import aws_access
+from serving.stores.definitions import create_queues, create_tables
+from serving.stores.queue.aws import SqsQueue
 from tests.serving.support import SETTINGS, a_home, a_service, running_server
 
 if TYPE_CHECKING:

@@ -7,15 +7,15 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from serving.api import Api
-from serving.lambda_handler import LambdaAdapter
-from serving.service import open_service
+from serving.http.api import Api
+from serving.lambdas.api_handler import LambdaAdapter
+from serving.service.prediction_service import open_service
 from tests.serving.support import SETTINGS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from serving.options import ServingOptions
+    from serving.settings import ServingOptions
 
 AT_MS = 1_388_480_400_123
 HOME_VARIABLE = "ONTIME_HOME"
@@ -34,7 +34,7 @@ def a_fixed_api(home: Path, options: ServingOptions = SETTINGS) -> Api:
 
 
 def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
-    """Answer as `serving.lambda_handler.handler` does, with clock and ids fixed."""
+    """Answer as `serving.lambdas.api_handler.handler` does, with clock and ids fixed."""
     if not _adapters:
         _adapters.append(LambdaAdapter(a_fixed_api(Path(os.environ[HOME_VARIABLE]))))
     return _adapters[0](event, context)

@@ -18,10 +18,9 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from features.contract import Contract, contract_of, to_json
-from serving.api import Api
-from serving.listening import listen
-from serving.model_package import (
+from features.contract.feature_contract import Contract, contract_of, to_json
+from serving.http.api import Api
+from serving.models.model_package import (
     CARD,
     CONTRACT,
     MODEL,
@@ -30,18 +29,24 @@ from serving.model_package import (
     list_versions,
     write_model_package,
 )
-from serving.network import Network, write_network
-from serving.options import ServingOptions
-from serving.release import ReleaseDocument, ReleasedVersion, read_release, write_release
-from serving.server import make_server
-from serving.service import open_service
-from serving.stores.artifacts import ArtifactStore, FolderArtifactStore
-from serving.stores.online import SqliteOnlineStore
+from serving.models.release_document import (
+    ReleaseDocument,
+    ReleasedVersion,
+    read_release,
+    write_release,
+)
+from serving.online.network import Network, write_network
+from serving.server.http_server import make_server
+from serving.server.listening import listen
+from serving.service.prediction_service import open_service
+from serving.settings import ServingOptions
+from serving.stores.artifacts.local import ArtifactStore, FolderArtifactStore
+from serving.stores.online.sqlite import SqliteOnlineStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from serving.service import PredictionService
+    from serving.service.prediction_service import PredictionService
 
 ROOT = Path(__file__).resolve().parents[2]
 MODEL_NAME = "ontime"

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from serving.stores.artifacts import FolderArtifactStore
+from serving.stores.artifacts.local import FolderArtifactStore
 from tests.lambda_runtime import RuntimeHost, running_function
 from tests.serving.fixed import a_fixed_api
 from tests.serving.support import (

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Self
 import httpx
 import pytest
 
-from serving.release import ReleasedVersion, read_release
-from serving.service import open_service
-from serving.stores.artifacts import FolderArtifactStore
-from serving.stores.history import SqlitePredictionHistory
+from serving.models.release_document import ReleasedVersion, read_release
+from serving.service.prediction_service import open_service
+from serving.stores.artifacts.local import FolderArtifactStore
+from serving.stores.history.sqlite import SqlitePredictionHistory
 from tests.serving.support import (
     SETTINGS,
     body_of,

@@ -11,8 +11,8 @@ from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
-from serving.release import ReleasedVersion
-from serving.stores.artifacts import FolderArtifactStore
+from serving.models.release_document import ReleasedVersion
+from serving.stores.artifacts.local import FolderArtifactStore
 from tests.pipelines.scored_world import release_small_model
 from tests.serving.support import SETTINGS, a_home, a_service, publish, release, running_server
 

@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis import GenerationMode
 from schemathesis.core.result import Ok
 
-from serving.openapi import openapi_document
-from serving.options import LimitOptions
+from serving.docs.openapi import openapi_document
+from serving.settings import LimitOptions
 from tests.api_gateway import gateway
 from tests.lambda_runtime import running_function
 from tests.serving.support import ROOT, SETTINGS, a_home, a_service, running_server
@@ -44,7 +44,7 @@ def address(
         return
     with (
         running_function(
-            "serving.lambda_handler.handler",
+            "serving.lambdas.api_handler.handler",
             cwd=ROOT,
             log=home / "function.log",
             environment={

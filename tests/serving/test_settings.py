@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from features.settings import ConfError, load_conf, section
+from ontime_base.settings import ConfError, load_conf, section
 from serving.settings import ServingSettings, artifact_store_uri
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from training.tracking import Tracking
+from training.tracking.tracking_store import Tracking
 
 if TYPE_CHECKING:
     from pathlib import Path

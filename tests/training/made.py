@@ -6,22 +6,21 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from tests.training.world import FEATURES, gold, settings
-from training import lineage
-from training.evaluation import evaluate
-from training.gates import ExportFigures, Rival, decide_gates
-from training.importance import importances
-from training.judgement import Judgement
-from training.report.insight import insights_of
-from training.report.plots import plots_of
-from training.scoring import score_sample
-from training.split import Part, part_of
-from training.train import train
+from training.data.split import Part, part_of
+from training.evaluate.evaluation import evaluate
+from training.evaluate.gates import ExportFigures, Rival, decide_gates
+from training.evaluate.importance import importances
+from training.evaluate.test_part import score_sample
+from training.fit import train
+from training.report.assessment import Judgement
+from training.report.plots import insights_of, plots_of
+from training.tracking import lineage
 
 if TYPE_CHECKING:
-    from training.evaluation import Scored
-    from training.importance import Importances
-    from training.samples import Sample
-    from training.train import Trained
+    from training.data.samples import Sample
+    from training.evaluate.evaluation import Scored
+    from training.evaluate.importance import Importances
+    from training.fit import Trained
 
 EXPORT = ExportFigures(flights=10, largest_difference=0.0, row_microseconds=20, bytes=1000)
 LINEAGE = lineage.Lineage(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from features.settings import ConfError, load_conf, section
+from ontime_base.settings import ConfError, load_conf, section
 from tests.training.world import CONF, settings
 from training.settings import TrainingSettings, artifact_root, surrounding_run, tracking_uri
 

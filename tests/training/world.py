@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from features import columns as c
 from features.arithmetic import same
-from features.declarations import DataType, Feature
-from training.samples import to_sample
+from features.declare import columns as c
+from features.declare.declarations import DataType, Feature
+from training.data.samples import to_sample
 from training.settings import TrainingSettings
 
 if TYPE_CHECKING:
-    from training.samples import Sample
+    from training.data.samples import Sample
 
 DAYS = 40
 PER_DAY = 50

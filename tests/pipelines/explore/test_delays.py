@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pyspark.sql import functions as F
 
-from features import columns as c
+from features.declare import columns as c
 from pipelines.explore import delays
 
 if TYPE_CHECKING:

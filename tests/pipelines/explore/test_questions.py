@@ -11,7 +11,7 @@ import pytest
 from pyspark.sql import functions as F
 
 from benchmarks.real_year import real_flights, real_weather, with_events
-from features import columns as c
+from features.declare import columns as c
 from pipelines.explore import questions
 
 if TYPE_CHECKING:

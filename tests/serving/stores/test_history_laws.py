@@ -9,16 +9,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from serving.stores.aws.definitions import PREDICTIONS
-from serving.stores.aws.history import DynamoPredictionHistory
-from serving.stores.history import PredictionRecord, SqlitePredictionHistory
+from serving.stores.definitions import PREDICTIONS
+from serving.stores.history.aws import DynamoPredictionHistory
+from serving.stores.history.sqlite import PredictionRecord, SqlitePredictionHistory
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from serving.stores.aws.dynamodb import DynamoTable
-    from serving.stores.history import PredictionHistory
+    from serving.stores.history.sqlite import PredictionHistory
 
 _DAY = 86_400_000
 INSTANTS = st.one_of(st.integers(0, 5), st.integers(_DAY - 2, _DAY + 2), st.integers(0, 10**13))

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from serving.settings import ServingSettings
-from serving.stores.aws.definitions import create_queues, create_tables
-from serving.stores.history import PredictionRecord, SqlitePredictionHistory
+from serving.stores.definitions import create_queues, create_tables
+from serving.stores.history.sqlite import PredictionRecord, SqlitePredictionHistory
 from serving.stores.opening import (
     StoreOptions,
     open_history,

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from serving.stores.aws.access import AwsAccess, Credentials
 from serving.stores.aws.client import AwsClient, AwsError
-from serving.stores.aws.settings import AwsAccess, Credentials
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

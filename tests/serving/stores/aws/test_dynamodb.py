@@ -12,8 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from serving.stores.aws.access import AwsAccess, Credentials
 from serving.stores.aws.client import AwsClient, AwsError
-from serving.stores.aws.definitions import (
+from serving.stores.aws.dynamodb import DynamoTable, packed, text, unpacked
+from serving.stores.definitions import (
     BY_FLIGHT,
     IDEMPOTENCY,
     JOBS,
@@ -21,14 +23,12 @@ from serving.stores.aws.definitions import (
     PREDICTIONS,
     table_definitions,
 )
-from serving.stores.aws.dynamodb import DynamoTable, packed, text, unpacked
-from serving.stores.aws.history import DynamoPredictionHistory
-from serving.stores.aws.idempotency import DynamoIdempotencyStore
-from serving.stores.aws.jobs import DynamoJobStore
-from serving.stores.aws.online import DynamoOnlineStore
-from serving.stores.aws.settings import AwsAccess, Credentials
 from serving.stores.errors import ConflictError, ItemTooLargeError, StoreError
-from serving.stores.history import PredictionRecord
+from serving.stores.history.aws import DynamoPredictionHistory
+from serving.stores.history.sqlite import PredictionRecord
+from serving.stores.idempotency.aws import DynamoIdempotencyStore
+from serving.stores.jobs.aws import DynamoJobStore
+from serving.stores.online.aws import DynamoOnlineStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -1,0 +1,176 @@
+"""The contract between the feature table, a model and the service: names, types, order, meaning."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Final, Literal
+
+import msgspec
+
+from features.catalog import FEATURES
+from features.declare.declarations import Own
+from features.declare.streams import STREAMS
+from ontime_base.errors import OntimeError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from features.declare.declarations import Feature
+
+SCHEMA: Final = 1
+LABEL_MEANING: Final = "arrival delay >= 15 min"
+
+
+class ContractError(OntimeError):
+    """A contract cannot be read, or does not fit the declared features."""
+
+
+class FeatureSpec(msgspec.Struct, frozen=True):
+    """One column of a model's input.
+
+    Attributes:
+        name: Name of the feature.
+        dtype: `float64` (missing is NaN) or `string` (missing is the empty string).
+        unit: Unit of the value.
+        null: What a missing value means.
+    """
+
+    name: str
+    dtype: Literal["float64", "string"]
+    unit: str
+    null: str
+
+
+class Contract(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a model expects and promises.
+
+    Attributes:
+        schema: Version of this format.
+        horizon_min: Minutes from the prediction time to the scheduled departure.
+        features: The model's inputs, in order.
+        feature_hash: SHA-256 of the declarations of those features.
+        operating_threshold: Probability from which a flight is called late.
+        label: What is predicted.
+    """
+
+    schema: int
+    horizon_min: int
+    features: tuple[FeatureSpec, ...]
+    feature_hash: str
+    operating_threshold: float
+    label: str = LABEL_MEANING
+
+    @property
+    def numeric(self) -> tuple[str, ...]:
+        """Names of the numeric features, in order."""
+        return tuple(spec.name for spec in self.features if spec.dtype == "float64")
+
+    @property
+    def categorical(self) -> tuple[str, ...]:
+        """Names of the text features, in order."""
+        return tuple(spec.name for spec in self.features if spec.dtype == "string")
+
+
+def contract_of(
+    horizon_min: int,
+    threshold: float,
+    names: Iterable[str] | None = None,
+    *,
+    features: tuple[Feature, ...] = FEATURES,
+) -> Contract:
+    """Return the contract for a model over declared features.
+
+    Args:
+        horizon_min: Minutes from the prediction time to the scheduled departure.
+        threshold: The operating threshold.
+        names: The model's features, in order; by default all declared ones.
+        features: The declared features.
+
+    Raises:
+        ContractError: A name is not declared.
+    """
+    chosen = selected(names, features)
+    specs = tuple(FeatureSpec(f.name, f.dtype, f.unit, f.null) for f in chosen)
+    return Contract(SCHEMA, horizon_min, specs, feature_hash(chosen), threshold)
+
+
+def selected(
+    names: Iterable[str] | None = None, features: tuple[Feature, ...] = FEATURES
+) -> tuple[Feature, ...]:
+    """Return declared features by name, all of them without names.
+
+    Raises:
+        ContractError: A name is not declared.
+    """
+    if names is None:
+        return features
+    declared = {feature.name: feature for feature in features}
+    wanted = tuple(names)
+    unknown = [name for name in wanted if name not in declared]
+    if unknown:
+        raise ContractError(
+            f"No feature is declared as {', '.join(unknown)}: see docs/features.md for those that "
+            "are, or rebuild the model with the current code."
+        )
+    return tuple(declared[name] for name in wanted)
+
+
+def feature_hash(features: Iterable[Feature]) -> str:
+    """Return the SHA-256 of the declarations, and of the streams they read; not of their wording.
+
+    Name, type, unit, inputs and function of each feature count, and so does the rule by which
+    each stream knows an event.
+    """
+    declared = tuple(features)
+    reads = {item.stream for f in declared for item in f.inputs if not isinstance(item, Own)}
+    lines = [repr(STREAMS[name]) for name in sorted(reads)]
+    lines += [
+        f"{f.name}|{f.dtype}|{f.unit}|{f.inputs!r}|{f.compute.__module__}.{f.compute.__qualname__}"
+        for f in declared
+    ]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def conflicts_between(one: Contract, other: Contract) -> tuple[str, ...]:
+    """Return what keeps models of two contracts from being served side by side; () if nothing does.
+
+    They are handed the same online features, so a feature that both have must be the same, and
+    their answers mean the same only with the same label. What only one of them has does not matter.
+    """
+    found = []
+    if one.label != other.label:
+        found.append(f"the label is {one.label!r} in one and {other.label!r} in the other")
+    known = {spec.name: spec for spec in other.features}
+    for spec in one.features:
+        twin = known.get(spec.name, spec)
+        if (spec.dtype, spec.unit) != (twin.dtype, twin.unit):
+            found.append(
+                f"{spec.name} is {spec.dtype} in {spec.unit} in one and "
+                f"{twin.dtype} in {twin.unit} in the other"
+            )
+    return tuple(found)
+
+
+def to_json(contract: Contract) -> bytes:
+    """Return the contract as canonical JSON: equal contracts give equal bytes."""
+    return msgspec.json.format(msgspec.json.encode(contract, order="deterministic"), indent=2)
+
+
+def from_json(data: bytes) -> Contract:
+    """Return a contract read from JSON.
+
+    Raises:
+        ContractError: The bytes are not a contract of a schema that this code knows.
+    """
+    try:
+        contract = msgspec.json.decode(data, type=Contract)
+    except msgspec.DecodeError as error:
+        raise ContractError(
+            f"The contract is not valid: {error}. Publish the model anew."
+        ) from error
+    if contract.schema != SCHEMA:
+        raise ContractError(
+            f"The contract has schema {contract.schema}, this code reads {SCHEMA}: "
+            "deploy the code that wrote it, or publish the model anew."
+        )
+    return contract

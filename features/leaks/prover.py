@@ -1,0 +1,222 @@
+"""The leak prover: no feature changes with what becomes known at its prediction time or later.
+
+For an instant c, everything known at c or later is changed (see `features.leaks.counterfactual`),
+and
+all features are computed again. A feature of a flight with `prediction_time <= c` may read only
+what is known before its prediction time, so every one of them must keep its bytes; one that does
+not has read the future. The prover knows no feature by name and no rule by which one is computed.
+
+It also watches the flights whose prediction time comes after c: a feature that changes there has
+been put to the test, one that never changes may only be looked at too little.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from features.arrays.arrow import to_minutes
+from features.declare import columns as c
+from features.declare.declarations import MINUTES_PER_DAY
+from features.leaks.counterfactual import World, counterfactual
+from ontime_base.errors import OntimeError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from features.arrays.search import Bools
+
+Value: TypeAlias = float | str | None
+
+_WATCHED_MIN: Final = 3 * MINUTES_PER_DAY
+"""How long after an instant flights are watched for features that do change."""
+
+
+class ProofError(OntimeError):
+    """A proof cannot be made: there are no flights, or two computations do not match."""
+
+
+class ComputeFeatures(Protocol):
+    """Computes the feature table of the wanted flights: `features.table.features_table`, or a try.
+
+    The rows come in an order that outcomes do not decide, such as that of scheduled departure.
+    """
+
+    def __call__(
+        self, flights: pa.Table, weather: pa.Table, wanted: Bools, *, horizon_min: int
+    ) -> pa.Table:
+        """Return flight id, prediction time and features of the wanted flights."""
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """A world that differs from the true one in what is known at an instant or later."""
+
+    instant: int
+    world: World
+
+
+@dataclass(frozen=True, slots=True)
+class Leak:
+    """A feature that changed with what it must not know.
+
+    Attributes:
+        feature: Its name.
+        instant: Minutes since the epoch; only what is known then or later was changed.
+        flights: How many flights with a prediction time up to the instant it changed for.
+        flight_id: The last of them.
+        before: The feature of that flight in the true world.
+        after: The same in the other world.
+    """
+
+    feature: str
+    instant: int
+    flights: int
+    flight_id: str
+    before: Value
+    after: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What the prover found.
+
+    Attributes:
+        instants: The instants, in minutes since the epoch.
+        compared: How many values were compared.
+        leaks: One per feature and instant; empty when there is none.
+        tested: Features that did change for flights after an instant, so that a leak would show.
+    """
+
+    instants: tuple[int, ...]
+    compared: int
+    leaks: tuple[Leak, ...]
+    tested: frozenset[str]
+
+    @property
+    def leaking(self) -> tuple[str, ...]:
+        """Names of the features that leak, each once."""
+        return tuple(dict.fromkeys(leak.feature for leak in self.leaks))
+
+
+def instants_of(world: World, count: int, *, horizon_min: int, seed: int) -> tuple[int, ...]:
+    """Return instants spread over the whole time: each is the prediction time of some flight.
+
+    So there is a flight at every instant whose prediction time is that very minute.
+
+    Raises:
+        ProofError: There are fewer flights than instants.
+    """
+    departures = np.sort(to_minutes(world.flights[c.SCHEDULED_DEPARTURE]))
+    if len(departures) < count:
+        raise ProofError(
+            f"There are {len(departures)} flights for {count} instants: ask for fewer, or ingest "
+            "more flights."
+        )
+    rng = np.random.default_rng(seed)
+    parts = np.array_split(departures, count)
+    return tuple(int(rng.choice(part)) - horizon_min for part in parts)
+
+
+def branches(world: World, instants: Iterable[int], *, seed: int) -> Iterator[Branch]:
+    """Return, one at a time, another world for each instant; the same for the same seed."""
+    for instant in instants:
+        rng = np.random.default_rng([seed, instant])
+        yield Branch(instant, counterfactual(world, instant, rng))
+
+
+def middle_of(world: World, *, days: int = 30) -> World:
+    """Return so many days of the world around its middle flight, for what is dear to prove."""
+    departures = to_minutes(world.flights[c.SCHEDULED_DEPARTURE])
+    middle, reach = np.median(departures), days * MINUTES_PER_DAY / 2
+    known = to_minutes(world.weather[c.KNOWN])
+    return World(
+        world.flights.filter(pa.array(np.abs(departures - middle) <= reach)),
+        world.weather.filter(pa.array(np.abs(known - middle) <= reach + MINUTES_PER_DAY)),
+    )
+
+
+def prove(
+    world: World,
+    others: Iterable[Branch],
+    compute: ComputeFeatures,
+    *,
+    features: Sequence[str],
+    horizon_min: int,
+) -> Proof:
+    """Return which features change with what is known at their prediction time or later.
+
+    Args:
+        world: The true world.
+        others: Other worlds, each with the instant from which on it differs.
+        compute: Computes the features.
+        features: Names of the columns to look at.
+        horizon_min: Minutes from the prediction time to the scheduled departure.
+
+    Raises:
+        ProofError: The two computations are not about the same flights.
+    """
+    everything = np.ones(len(world.flights), dtype=np.bool_)
+    truth = compute(world.flights, world.weather, everything, horizon_min=horizon_min)
+    predicted = to_minutes(truth[c.PREDICTION_TIME])
+    instants: list[int] = []
+    leaks: list[Leak] = []
+    tested: set[str] = set()
+    compared = 0
+    for branch in others:
+        until = branch.instant + _WATCHED_MIN
+        before = truth.filter(pa.array(predicted <= until))
+        after = _computed_until(until, branch.world, compute, horizon_min)
+        _require_same_flights(before, after)
+        past = predicted[predicted <= until] <= branch.instant
+        for name in features:
+            changed = _changed(before[name], after[name])
+            if (changed & past).any():
+                leaks.append(_leak(name, branch.instant, before, after, changed & past))
+            if (changed & ~past).any():
+                tested.add(name)
+        instants.append(branch.instant)
+        compared += int(past.sum()) * len(features)
+    return Proof(tuple(instants), compared, tuple(leaks), frozenset(tested))
+
+
+def _computed_until(
+    minute: int, world: World, compute: ComputeFeatures, horizon_min: int
+) -> pa.Table:
+    wanted = to_minutes(world.flights[c.SCHEDULED_DEPARTURE]) - horizon_min <= minute
+    return compute(world.flights, world.weather, wanted, horizon_min=horizon_min)
+
+
+def _require_same_flights(before: pa.Table, after: pa.Table) -> None:
+    if before[c.FLIGHT_ID].to_pylist() != after[c.FLIGHT_ID].to_pylist():
+        raise ProofError(
+            "The features of the two worlds are not about the same flights in the same order: "
+            "compute one row per wanted flight, in the order of scheduled departure."
+        )
+
+
+def _changed(before: pa.ChunkedArray, after: pa.ChunkedArray) -> Bools:
+    """Return where two columns differ, bit for bit."""
+    differ = before.is_null().to_numpy() != after.is_null().to_numpy()
+    if pa.types.is_floating(before.type):
+        old, new = (pc.fill_null(x, 0.0).to_numpy().view(np.int64) for x in (before, after))
+    else:
+        old, new = (pc.fill_null(x, "").to_numpy() for x in (before, after))
+    changed: Bools = differ | (old != new)
+    return changed
+
+
+def _leak(name: str, instant: int, before: pa.Table, after: pa.Table, where: Bools) -> Leak:
+    row = int(np.flatnonzero(where)[-1])
+    return Leak(
+        feature=name,
+        instant=instant,
+        flights=int(where.sum()),
+        flight_id=before[c.FLIGHT_ID][row].as_py(),
+        before=before[name][row].as_py(),
+        after=after[name][row].as_py(),
+    )

@@ -1,0 +1,151 @@
+"""From silver to the items that online features are read from, without Spark."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from features.arrays.arrow import MICROSECONDS_PER_MINUTE
+from features.catalog import FEATURES
+from features.declare import columns as c
+from features.declare.declarations import HORIZON_MIN, LOCAL_HOUR, MAX_WINDOW_DAYS, MINUTES_PER_DAY
+from features.declare.streams import MAX_EVENT_LAG_MIN
+from features.online.item_rows import Placement, Placer
+from features.online.items import SUMS_DAYS, Columns, encode, sums_suffix, view
+from features.online.sums import DayRows, day_rows, sums_item
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from features.declare.declarations import Feature
+    from features.online.item_rows import Facts
+    from features.online.items import EntityLayout, Row
+
+OPEN_DAYS: Final = 4
+"""Days after its scheduled departure in which an event can still change a flight."""
+
+_LAG_DAYS: Final = MAX_EVENT_LAG_MIN // MINUTES_PER_DAY
+DAYS_NEEDED: Final = SUMS_DAYS + OPEN_DAYS + _LAG_DAYS + 2
+"""Days of silver that the items need besides the days they are retained for: whole stretches of
+what events may still change, and the days before that windows reach back to."""
+
+
+def online_items(
+    flights: pa.Table,
+    weather: pa.Table,
+    *,
+    retain_days: int,
+    horizon_min: int = HORIZON_MIN,
+    features: tuple[Feature, ...] = FEATURES,
+) -> Iterator[tuple[str, bytes]]:
+    """Return the items of every entity key, encoded, as of the end of the data.
+
+    Args:
+        flights: Rows of silver_flights (`features.arrays.arrow.FLIGHT_COLUMNS`): at least those of
+        the
+            last `retain_days + DAYS_NEEDED` days.
+        weather: Rows of silver_weather (`features.arrays.arrow.WEATHER_COLUMNS`), likewise.
+        retain_days: For how many days before the end features can be asked for.
+        horizon_min: Minutes from the prediction time to the scheduled departure.
+        features: The declared features.
+    """
+    placer = Placer(features, horizon_min=horizon_min)
+    rows: list[dict[tuple[str, str], _Rows]] = [{} for _ in placer.layouts]
+    end = max(_plain(flights[c.SCHEDULED_DEPARTURE]), default=0)
+    longest = max((x.rows.span for x in placer.layouts if x.rows_read), default=0)
+    whole_days = max(retain_days, OPEN_DAYS + 1) + _LAG_DAYS
+    counted = end - whole_days * MINUTES_PER_DAY - 2 * longest
+    summed = frozenset(x.rows.tracks[n].stream for x in placer.layouts for n in x.summed)
+    for facts in flight_facts(flights):
+        only_summed = facts[c.SCHEDULED_DEPARTURE] < counted  # too old for rows that are read
+        _place(rows, placer, placer.flight(facts, summed if only_summed else None))
+    for facts in weather_facts(weather):
+        _place(rows, placer, placer.weather(facts))
+    since = end - retain_days * MINUTES_PER_DAY
+    for layout, items in zip(placer.layouts, rows, strict=True):
+        yield from _items_of(layout, items, since, end)
+
+
+def flight_facts(flights: pa.Table) -> Iterator[Facts]:
+    """Yield what silver knows of each flight."""
+    for facts in _facts(flights):
+        local = facts[c.SCHEDULED_DEPARTURE] + facts[c.ORIGIN_OFFSET]
+        facts[LOCAL_HOUR] = local % MINUTES_PER_DAY // 60
+        yield facts
+
+
+def weather_facts(weather: pa.Table) -> Iterator[Facts]:
+    """Yield each observation of silver."""
+    return _facts(weather)
+
+
+def _facts(table: pa.Table) -> Iterator[Facts]:
+    columns = {name: _plain(table[name]) for name in table.column_names}
+    for values in zip(*columns.values(), strict=True):
+        yield dict(zip(columns, values, strict=True))
+
+
+def _plain(column: pa.ChunkedArray) -> list[Any]:
+    """Return the values of a column, instants in minutes since the epoch."""
+    if not pa.types.is_timestamp(column.type):
+        plain: list[Any] = column.to_pylist()
+        return plain
+    microseconds = column.cast(pa.timestamp("us", tz="UTC")).cast(pa.int64())
+    minutes: list[Any] = pc.divide(microseconds, MICROSECONDS_PER_MINUTE).to_pylist()
+    return minutes
+
+
+class _Rows:
+    """The rows of one item, by track, and the stretch they are of."""
+
+    __slots__ = ("stretch", "tracks")
+
+    def __init__(self, stretch: int, tracks: int) -> None:
+        self.stretch = stretch
+        self.tracks: list[list[Row]] = [[] for _ in range(tracks)]
+
+
+def _place(
+    rows: list[dict[tuple[str, str], _Rows]], placer: Placer, placements: Iterable[Placement]
+) -> None:
+    for placement in placements:
+        if placement.row is None:
+            continue
+        items, where = rows[placement.entity], (placement.prefix, placement.key)
+        if where not in items:
+            tracks = len(placer.layouts[placement.entity].rows.tracks)
+            items[where] = _Rows(placement.stretch, tracks)
+        items[where].tracks[placement.track].append(placement.row)
+
+
+def _items_of(
+    layout: EntityLayout, items: dict[tuple[str, str], _Rows], since: int, end: int
+) -> Iterator[tuple[str, bytes]]:
+    span = layout.rows.span
+    changing = end - (OPEN_DAYS + 1) * MINUTES_PER_DAY  # what events may change must be whole
+    rows_since = min(since - span, changing) if layout.rows_read else changing
+    sums: dict[tuple[str, int], list[DayRows]] = defaultdict(list)
+    for (prefix, key), rows in items.items():
+        body = encode(
+            layout.rows,
+            [
+                Columns(track, found).to_bytes()
+                for track, found in zip(layout.rows.tracks, rows.tracks, strict=True)
+            ],
+        )
+        if layout.sums is not None:
+            block = rows.stretch * span // (SUMS_DAYS * MINUTES_PER_DAY)
+            days = day_rows(layout, view(layout.rows, body))
+            if any(days):
+                sums[prefix, block].append(days)
+        if (rows.stretch + 1) * span > rows_since:
+            yield key, body
+    if layout.sums is None:
+        return
+    sums_since = since - (MAX_WINDOW_DAYS + 1) * MINUTES_PER_DAY
+    for (prefix, block), parts in sums.items():
+        if (block + 1) * SUMS_DAYS * MINUTES_PER_DAY > sums_since:
+            yield prefix + sums_suffix(block, SUMS_DAYS), sums_item(layout.sums, parts)

@@ -1,0 +1,113 @@
+"""Writing the feature table: in columns where its files are on this machine, else by Spark."""
+
+from __future__ import annotations
+
+from functools import reduce
+from typing import TYPE_CHECKING, Final
+
+from pyspark.sql import DataFrame
+
+from features.catalog import FEATURES
+from features.declare.columns import FLIGHT_DATE
+from features.offline.blocks import EVERY_DAY, DayRange, to_features
+from features.offline.feature_rows import gold_arrow_schema
+from pipelines.gold.block_files import (
+    FLIGHT_DAY,
+    WEATHER_DAY,
+    FeatureWork,
+    Silver,
+    days_of,
+    write_blocks,
+)
+from pipelines.tables.arrow_writer import (
+    files_of_table,
+    is_plain,
+    local_folder,
+    replace_all,
+    replace_days,
+)
+from pipelines.tables.commit_metadata import text_of
+from pipelines.tables.day_ranges import sql_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from pipelines.runtime.context import RunContext
+    from pipelines.tables.commit_metadata import GoldMark
+
+FLIGHTS: Final = "silver_flights"
+WEATHER: Final = "silver_weather"
+
+
+def write_features(
+    context: RunContext, name: str, *, days: Sequence[DayRange], mark: GoldMark
+) -> None:
+    """Write the feature table, or put ranges of its days in place of what it has of them.
+
+    One commit: after a crash the table is as before it or as after it.
+
+    Args:
+        context: Session, tables and settings.
+        name: The feature table; one that does not exist is made, if every day is written.
+        days: The flight dates (local, at the origin) to compute, as ranges that do not meet.
+        mark: What the table is made of then; it names the versions of silver that are read.
+    """
+    folders = _local_folders(context, name) if context.settings.tables.columnar else None
+    if folders is None:
+        _write_by_spark(context, name, days, mark)
+    else:
+        _write_in_columns(context, folders, days, mark)
+
+
+def _write_in_columns(
+    context: RunContext, folders: dict[str, Path], days: Sequence[DayRange], mark: GoldMark
+) -> None:
+    settings = context.settings.features
+    flights, weather, gold = folders.values()
+    silver = Silver(
+        tuple(files_of_table(flights, FLIGHT_DAY, mark.flights.version)),
+        tuple(files_of_table(weather, WEATHER_DAY, mark.weather.version)),
+    )
+    work = FeatureWork(silver, gold, settings.horizon_min, FEATURES)
+    adds = write_blocks(context.spark, work, days=days, block_days=settings.block_days)
+    if EVERY_DAY in days:
+        replace_all(gold, gold_arrow_schema(), adds, text_of(mark))
+    else:
+        replace_days(gold, adds, FLIGHT_DAY, [days_of(work, one) for one in days], text_of(mark))
+
+
+def _write_by_spark(
+    context: RunContext, name: str, days: Sequence[DayRange], mark: GoldMark
+) -> None:
+    tables, settings = context.tables, context.settings.features
+    flights, weather = (
+        tables.read(FLIGHTS, mark.flights.version),
+        tables.read(WEATHER, mark.weather.version),
+    )
+    frames = [
+        to_features(
+            flights,
+            weather,
+            horizon_min=settings.horizon_min,
+            block_days=settings.block_days,
+            days=one,
+        )
+        for one in days
+    ]
+    frame = reduce(DataFrame.unionByName, frames)
+    if EVERY_DAY in days:
+        tables.replace(name, frame, description=text_of(mark))
+    else:
+        predicate = sql_of(days, FLIGHT_DATE)
+        tables.replace_where(name, frame, predicate=predicate, description=text_of(mark))
+
+
+def _local_folders(context: RunContext, name: str) -> dict[str, Path] | None:
+    """Return the tables' folders, if this machine's Python workers can open all their files."""
+    remote = context.settings.spark.remote
+    if remote is not None and not remote.startswith("local"):
+        return None
+    folders = {table: local_folder(context.tables.uri(table)) for table in (FLIGHTS, WEATHER, name)}
+    known = {table: folder for table, folder in folders.items() if folder is not None}
+    return known if len(known) == len(folders) and all(map(is_plain, known.values())) else None

@@ -1,0 +1,61 @@
+"""The feature table as training reads it, at a pinned version, and what it was made from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pyspark.sql import functions as F
+
+from features.catalog import FEATURES
+from features.declare import columns as c
+from pipelines.gold.feature_table import FLIGHTS, WEATHER
+from training.data.split import bounds_of, part_of
+from training.tracking.lineage import TableLineage
+
+if TYPE_CHECKING:
+    from pipelines.runtime.context import RunContext
+    from training.data.samples import Sample
+    from training.data.split import Part
+
+
+def read_part(context: RunContext, part: Part) -> Sample:
+    """Return the labelled flights of a part, with every declared feature.
+
+    Raises:
+        StageNotRunError: The feature table was not built.
+        SplitError: The part has no flights.
+    """
+    gold, split = context.outputs("build_features"), context.settings.training.split
+    start, end = bounds_of(part, split)
+    rows = context.tables.read(str(gold["table"]), int(gold["version"]))
+    departure = F.col(c.SCHEDULED_DEPARTURE)
+    rows = rows.where(F.col(c.LABEL).isNotNull() & (departure >= start) & (departure < end))
+    return part_of(rows.toArrow(), part, FEATURES, split)
+
+
+def table_lineage(context: RunContext) -> TableLineage:
+    """Return which feature table, and what of it, is read."""
+    gold = context.outputs("build_features")
+    name = str(gold["table"])
+    return TableLineage(
+        name=name,
+        uri=context.tables.uri(name),
+        version=int(gold["version"]),
+        content_hash=str(gold["gold_hash"]),
+        rows=int(gold["rows"]),
+    )
+
+
+def silver_lineage(context: RunContext) -> tuple[TableLineage, ...]:
+    """Return which silver tables the feature table is made from, as ingest left them."""
+    ingested = context.outputs("ingest")
+    return tuple(
+        TableLineage(
+            name=name,
+            uri=context.tables.uri(name),
+            version=context.tables.version(name),
+            content_hash=str(ingested["silver"][name.removeprefix("silver_")]),
+            rows=int(ingested["kept"][name.removeprefix("silver_")]),
+        )
+        for name in (FLIGHTS, WEATHER)
+    )

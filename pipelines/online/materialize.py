@@ -1,0 +1,116 @@
+"""From silver to the online store: the state of every entity key, and the network of airports."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from itertools import islice
+from typing import TYPE_CHECKING, Final
+
+from pyspark.sql import functions as F
+
+from features.arrays.arrow import FLIGHT_COLUMNS, WEATHER_COLUMNS
+from features.declare import columns as c
+from features.declare.declarations import MINUTES_PER_DAY
+from features.online.flight_events import flight_story, known_minute, observation
+from features.online.items_from_silver import DAYS_NEEDED, flight_facts, online_items, weather_facts
+from pipelines.online.unsynced_events import Untold
+from serving.online.network import Network, write_network
+from serving.online.online_state import OPEN_DAYS, OnlineState
+from serving.online.watermark import move_mark
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    import pyarrow as pa
+    from pyspark.sql import DataFrame
+
+    from features.online.flight_events import Event
+    from pipelines.tables.delta_tables import Tables
+    from serving.stores.online.sqlite import OnlineStore
+
+BATCH = 2_000
+_SINCE: Final = "since_minute"
+
+
+def materialize(tables: Tables, store: OnlineStore, *, retain_days: int, horizon_min: int) -> int:
+    """Fill the online store from the silver tables; return how many items were stored.
+
+    Args:
+        tables: Where silver is.
+        store: The online store; items of keys that are in silver are replaced.
+        retain_days: For how many days before the end of the data features can be asked for.
+        horizon_min: Minutes from the prediction time to the scheduled departure.
+    """
+    flights, weather = tables.read("silver_flights"), tables.read("silver_weather")
+    last = flights.agg(F.max(c.SCHEDULED_DEPARTURE)).first()
+    days = F.make_dt_interval(F.lit(retain_days + DAYS_NEEDED))
+    since = F.lit(last[0] if last else None) - days
+    known = flights.where(F.col(c.SCHEDULED_DEPARTURE) >= since).select(*FLIGHT_COLUMNS).toArrow()
+    seen = weather.where(F.col(c.KNOWN) >= since).select(*WEATHER_COLUMNS).toArrow()
+    items = online_items(known, seen, retain_days=retain_days, horizon_min=horizon_min)
+    untold, stored = Untold(list(flight_facts(known)), list(weather_facts(seen))), 0
+    for batch in _batches(items):
+        store.put_many(untold.kept(batch, store))
+        stored += len(batch)
+    untold.add_up(store)
+    tell_open_flights(store, known, seen, horizon_min=horizon_min)
+    write_network(store, network_of(flights, tables.read("silver_airports")))
+    return stored
+
+
+def tell_open_flights(
+    store: OnlineStore, flights: pa.Table, weather: pa.Table, *, horizon_min: int
+) -> None:
+    """Tell the state what silver knows of flights that events may still change.
+
+    Events that come later are merged with it; so are those that came before and silver has not.
+
+    Args:
+        store: Where the state is.
+        flights: Rows of silver_flights.
+        weather: Rows of silver_weather.
+        horizon_min: Minutes from the prediction time to the scheduled departure.
+    """
+    facts = list(flight_facts(flights))
+    end = max((flight[c.SCHEDULED_DEPARTURE] for flight in facts), default=0)
+    since = end - OPEN_DAYS * MINUTES_PER_DAY
+    events: list[Event] = []
+    for flight in facts:
+        if flight[c.SCHEDULED_DEPARTURE] >= since:
+            events += flight_story(flight)
+    events += [observation(seen) for seen in weather_facts(weather) if seen[c.KNOWN] >= since]
+    # Moved first, so that no flight becomes too late between two of its events.
+    move_mark(store, max([end, *map(known_minute, events)]), horizon_min=horizon_min)
+    state = OnlineState(store)
+    for first in range(0, len(events), BATCH):
+        state.apply(events[first : first + BATCH])
+
+
+def network_of(flights: DataFrame, airports: DataFrame) -> Network:
+    """Return the airports with a known time zone, the origins, and the distances of each route."""
+    known_zones = airports.where(F.col("timezone").isNotNull()).orderBy(c.AIRPORT)
+    zones = known_zones.select(c.AIRPORT, "timezone").collect()
+    measured = flights.where(F.col(c.DISTANCE).isNotNull()).groupBy(
+        c.ORIGIN, c.DESTINATION, c.DISTANCE
+    )
+    since = F.floor(F.unix_seconds(F.min(c.SCHEDULED_DEPARTURE)) / F.lit(60)).alias(_SINCE)
+    known = measured.agg(since).orderBy(c.ORIGIN, c.DESTINATION, _SINCE, c.DISTANCE).collect()
+    distances: dict[str, int] = {}
+    earlier: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    for row in known:
+        route = f"{row[c.ORIGIN]}-{row[c.DESTINATION]}"
+        if route in distances:
+            earlier[route].append((int(row[_SINCE]), distances[route]))
+        distances[route] = row[c.DISTANCE]
+    return Network(
+        time_zones={row[c.AIRPORT]: row["timezone"] for row in zones},
+        origins=sorted({row[c.ORIGIN] for row in known}),
+        distances_mi=distances,
+        earlier_mi=dict(earlier),
+    )
+
+
+def _batches(items: Iterable[tuple[str, bytes]]) -> Iterator[dict[str, bytes]]:
+    remaining = iter(items)
+    while batch := dict(islice(remaining, BATCH)):
+        yield batch

@@ -1,0 +1,174 @@
+"""`make prove-no-leak`: no feature of any flight knows what is not known at its prediction time.
+
+What the leak prover found, for a person and for programs.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from features.catalog import FEATURES
+from features.declare import columns as c
+from features.leaks.counterfactual import World
+from features.leaks.planted_leaks import PLANTED
+from features.leaks.prover import branches, instants_of, middle_of, prove
+from features.offline.feature_rows import features_table
+from ontime_base.errors import OntimeError
+from pipelines.runtime.command import parser_of, run_command
+from pipelines.runtime.figures import write_figures
+from pipelines.runtime.runner import run_stage
+from pipelines.stages import Parameter, stage_named
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from features.leaks.planted_leaks import PlantedLeak
+    from features.leaks.prover import Branch, Leak, Proof
+    from pipelines.runtime.console import Console
+    from pipelines.runtime.context import RunContext
+
+_SHOWN_LEAKS = 20
+
+
+class LeakError(OntimeError):
+    """A feature knows what it must not, or the prover misses a leak that was planted."""
+
+
+@dataclass(frozen=True)
+class LeakReport:
+    """The proof of the declared features, and how the planted leaks fared.
+
+    Attributes:
+        features: How many features are declared.
+        proof: What was found in them.
+        planted: Each planted leak with what was found in it.
+    """
+
+    features: int
+    proof: Proof
+    planted: Sequence[tuple[PlantedLeak, Proof]]
+
+    @property
+    def missed(self) -> tuple[str, ...]:
+        """Names of the planted leaks that were not caught."""
+        return tuple(planted.name for planted, proof in self.planted if not proof.leaks)
+
+    def figures(self) -> Mapping[str, int]:
+        """Return the figures; `leaks` and `tested` count declared features."""
+        return {
+            "features": self.features,
+            "instants": len(self.proof.instants),
+            "values": self.proof.compared,
+            "tested": len(self.proof.tested),
+            "leaks": len(self.proof.leaking),
+            "planted": len(self.planted),
+            "caught": len(self.planted) - len(self.missed),
+        }
+
+    def lines(self) -> list[str]:
+        """Return the report as lines of text."""
+        proof, figures = self.proof, self.figures()
+        untested = self.features - len(proof.tested)
+        return [
+            f"{self.features} features, {len(proof.instants)} instants, {proof.compared:,} values:",
+            f"  {figures['leaks']:>4} changed with what became known then or later",
+            f"  {len(proof.tested):>4} changed for flights predicted after it, as they should",
+            f"  {untested:>4} changed for none: what they read was published before",
+            *(f"  leak: {told(leak)}" for leak in proof.leaks[:_SHOWN_LEAKS]),
+            "",
+            f"{figures['caught']} of {figures['planted']} planted leaks caught:",
+            *(
+                f"  {'caught' if found.leaks else 'MISSED':<8}{planted.name:<29}{planted.mistake}"
+                for planted, found in self.planted
+            ),
+        ]
+
+    def require_clean(self) -> None:
+        """Do nothing if no feature leaks and every planted leak was caught.
+
+        Raises:
+            LeakError: Names the features that leak, or the leaks that were missed.
+        """
+        if self.proof.leaks:
+            names = ", ".join(self.proof.leaking)
+            raise LeakError(
+                f"Features that know what comes: {names}. Bound each of their inputs by when it is "
+                "known (the leaks above name flight and instant)."
+            )
+        if self.missed:
+            raise LeakError(
+                f"Planted leaks that were not caught: {', '.join(self.missed)}. Look at more "
+                "--instants; if that does not help, the prover is wrong and so is its proof."
+            )
+
+
+def told(leak: Leak) -> str:
+    """Return a leak in a line."""
+    return (
+        f"{leak.feature} of {leak.flight_id} was {leak.before}, and {leak.after} when what is "
+        f"known from {utc_text(leak.instant)} on differs ({leak.flights:,} flights)"
+    )
+
+
+def utc_text(minutes: int) -> str:
+    """Return an instant, in minutes since the epoch, for people."""
+    return f"{datetime.fromtimestamp(minutes * 60, tz=UTC):%Y-%m-%d %H:%MZ}"
+
+
+NAMES = tuple(feature.name for feature in FEATURES)
+PLANTED_INSTANTS = 12
+PARAMETERS = (
+    Parameter(name="instants", kind=int, help="instants over the whole time", default=24),
+    Parameter(name="seed", kind=int, help="other instants, other worlds", default=1),
+    *(p for p in stage_named("build_features").parameters if p.name == "horizon_min"),
+)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Prove it, and return the exit code: 1 if a feature leaks or a planted leak is missed."""
+    parser = parser_of("python -m pipelines.proofs.no_leak", __doc__ or "", PARAMETERS)
+    return run_command(parser, PARAMETERS, work, argv)
+
+
+def work(context: RunContext, arguments: argparse.Namespace) -> None:
+    """Ingest if there is no silver, look for leaks, print the report and write its figures.
+
+    Raises:
+        LeakError: A feature leaks, or a planted leak is missed.
+    """
+    if not context.tables.exists("silver_flights"):
+        run_stage(stage_named("ingest"), context)
+    # Sorted, so that a seed gives the same worlds however the rows were written.
+    flights = context.tables.read("silver_flights").orderBy(c.FLIGHT_ID).toArrow()
+    weather = context.tables.read("silver_weather").orderBy(c.AIRPORT, c.OBSERVED).toArrow()
+    world, part = World(flights, weather), middle_of(World(flights, weather))
+    horizon_min, seed = context.settings.features.horizon_min, arguments.seed
+    instants = instants_of(world, arguments.instants, horizon_min=horizon_min, seed=seed)
+    others = _told(branches(world, instants, seed=seed), len(instants), context.console)
+    proof = prove(world, others, features_table, features=NAMES, horizon_min=horizon_min)
+    instants = instants_of(part, PLANTED_INSTANTS, horizon_min=horizon_min, seed=seed)
+    few = tuple(branches(part, instants, seed=seed))
+    found = [
+        prove(part, few, leak.compute, features=leak.names, horizon_min=horizon_min)
+        for leak in PLANTED
+    ]
+
+    report = LeakReport(len(NAMES), proof, tuple(zip(PLANTED, found, strict=True)))
+    path = write_figures(context.settings.home, "prove-no-leak", report.figures())
+    for line in (*report.lines(), "", f"figures: {path}"):
+        context.console.say(line)
+    report.require_clean()
+
+
+def _told(others: Iterable[Branch], count: int, console: Console) -> Iterator[Branch]:
+    for number, branch in enumerate(others, start=1):
+        console.step(f"instant {number} of {count}: {utc_text(branch.instant)}")
+        yield branch
+
+
+if __name__ == "__main__":
+    sys.exit(main())

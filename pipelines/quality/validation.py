@@ -1,0 +1,150 @@
+"""Great Expectations between the layers: a table meets its suite, or the run stops."""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from pyspark.sql import functions as F
+
+from ontime_base.errors import OntimeError
+from pipelines.quality.data_docs import observed, write_page
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+    from great_expectations.core import (
+        ExpectationSuiteValidationResult,
+        ExpectationValidationResult,
+    )
+    from great_expectations.expectations.expectation import Expectation
+    from great_expectations.expectations.expectation_configuration import (
+        ExpectationConfiguration,
+    )
+    from pyspark.sql import DataFrame
+
+# 400 MB as doubles.
+MOST_CELLS_IN_MEMORY = 50_000_000
+
+
+class DataQualityError(OntimeError):
+    """A table does not meet what is expected of it."""
+
+
+@dataclass(frozen=True)
+class QualityReport:
+    """A table that meets its suite.
+
+    Attributes:
+        table: Its name.
+        rows: How many rows it has.
+        expectations: How many expectations it meets.
+        path: The page that tells them, for people.
+    """
+
+    table: str
+    rows: int
+    expectations: int
+    path: Path
+
+
+def validate(
+    frame: DataFrame,
+    *,
+    rows: int,
+    table: str,
+    expectations: Callable[[], list[Expectation]],
+    conditions: Mapping[str, str],
+    home: Path,
+) -> QualityReport:
+    """Return the report on a table that meets its expectations.
+
+    A table that fits into memory is looked through there, a larger one by Spark jobs.
+
+    Args:
+        frame: The rows; a large table is read several times.
+        rows: How many there are.
+        table: The table's name.
+        expectations: Makes the suite; called when Great Expectations is set up.
+        conditions: Columns to add for it: their names, and SQL over the others; null is false.
+        home: The home folder, where the data docs are.
+
+    Raises:
+        DataQualityError: An expectation is not met; names it, the table and what was observed.
+    """
+    added = {name: F.coalesce(F.expr(sql), F.lit(False)) for name, sql in conditions.items()}  # noqa: FBT003 - a literal column
+    whole = frame.withColumns(added) if added else frame
+    fits = rows * len(whole.columns) <= MOST_CELLS_IN_MEMORY
+    with _quiet():
+        result = _result(whole.toArrow().to_pandas() if fits else whole, table, expectations)
+    page = write_page(result, table=table, rows=rows, home=home)
+    if not result.success:
+        raise DataQualityError(_explained(result, table, page))
+    return QualityReport(table, rows, len(result.results), page)
+
+
+def _result(
+    frame: DataFrame | pd.DataFrame, table: str, expectations: Callable[[], list[Expectation]]
+) -> ExpectationSuiteValidationResult:
+    import great_expectations as gx  # noqa: PLC0415 - takes 2 s, which a skipped run needs not
+    from great_expectations.data_context.types.base import (  # noqa: PLC0415
+        DataContextConfig,
+        InMemoryStoreBackendDefaults,
+        ProgressBarsConfig,
+    )
+
+    config = DataContextConfig(
+        store_backend_defaults=InMemoryStoreBackendDefaults(init_temp_docs_sites=False),
+        progress_bars=ProgressBarsConfig(globally=False),
+        analytics_enabled=False,
+    )
+    sources = gx.get_context(mode="ephemeral", project_config=config).data_sources
+    in_memory = isinstance(frame, pd.DataFrame)
+    source = sources.add_pandas(table) if in_memory else sources.add_spark(table)
+    whole = source.add_dataframe_asset(table).add_batch_definition_whole_dataframe("all")
+    batch = whole.get_batch({"dataframe": frame})
+    result = batch.validate(gx.ExpectationSuite(name=table, expectations=expectations()))
+    for found in result.results:
+        observed = found.result.get("observed_value")
+        if isinstance(observed, np.generic):  # which the pages cannot show
+            found.result["observed_value"] = observed.item()
+    return result
+
+
+def _explained(result: ExpectationSuiteValidationResult, table: str, page: Path) -> str:
+    broken = [found for found in result.results if not found.success]
+    first, config = broken[0], _config(broken[0])
+    given = {
+        key: value
+        for key, value in config.kwargs.items()
+        if value is not None and key not in {"batch_id", "unexpected_rows_query"}
+    }
+    wanted = config.description or ", ".join(f"{key} {value}" for key, value in given.items())
+    more = f" and {len(broken) - 1} more" if len(broken) > 1 else ""
+    return (
+        f"Table {table} does not meet {config.type} ({wanted}){more}: observed {observed(first)}. "
+        f"It was not used; see {page}."
+    )
+
+
+def _config(found: ExpectationValidationResult) -> ExpectationConfiguration:
+    if found.expectation_config is None:
+        raise DataQualityError(f"Great Expectations does not tell what it found: {found}.")
+    return found.expectation_config
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Great Expectations without telemetry, without chatter and without its imports' warnings."""
+    os.environ["GX_ANALYTICS_ENABLED"] = "false"
+    logging.getLogger("great_expectations").setLevel(logging.WARNING)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="module 'sre_")
+        yield

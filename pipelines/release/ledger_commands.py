@@ -1,0 +1,200 @@
+"""The ledger of decisions: show it, ask what was in production at a time, verify it, export it.
+
+The ledger as a person reads it: lines of plain text.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from ontime_base.errors import OntimeError
+from ontime_base.files import write_whole
+from operations.ledger.ledger import read_ledger
+from operations.release.timeline import standing_at
+from operations.release.verification import verify
+from pipelines.release.people import decide
+from pipelines.runtime.command import parser_of
+from serving.schema.clock import iso_ms
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from operations.ledger.entries import LedgerEntry
+    from operations.ledger.ledger import Ledger
+    from operations.release.timeline import Standing, VersionStory
+    from operations.release.verification import Check
+    from pipelines.runtime.context import RunContext
+
+_WIDTH: Final = 12
+
+
+def ledger_text(ledger: Ledger, *, last: int | None = None) -> list[str]:
+    """Return a line for every decision, oldest first, below a line of titles."""
+    if not ledger.entries:
+        return ["The ledger is empty: nothing was decided yet."]
+    entries = ledger.entries[-last:] if last else ledger.entries
+    people = max(2, *(len(entry.by) for entry in entries))
+    titles = (
+        f"{'entry':>5}  {'when (UTC)':<19}  {'what':<11}  {'version':>7}  {'by':<{people}}  why"
+    )
+    return [titles, *(_line(entry, people) for entry in entries)]
+
+
+def standing_text(standing: Standing, model: str) -> list[str]:
+    """Return what was in production at a time, and why."""
+    champion, challenger = standing.champion, standing.challenger
+    lines = [f"At {_when(standing.at)} UTC"]
+    if champion is None:
+        lines.append(f"no version of {model} was the champion: none answered.")
+    else:
+        lines.append(f"version {champion.released.version} of {model} was the champion.")
+        lines += _told(champion)
+    if challenger is not None:
+        share = f"answered {standing.challenger_weight:.0%} of the flights"
+        lines += ["", f"Version {challenger.released.version} was the challenger and {share}."]
+        lines += _told(challenger)
+        if standing.last is not None and standing.last.kind == "rolled_out":
+            lines.append(_pair("weight set", _decided(standing.last)))
+    return lines
+
+
+def checks_text(checks: Sequence[Check]) -> list[str]:
+    """Return a line for everything that was looked at."""
+    width = max(len(check.name) for check in checks)
+    return [
+        f"{'ok' if check.holds else 'WRONG':<6}{check.name:<{width}}  {check.found}"
+        for check in checks
+    ]
+
+
+def _line(entry: LedgerEntry, people: int) -> str:
+    what = entry.kind.replace("_", " ")
+    when = _when(entry.at)[:19]
+    return (
+        f"{entry.sequence:>5}  {when}  {what:<11}  {entry.version:>7}  {entry.by:<{people}}  "
+        f"{_share(entry)}{entry.reason}"
+    )
+
+
+def _share(entry: LedgerEntry) -> str:
+    if entry.kind != "rolled_out":
+        return ""
+    return f"{entry.evidence['weight_before']:.0%} -> {entry.evidence['weight']:.0%}: "
+
+
+def _told(story: VersionStory) -> list[str]:
+    lines = [_pair("since", _decided(story.decided))]
+    if story.approval is not None:
+        lines.append(_pair("approval", _decided(story.approval)))
+    if story.gated is not None:
+        lines.append(_pair("gates", f"{story.gated.reason} (entry {story.gated.sequence})"))
+        measured = _measured(story.figures)
+        if measured:
+            lines.append(_pair("measured", measured))
+    if story.run_id:
+        lines.append(_pair("run", story.run_id))
+    if story.gold_hash:
+        lines.append(_pair("features", story.gold_hash))
+    lines.append(_pair("manifest", story.released.manifest_sha256))
+    return lines
+
+
+def _measured(figures: Mapping[str, Any]) -> str:
+    """Return the figures that people ask for first; empty if the gates recorded none."""
+    if not {"auc", "auc_naive"} <= figures.keys():
+        return ""
+    interval = ""
+    if {"auc_low", "auc_high"} <= figures.keys():
+        interval = f" ({figures['auc_low']:.3f} to {figures['auc_high']:.3f})"
+    return f"AUC {figures['auc']:.3f}{interval}, naive {figures['auc_naive']:.3f}"
+
+
+def _decided(entry: LedgerEntry) -> str:
+    what = entry.kind.replace("_", " ")
+    return f"{_when(entry.at)}, {what} by {entry.by}: {entry.reason} (entry {entry.sequence})"
+
+
+def _pair(name: str, value: str) -> str:
+    return f"  {name:<{_WIDTH}}{value}"
+
+
+def _when(at: str) -> str:
+    return at.removesuffix("Z").replace("T", " ")
+
+
+class LedgerNotTrustedError(OntimeError):
+    """Something that was looked at is not as it should be."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Do what is asked with the ledger, and return the exit code: 1 if it cannot be trusted."""
+    parser = parser_of("python -m pipelines.release.ledger_commands", __doc__ or "", (), force="")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    show = commands.add_parser("show", help="every decision, oldest first")
+    show.add_argument("--last", type=int, metavar="N", help="only the newest N")
+    at = commands.add_parser("at", help="what was in production at a time, and why")
+    at.add_argument("time", type=_instant, help="such as 2026-03-01T10:00Z")
+    verified = commands.add_parser("verify", help="whether it, and all that follows it, is whole")
+    verified.add_argument("--head", metavar="SHA256", help="its end as noted before, elsewhere")
+    export = commands.add_parser("export", help="all entries with their checksums, as JSON")
+    export.add_argument("--output", type=Path, metavar="FILE", help="default: standard output")
+    return decide(parser, _work, argv)
+
+
+def _work(context: RunContext, arguments: argparse.Namespace) -> None:
+    {"show": _show, "at": _at, "verify": _verify, "export": _export}[arguments.command](
+        context, arguments
+    )
+
+
+def _show(context: RunContext, arguments: argparse.Namespace) -> None:
+    for line in ledger_text(read_ledger(context.artifacts), last=arguments.last):
+        context.console.say(line)
+
+
+def _at(context: RunContext, arguments: argparse.Namespace) -> None:
+    standing = standing_at(read_ledger(context.artifacts), arguments.time)
+    for line in standing_text(standing, context.settings.serving.model_name):
+        context.console.say(line)
+
+
+def _verify(context: RunContext, arguments: argparse.Namespace) -> None:
+    model = context.settings.serving.model_name
+    checks = verify(context.artifacts, context.registry, model, head=arguments.head)
+    for line in checks_text(checks):
+        context.console.say(line)
+    failed = [check.name for check in checks if not check.holds]
+    if failed:
+        raise LedgerNotTrustedError(f"not as it should be: {', '.join(failed)}; see above.")
+
+
+def _export(context: RunContext, arguments: argparse.Namespace) -> None:
+    ledger = read_ledger(context.artifacts)
+    entries = [
+        {"sha256": checksum, **msgspec.to_builtins(entry)}
+        for entry, checksum in zip(ledger.entries, ledger.checksums, strict=True)
+    ]
+    body = msgspec.json.format(msgspec.json.encode(entries), indent=2) + b"\n"
+    if arguments.output is None:
+        context.console.say(body.decode().rstrip())
+    else:
+        write_whole(arguments.output.resolve(), body)
+        context.console.say(f"{len(entries)} entries in {arguments.output}")
+
+
+def _instant(text: str) -> str:
+    """Return a time as the entries have it: UTC, with milliseconds."""
+    instant = dt.datetime.fromisoformat(text)
+    if instant.tzinfo is None:
+        raise argparse.ArgumentTypeError(f"{text} has no offset: add Z for UTC")
+    return iso_ms(round(instant.timestamp() * 1000))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,288 @@
+"""`make freshness`: how fresh and how full each table is, as text and as a page.
+
+How fresh and how full a table is: pure functions over rows by day.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import math
+import sys
+from collections import Counter
+from dataclasses import dataclass
+from statistics import median
+from typing import TYPE_CHECKING, Final
+
+from features.declare import columns as c
+from ontime_base.errors import OntimeError
+from pipelines import pages
+from pipelines.pages import Cell
+from pipelines.reports.table_reader import Looking
+from pipelines.runtime.context import RunContext
+from pipelines.runtime.figures import write_figures
+from pipelines.settings import load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+_WEEKS: Final = 4
+_LEAST_SHARE: Final = 0.25
+_LEAST_SCORE: Final = 4.0
+_MONTHS_FROM_DAYS: Final = 62
+_TICKS: Final = "▁▂▃▄▅▆▇█"
+_UNITS: Final = ((365 * 24, "year"), (24, "day"), (1, "hour"))
+
+
+@dataclass(frozen=True)
+class Unusual:
+    """A day with far fewer or more rows than such days have around it.
+
+    Attributes:
+        day: The day.
+        rows: How many rows it has.
+        usual: The median of the same weekday in the four weeks before and after.
+    """
+
+    day: dt.date
+    rows: int
+    usual: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Volume:
+    """The figures of one table.
+
+    Attributes:
+        table: Its name.
+        rows: How many rows it has.
+        days: Rows by day, every day from the first to the last; empty if it knows no days.
+        newest_event: The last instant that a row is about.
+        newest_ingest: When the last row came in.
+    """
+
+    table: str
+    rows: int
+    days: Mapping[dt.date, int]
+    newest_event: dt.datetime | None = None
+    newest_ingest: dt.datetime | None = None
+
+    @property
+    def unusual(self) -> list[Unusual]:
+        """The days of unusual volume."""
+        return unusual_days(self.days)
+
+    def periods(self) -> tuple[str, list[int]]:
+        """Return `day` or `month`, and the rows of each: months where there are many days."""
+        if len(self.days) <= _MONTHS_FROM_DAYS:
+            return "day", list(self.days.values())
+        months: Counter[tuple[int, int]] = Counter()
+        for day, rows in self.days.items():
+            months[day.year, day.month] += rows
+        return "month", [months[month] for month in sorted(months)]
+
+
+def every_day(counts: Mapping[dt.date | None, int]) -> dict[dt.date, int]:
+    """Return rows by day with the days between the first and the last that have none."""
+    known = {day: rows for day, rows in counts.items() if day is not None}
+    if not known:
+        return {}
+    first, last = min(known), max(known)
+    days = (first + dt.timedelta(days=n) for n in range((last - first).days + 1))
+    return {day: known.get(day, 0) for day in days}
+
+
+def unusual_days(days: Mapping[dt.date, int]) -> list[Unusual]:
+    """Return the days whose rows differ much from those of the same weekday around them.
+
+    Much is a quarter of the median of the four weeks before and after, and four standard deviations
+    of a count of that size: a table of few rows a day is not unusual every day. A day without any
+    row among days that have some is always unusual.
+    """
+    found = []
+    for day, rows in days.items():
+        around = [
+            days[other]
+            for weeks in range(-_WEEKS, _WEEKS + 1)
+            if weeks and (other := day + dt.timedelta(weeks=weeks)) in days
+        ]
+        usual = median(around) if around else float(rows)
+        far = abs(rows - usual)
+        differs = far > _LEAST_SHARE * usual and far > _LEAST_SCORE * math.sqrt(usual)
+        if differs or (rows == 0 and usual > 0):
+            found.append(Unusual(day, rows, usual))
+    return found
+
+
+def sparkline(values: Sequence[int]) -> str:
+    """Return values as a line of blocks, the greatest the tallest; none is a space."""
+    most = max(values, default=0)
+    return "".join(
+        _TICKS[min(len(_TICKS) - 1, value * len(_TICKS) // most)] if value else " "
+        for value in values
+    )
+
+
+def age_of(instant: dt.datetime | None, now: dt.datetime) -> str:
+    """Return in words how long ago an instant is."""
+    if instant is None:
+        return "-"
+    hours = int((now - instant).total_seconds() // 3600)
+    if hours < 0:
+        return "ahead"
+    for size, unit in _UNITS:
+        count = hours // size
+        if count:
+            return f"{count} {unit}{'s' if count > 1 else ''}"
+    return "under 1 hour"
+
+
+# The first of these that a table has is what its rows are about.
+_EVENTS: Final = (c.SCHEDULED_DEPARTURE, c.OBSERVED)
+_DAYS: Final = (c.FLIGHT_DATE, c.OBSERVED)
+_MOST_DAYS: Final = 8
+
+
+class NothingIngestedError(OntimeError):
+    """There is no table yet."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Print the report and write its page and figures; return 1 after one sentence on an error."""
+    parser = argparse.ArgumentParser(
+        prog="python -m pipelines.reports.freshness", description=__doc__
+    )
+    parser.add_argument("--environment", help="dev, staging or prod (ONTIME_ENV)")
+    arguments = parser.parse_args(argv)
+    now = dt.datetime.now(dt.UTC)
+    try:
+        with RunContext(load_settings(arguments.environment)) as context:
+            volumes, home = volumes_of(context), context.settings.home
+    except OntimeError as error:
+        print(f"freshness: {error}", file=sys.stderr)
+        return 1
+    page = write_report(home, volumes, now)
+    print("\n".join(lines_of(volumes, now)))
+    print(f"\npage: {page}\nfigures: {_write_figures(home, volumes, now)}")
+    return 0
+
+
+def volumes_of(context: RunContext) -> list[Volume]:
+    """Return the figures of every table.
+
+    Raises:
+        NothingIngestedError: There is no table.
+    """
+    looking = Looking(context)
+    found = [_volume(looking, name) for name in looking.names()]
+    if not found:
+        raise NothingIngestedError(
+            f"There is no table in {context.settings.home}: run `make run`, or set ONTIME_HOME to "
+            "where it has run."
+        )
+    return found
+
+
+def lines_of(volumes: Sequence[Volume], now: dt.datetime) -> Iterator[str]:
+    """Yield the report, line by line."""
+    yield f"{'table':<20}{'rows':>10}  {'newest event':<13}{'age':<10}{'taken in':<18}rows by month"
+    for one in volumes:
+        unit, values = one.periods()
+        line = sparkline(values) + (" (by day)" if values and unit == "day" else "")
+        yield (
+            f"{one.table:<20}{one.rows:>10,}  {_day(one.newest_event):<13}"
+            f"{age_of(one.newest_event, now):<10}{_minute(one.newest_ingest):<18}{line}"
+        ).rstrip()
+    for one in volumes:
+        days = one.unusual
+        if days:
+            yield ""
+            yield f"{one.table}: {len(days)} days of unusual volume"
+            for each in sorted(days, key=lambda each: each.rows / max(each.usual, 1))[:_MOST_DAYS]:
+                yield f"  {each.day:%a %Y-%m-%d}  {each.rows:>7,} rows, usually {each.usual:,.0f}"
+
+
+def write_report(home: Path, volumes: Sequence[Volume], now: dt.datetime) -> Path:
+    """Write the page below `reports/` and return where it is."""
+    header = ("Table", "Rows", "Newest event", "Age", "Taken in", "Unusual days")
+    rows = [
+        (
+            Cell(one.table, link=f"#{one.table}" if one.days else ""),
+            pages.number(one.rows),
+            _day(one.newest_event),
+            age_of(one.newest_event, now),
+            _minute(one.newest_ingest),
+            Cell(str(len(one.unusual)), "bad" if one.unusual else "quiet") if one.days else "-",
+        )
+        for one in volumes
+    ]
+    body = [pages.table_of(header, rows), *(_section(one) for one in volumes if one.days)]
+    return pages.write_page(
+        home / "reports" / "freshness.html",
+        title="Freshness and volume",
+        intro=f"As of {now:%Y-%m-%d %H:%M} UTC. Days count as unusual when they have far fewer or "
+        "more rows than the same weekday in the four weeks before and after.",
+        body="\n".join(body),
+    )
+
+
+def _section(one: Volume) -> str:
+    days = list(one.days)
+    unusual = {each.day: each for each in one.unusual}
+    chart = pages.bars(
+        list(one.days.values()),
+        marked=[place for place, day in enumerate(days) if day in unusual],
+        label=f"rows of {one.table} by day",
+    )
+    rows = [
+        (f"{each.day:%a %Y-%m-%d}", pages.number(each.rows), f"usually {each.usual:,.0f}")
+        for each in unusual.values()
+    ]
+    told = pages.table_of(("Day", "Rows", ""), rows) if rows else ""
+    span = f"Rows by day, {days[0]} to {days[-1]}"
+    return f'<h2 id="{one.table}">{one.table}</h2>\n<p class="quiet">{span}</p>\n{chart}\n' + (
+        f"<details><summary>{len(rows)} unusual days</summary>{told}</details>" if rows else ""
+    )
+
+
+def _volume(looking: Looking, name: str) -> Volume:
+    columns = looking.columns(name)
+    event = next((column for column in _EVENTS if column in columns), None)
+    day = next((column for column in _DAYS if column in columns), None)
+    return Volume(
+        table=name,
+        rows=looking.count(name),
+        days=every_day(looking.counts(name, day)) if day else {},
+        newest_event=looking.newest(name, event) if event else None,
+        newest_ingest=looking.newest(name, c.INGESTED) if c.INGESTED in columns else None,
+    )
+
+
+def _write_figures(home: Path, volumes: Sequence[Volume], now: dt.datetime) -> Path:
+    events = [one.newest_event for one in volumes if one.newest_event]
+    ingests = [one.newest_ingest for one in volumes if one.newest_ingest]
+    figures: dict[str, float | str | bool] = {
+        "tables": len(volumes),
+        "rows": sum(one.rows for one in volumes),
+        "unusual_days": sum(len(one.unusual) for one in volumes),
+    }
+    if events:
+        figures["newest_event"] = max(events).isoformat()
+    if ingests:
+        age = now - max(ingests)
+        figures["newest_ingest"] = max(ingests).isoformat()
+        figures["ingest_age_hours"] = round(age.total_seconds() / 3600, 1)
+    return write_figures(home, "freshness", figures)
+
+
+def _day(instant: dt.datetime | None) -> str:
+    return "-" if instant is None else f"{instant:%Y-%m-%d}"
+
+
+def _minute(instant: dt.datetime | None) -> str:
+    return "-" if instant is None else f"{instant:%Y-%m-%d %H:%M}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

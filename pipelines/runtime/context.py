@@ -1,0 +1,117 @@
+"""What every stage is given, and what it hands back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
+
+from pipelines.runtime.console import Console
+from pipelines.runtime.stage_records import StageRecords
+from serving.settings import artifact_store_uri
+from serving.stores.artifacts.local import open_artifact_store
+from training.registry.model_registry import Registry
+from training.settings import artifact_root, tracking_uri
+from training.tracking.tracking_store import Tracking
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pyspark.sql import SparkSession
+
+    from pipelines.settings import PipelineSettings
+    from pipelines.tables.delta_tables import Tables
+    from serving.stores.artifacts.local import ArtifactStore
+
+Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
+
+
+@dataclass(frozen=True)
+class StageOutcome:
+    """What a stage that ran hands back.
+
+    Attributes:
+        outputs: Kept in the stage's record; the stages after it read them, and rerun when those
+            they read change. Small figures and names, never data.
+        notes: Short lines for the person who watches, such as `flights: 336,776 rows`.
+    """
+
+    outputs: Mapping[str, Json]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class RunContext:
+    """What every stage is given: settings, tables, records and a console.
+
+    The Spark session is built when it is first asked for: a run with nothing to do starts none.
+
+    Attributes:
+        settings: The configuration of the environment.
+        console: Where progress is printed.
+        forced: The stages that a person wants to make everything anew.
+    """
+
+    settings: PipelineSettings
+    console: Console = field(default_factory=Console)
+    forced: set[str] = field(default_factory=set)
+
+    @cached_property
+    def records(self) -> StageRecords:
+        """The stage records below the home folder."""
+        return StageRecords(self.settings.home / "stages", self.settings.features.key)
+
+    @cached_property
+    def artifacts(self) -> ArtifactStore:
+        """The artifact store: model packages, release document, ledger."""
+        return open_artifact_store(artifact_store_uri(self.settings.serving, self.settings.home))
+
+    @cached_property
+    def tracking(self) -> Tracking:
+        """The training runs."""
+        training, home = self.settings.training, self.settings.home
+        store, artifacts = tracking_uri(training, home), artifact_root(training, home)
+        return Tracking(store, training.experiment, artifacts)
+
+    @cached_property
+    def registry(self) -> Registry:
+        """The versions of the registered model."""
+        name, registry = self.settings.serving.model_name, self.settings.training.registry_uri
+        return Registry(self.tracking.store, name, registry)
+
+    @cached_property
+    def spark(self) -> SparkSession:
+        """The Spark session of this run, built on first use."""
+        from pipelines.spark import session  # noqa: PLC0415 - only now: a skipped run needs no Spark
+
+        taken = session.taken_session()
+        self.__dict__["_session_is_ours"] = taken is None
+        return taken or session.open_session(
+            self.settings.spark, home=self.settings.home, say=self.console.step
+        )
+
+    @cached_property
+    def tables(self) -> Tables:
+        """The Delta tables of this environment."""
+        from pipelines.tables.delta_tables import Tables  # noqa: PLC0415 - a skipped run needs no Spark
+
+        return Tables(self.spark, self.settings.tables.uri or str(self.settings.home / "tables"))
+
+    def outputs(self, stage: str) -> Mapping[str, Any]:
+        """Return what a stage handed back when it last succeeded.
+
+        Raises:
+            StageNotRunError: The stage has no valid record; names the command to run.
+        """
+        return self.records.require(stage).outputs
+
+    def close(self) -> None:
+        """Stop the Spark session if we built one; one that was there is not ours to stop."""
+        if self.__dict__.get("_session_is_ours"):
+            self.spark.stop()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

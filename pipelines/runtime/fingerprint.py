@@ -1,0 +1,201 @@
+"""What the result of a stage was made from, part by part, and how two such lists differ.
+
+A part is a source file, the version of a library, a configuration key or an upstream output. Only
+what a stage really uses is a part: its module and what that imports, in this repository. Comments,
+docstrings and layout of the source do not count, nor do the modules that only run the stages.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+from functools import cache, reduce
+from importlib.metadata import version
+from itertools import accumulate
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ontime_base.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from pipelines.runtime.context import RunContext
+    from pipelines.stages import Stage, Value
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGES = ("ontime_base", "features", "training", "serving", "operations", "pipelines")
+# They run stages and tell people about it: no result depends on them.
+FRAME = frozenset(
+    (
+        "pipelines.run",
+        "pipelines.settings",
+        "pipelines.stages",
+        *(
+            f"pipelines.runtime.{name}"
+            for name in (
+                "command",
+                "console",
+                "context",
+                "fingerprint",
+                "home_lock",
+                "runner",
+                "stage_records",
+                "staleness",
+                "summary",
+            )
+        ),
+    )
+)
+
+
+def parts_of(
+    stage: Stage,
+    context: RunContext,
+    outside: Mapping[str, str] | None = None,
+    arguments: Mapping[str, Value | None] | None = None,
+) -> dict[str, str]:
+    """Return what a stage's result would be made from now, by name.
+
+    Args:
+        stage: The stage.
+        context: Its settings and the records of the stages before it.
+        outside: Inputs that no stage makes, such as source files, with their checksums; if any.
+        arguments: What its `run` is given by name, if anything.
+
+    Raises:
+        StageNotRunError: A stage before it has not succeeded.
+    """
+    parts = {f"source {name}": value for name, value in (outside or {}).items()}
+    parts |= {f"argument {name}": _text(value) for name, value in (arguments or {}).items()}
+    for read in stage.reads:
+        upstream, output = read.split(".", 1)
+        parts[f"{upstream}'s {output}"] = _text(context.outputs(upstream)[output])
+    for module in (f"pipelines.{stage.name}", *stage.code):
+        parts |= dict(sorted(code_of(module).items()))
+    parts |= {library: version(library) for library in stage.libraries}
+    for path in stage.settings:
+        data: Any = reduce(getattr, path.split("."), context.settings)
+        plain = data.model_dump(mode="json") if isinstance(data, Settings) else data
+        parts |= {key: _text(value) for key, value in _leaves(path, plain)}
+    return parts
+
+
+def fingerprint(parts: Mapping[str, str]) -> str:
+    """Return the SHA-256 of a stage's parts, in hex."""
+    return hashlib.sha256(_text(dict(parts)).encode()).hexdigest()
+
+
+def difference(before: Mapping[str, str], now: Mapping[str, str]) -> str:
+    """Return in a few words what changed between two lists of parts; empty if nothing did."""
+    changed = [name for name in {**now, **before} if before.get(name) != now.get(name)]
+    if not changed:
+        return ""
+    more = f", and {len(changed) - 1} more" if len(changed) > 1 else ""
+    return _described(changed[0], before, now) + more
+
+
+def code_of(module: str, root: Path = ROOT) -> dict[str, str]:
+    """Return the source files that a module runs with, itself included, each with its hash.
+
+    Follows imports inside the five packages, through modules but not through those of the frame;
+    data files (YAML, JSON, SQL, HTML) beside a file that counts, count too.
+    """
+    seen: dict[str, str] = {}
+    waiting = [module]
+    while waiting:
+        path = _source(waiting.pop(), root)
+        if path is None or str(path.relative_to(root)) in seen:
+            continue
+        digest, imported = _read(path)
+        seen[str(path.relative_to(root))] = digest
+        waiting.extend(name for name in imported if name not in FRAME)
+        for beside in _data_files(path.parent):
+            seen[str(beside.relative_to(root))] = hashlib.sha256(beside.read_bytes()).hexdigest()
+    return seen
+
+
+def _described(name: str, before: Mapping[str, str], now: Mapping[str, str]) -> str:
+    if name not in before:
+        return f"{name} is new"
+    if name not in now:
+        return f"{name} is gone"
+    short = all(len(value[name]) <= 20 for value in (before, now))  # noqa: PLR2004 - fits a line
+    return f"{name} is {now[name]}, was {before[name]}" if short else f"{name} changed"
+
+
+def _leaves(prefix: str, data: Any) -> Iterator[tuple[str, Any]]:  # noqa: ANN401 - any JSON
+    if isinstance(data, dict):
+        for key, value in data.items():
+            yield from _leaves(f"{prefix}.{key}", value)
+    else:
+        yield prefix, data
+
+
+def _text(value: Any) -> str:  # noqa: ANN401 - any JSON
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))
+
+
+def _source(module: str, root: Path) -> Path | None:
+    """Return the file of a module of this repository, or None for anything else."""
+    path = root.joinpath(*module.split("."))
+    for candidate in (path.with_suffix(".py"), path / "__init__.py"):
+        if candidate.is_file():
+            return candidate
+    return None
+
+
+@cache
+def _read(path: Path) -> tuple[str, tuple[str, ...]]:
+    """Return the hash of a file's meaning, and the modules of ours that it imports."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    imported = tuple(dict.fromkeys((*_imports(tree), *_found_in_package(path, tree))))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            _drop_docstring(node)
+    return hashlib.sha256(ast.dump(tree).encode()).hexdigest(), imported
+
+
+def _drop_docstring(
+    node: ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef,
+) -> None:
+    first = node.body[0] if node.body else None
+    if (
+        isinstance(first, ast.Expr)
+        and isinstance(first.value, ast.Constant)
+        and isinstance(first.value.value, str)
+    ):
+        node.body = node.body[1:]
+
+
+def _imports(tree: ast.AST) -> Iterator[str]:
+    """Yield the names that might be modules of ours, wherever they are imported at run time."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
+            continue
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        else:
+            names = []
+            yield from _imports(node)
+        for name in names:
+            if name.split(".")[0] in PACKAGES:
+                yield from accumulate(name.split("."), "{}.{}".format)  # its packages as well
+
+
+def _found_in_package(path: Path, tree: ast.AST) -> list[str]:
+    """Return all modules of a package that looks for them itself (`pkgutil.iter_modules`)."""
+    looks = any(isinstance(node, ast.Name) and node.id == "iter_modules" for node in ast.walk(tree))
+    if not looks or path.name != "__init__.py":
+        return []
+    top = next(parent for parent in path.parents if parent.name in PACKAGES)
+    package = ".".join(path.parent.relative_to(top.parent).parts)
+    return [f"{package}.{module.stem}" for module in sorted(path.parent.glob("[a-z]*.py"))]
+
+
+def _data_files(folder: Path) -> list[Path]:
+    suffixes = {".yaml", ".json", ".sql", ".html", ".xml"}
+    return sorted(path for path in folder.iterdir() if path.suffix in suffixes)

@@ -1,0 +1,122 @@
+"""Running one stage: whether it has to, doing it, and recording that it is done."""
+
+from __future__ import annotations
+
+import importlib
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+from pipelines.runtime.fingerprint import difference, fingerprint, parts_of
+from pipelines.runtime.stage_records import StageRecord, UnreadableRecordError
+from pipelines.runtime.staleness import missing_output, outside_inputs
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pipelines.runtime.context import RunContext, StageOutcome
+    from pipelines.stages import Stage, Value
+
+
+class StageRun(Protocol):
+    """The signature of every stage's `run`."""
+
+    def __call__(self, context: RunContext, **arguments: Value | None) -> StageOutcome:
+        """Do the stage's work and return what it made."""
+
+
+@dataclass(frozen=True)
+class StageReport:
+    """What became of one stage in this run.
+
+    Attributes:
+        stage: Its name.
+        skipped: Whether it had nothing to do.
+        seconds: How long it took, deciding included.
+        outputs: What it handed back, now or when it last ran.
+    """
+
+    stage: str
+    skipped: bool
+    seconds: float
+    outputs: Mapping[str, Any] = field(default_factory=dict)
+
+
+def run_stage(
+    stage: Stage,
+    context: RunContext,
+    *,
+    force: bool = False,
+    arguments: Mapping[str, Value] | None = None,
+) -> StageReport:
+    """Run a stage, unless nothing that its result is made from has changed.
+
+    The record is removed before the work starts and written after it has succeeded: a stage that
+    dies in the middle counts as not done.
+
+    Args:
+        stage: The stage.
+        context: What it is given.
+        force: Run it even if nothing changed, and let it make everything anew.
+        arguments: Named arguments of its `run`; those left out have their defaults.
+
+    Raises:
+        OntimeError: The stage cannot do its work; nothing is recorded.
+    """
+    started = time.perf_counter()
+    named = {p.argument: p.default for p in stage.parameters if not p.setting} | dict(
+        arguments or {}
+    )
+    outside = outside_inputs(stage.name, context)
+    parts = parts_of(stage, context, outside=outside, arguments=named)
+    record, why = _reason_to_run(stage, context, parts, force=force)
+    if record is not None and not why:
+        context.console.stage_skipped(stage.name, f"nothing changed since {record.finished_at}")
+        seconds = time.perf_counter() - started
+        return StageReport(stage.name, skipped=True, seconds=seconds, outputs=record.outputs)
+    context.console.stage_started(stage.name, stage.title, why)
+    if force:
+        context.forced.add(stage.name)
+    context.records.remove(stage.name)
+    outcome = stage_function(stage.name)(context, **named)
+    _require_outputs(stage, outcome)
+    seconds = time.perf_counter() - started
+    context.records.write(
+        stage.name,
+        StageRecord(
+            fingerprint=fingerprint(parts),
+            parts=parts,
+            outputs=dict(outcome.outputs),
+            seconds=round(seconds, 3),
+            finished_at=datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%SZ"),
+        ),
+    )
+    context.console.stage_ended(stage.name, seconds, outcome.notes)
+    return StageReport(stage.name, skipped=False, seconds=seconds, outputs=outcome.outputs)
+
+
+def stage_function(name: str) -> StageRun:
+    """Return `pipelines.<name>.run`; imported only now: a skipped stage needs no libraries."""
+    return cast("StageRun", importlib.import_module(f"pipelines.{name}").run)
+
+
+def _require_outputs(stage: Stage, outcome: StageOutcome) -> None:
+    missing = [name for name in stage.outputs if name not in outcome.outputs]
+    if missing:
+        raise TypeError(f"stage {stage.name} did not hand back {', '.join(missing)}")
+
+
+def _reason_to_run(
+    stage: Stage, context: RunContext, parts: Mapping[str, str], *, force: bool
+) -> tuple[StageRecord | None, str]:
+    """Return the stage's record, and why it has to run all the same; empty if it has not."""
+    try:
+        record = context.records.read(stage.name)
+    except UnreadableRecordError:
+        return None, "its record is not readable"
+    if record is None:
+        return None, "not done yet"
+    if force:
+        return record, "forced"
+    return record, difference(record.parts, parts) or missing_output(stage.name, context, record)

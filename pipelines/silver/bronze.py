@@ -1,0 +1,150 @@
+"""Bronze: source files that are not ingested yet, appended to their tables as received."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import shutil
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pyspark.sql import functions as F
+
+from features.declare.columns import INGESTED, SOURCE_CHECKSUM
+from features.silver.raw import RAW_COLUMNS
+from pipelines.sources.discovery import find_files
+from pipelines.sources.mappings import load_mappings
+from pipelines.sources.staging import StagedFile, stage_file
+from pipelines.spark.concurrency import at_once
+from pipelines.tables.commit_metadata import BronzeMark, mark_of, text_of
+from pipelines.tables.delta_tables import TableMissingError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from pipelines.runtime.context import RunContext
+    from pipelines.tables.delta_tables import Tables
+
+_TICK = dt.timedelta(microseconds=1)
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+
+
+def bronze_table(source: str) -> str:
+    """Return the name of the table that has the rows of a source as received."""
+    return f"bronze_{source}"
+
+
+def bronze_until(tables: Tables, source: str) -> dt.datetime | None:
+    """Return when the newest file of a source was taken in; None if none was."""
+    name = bronze_table(source)
+    try:
+        mark = mark_of(BronzeMark, tables.description(name))
+    except TableMissingError:
+        return None
+    if mark is not None:
+        return mark.until
+    newest = tables.read(name).agg(F.unix_micros(F.max(INGESTED))).first()
+    return None if newest is None else _EPOCH + dt.timedelta(microseconds=newest[0])
+
+
+def add_all_new_files(context: RunContext) -> dict[str, int]:
+    """Append what is new of every source to bronze; return the new rows of each.
+
+    Raises:
+        SourceError: A file is not there or cannot be read.
+    """
+    at = dt.datetime.now(dt.UTC)
+    with staging_folder(context.settings.home) as folder:
+
+        def add(source: str) -> list[StagedFile]:
+            return add_new_files(context, source, folder=folder, at=at)
+
+        added = dict(zip(RAW_COLUMNS, at_once(add, RAW_COLUMNS), strict=True))
+    for source, files in added.items():
+        _tell(context, source, files)
+    return {source: sum(file.rows for file in files) for source, files in added.items()}
+
+
+def add_new_files(
+    context: RunContext, source: str, *, folder: Path, at: dt.datetime
+) -> list[StagedFile]:
+    """Append the files of a source that are not in bronze yet, all in one commit; return them.
+
+    Args:
+        context: Settings, tables and console of the run.
+        source: The source; its places are in the settings.
+        folder: Where files are staged.
+        at: The time of ingestion.
+
+    Raises:
+        SourceError: A file is not there or cannot be read; nothing is appended.
+        ConfError: A mapping in conf/ is not valid.
+    """
+    files = find_files(getattr(context.settings.sources, source))
+    before = bronze_until(context.tables, source)
+    known = _known_checksums(context, source, [file.checksum for file in files]) if before else ()
+    columns, mappings = RAW_COLUMNS[source], load_mappings(source)
+    staged = [
+        stage_file(file, columns, folder, mappings=mappings)
+        for file in files
+        if file.checksum not in known
+    ]
+    if staged:
+        # A clock may go back, but what comes later is newer.
+        _append(context, source, staged, max(at, before + _TICK) if before else at)
+    return staged
+
+
+def _tell(context: RunContext, source: str, files: Sequence[StagedFile]) -> None:
+    names = ", ".join(file.source.name for file in files)
+    rows = sum(file.rows for file in files)
+    context.console.step(
+        f"{source}: {rows:,} rows of {names}" if files else f"{source}: nothing new"
+    )
+    for file in files:
+        if file.shape:
+            context.console.step(
+                f"{source}: {file.source.name} is {file.shape}: {file.rows:,} rows are ours, "
+                f"{file.not_ours:,} are not"
+            )
+        if file.ignored:
+            context.console.step(
+                f"{source}: ignoring columns of {file.source.name} that Ontime does not know: "
+                f"{', '.join(file.ignored)}"
+            )
+
+
+@contextmanager
+def staging_folder(home: Path) -> Iterator[Path]:
+    """Provide an empty folder for staged files, and remove it with what a killed run left."""
+    parent = home / "staging"
+    shutil.rmtree(parent, ignore_errors=True)
+    parent.mkdir(parents=True)
+    try:
+        yield Path(tempfile.mkdtemp(dir=parent))
+    finally:
+        shutil.rmtree(parent, ignore_errors=True)
+
+
+def _known_checksums(context: RunContext, source: str, checksums: Sequence[str]) -> set[str]:
+    """Return those of some checksums that are in bronze; reads only files that may have them."""
+    rows = context.tables.read(bronze_table(source)).select(SOURCE_CHECKSUM)
+    found = rows.where(F.col(SOURCE_CHECKSUM).isin(*checksums)).distinct().collect()
+    return {row[SOURCE_CHECKSUM] for row in found}
+
+
+def _append(
+    context: RunContext, source: str, staged: Sequence[StagedFile], at: dt.datetime
+) -> None:
+    rows = context.spark.read.parquet(*(file.path.as_uri() for file in staged))
+    checksums = sorted(file.source.checksum for file in staged)
+    names = tuple(file.source.name for file in staged)
+    not_ours = sum(file.not_ours for file in staged)
+    context.tables.append_once(
+        bronze_table(source),
+        rows.withColumn(INGESTED, F.lit(at)),
+        key=hashlib.sha256(" ".join(checksums).encode()).hexdigest(),
+        description=text_of(BronzeMark(at, names, not_ours)),
+    )

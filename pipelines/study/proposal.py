@@ -1,0 +1,84 @@
+"""Whether the sweep's best parameters are better than those in use, and the file that says so."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+import yaml
+
+from ontime_base.files import write_whole
+from training.evaluate.evaluation import auc_difference_of
+from training.fit import model_features
+from training.models.model import fit_model, probabilities
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from training.data.samples import Sample
+    from training.settings import BoosterSettings, TrainingSettings
+    from training.study.study_results import SweepResult
+
+FILE: Final = "proposed_parameters.yaml"
+
+
+def better_parameters(kept: BoosterSettings, found: dict[str, float]) -> BoosterSettings:
+    """Return the parameters in use with those that a sweep found in their place."""
+    whole = {"iterations", "leaves", "leaf_rows"}
+    chosen: dict[str, Any] = {
+        name: int(value) if name in whole else float(value) for name, value in found.items()
+    }
+    return kept.model_copy(update=chosen)
+
+
+def compared(
+    sweep: SweepResult,
+    train: Sample,
+    validate: Sample,
+    kept_score: NDArray[np.float64],
+    settings: TrainingSettings,
+) -> SweepResult:
+    """Return a sweep's result with its best parameters beside those in use.
+
+    Both models learn from the whole train part and are compared on the validate part, which the
+    sweep has not looked at, on the same bootstrap samples of days.
+
+    Args:
+        sweep: What the sweep found.
+        train: The train part.
+        validate: The validate part.
+        kept_score: What the model in use gives the validate part.
+        settings: How models are made.
+    """
+    if not sweep.parameters or sweep.best_auc <= sweep.kept_auc:
+        return sweep
+    parameters = better_parameters(settings.model, sweep.parameters)
+    model = fit_model(train, validate, model_features(settings), parameters)
+    score = probabilities(model, validate.features)
+    advantage = auc_difference_of(
+        validate.label, validate.days, score, kept_score, settings.evaluation
+    )
+    return msgspec.structs.replace(sweep, advantage=advantage)
+
+
+def write_proposal(folder: Path, sweep: SweepResult | None, kept: BoosterSettings) -> Path | None:
+    """Write parameters that are better beyond doubt, as conf/ wants them; None if there are none.
+
+    A proposal of an earlier study goes: it was about another model, or another sweep.
+    """
+    path = folder / FILE
+    if sweep is None or not sweep.proposed or sweep.advantage is None:
+        path.unlink(missing_ok=True)
+        return None
+    gain = sweep.advantage
+    parameters = better_parameters(kept, sweep.parameters).model_dump(mode="json")
+    text = yaml.safe_dump({"training": {"model": parameters}}, sort_keys=False)
+    head = (
+        f"# Found by {sweep.name}: AUC {gain.value:+.4f} ({gain.low:+.4f} to {gain.high:+.4f}) on\n"
+        "# the validate part. To keep them, put them into conf/base.yaml and run `make run`.\n"
+    )
+    write_whole(path, (head + text).encode())
+    return path

@@ -1,0 +1,54 @@
+"""How long predictions are kept: the old ones go, once an hour."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING, Final
+
+from serving.stores.errors import StoreError
+from serving.telemetry.logs import log
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from serving.stores.history.sqlite import PredictionHistory
+
+_PAUSE_SECONDS: Final = 3600
+_MS_PER_DAY: Final = 86_400_000
+
+
+class Retention:
+    """Forgets old predictions.
+
+    Args:
+        history: Where they are kept.
+        days: How long.
+        clock: Milliseconds since the epoch.
+        seconds: A clock that never goes back.
+    """
+
+    def __init__(
+        self,
+        history: PredictionHistory,
+        *,
+        days: int,
+        clock: Callable[[], int],
+        seconds: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._history = history
+        self._kept_ms = days * _MS_PER_DAY
+        self._clock = clock
+        self._seconds = seconds
+        self._due_at = 0.0
+
+    def apply_when_due(self) -> None:
+        """Remove what is older, unless done in the last hour; never raises a store's error."""
+        now = self._seconds()
+        if now < self._due_at:
+            return
+        self._due_at = now + _PAUSE_SECONDS
+        try:
+            self._history.forget(before_ms=self._clock() - self._kept_ms)
+        except StoreError as error:
+            log(logging.ERROR, "forgetting_failed", reason=str(error))

@@ -1,0 +1,216 @@
+"""The spool: predictions that wait on this disk until the history can take them.
+
+Segments of lines, each line a checksum and a record. A segment is written by one process, which
+holds a lock on it; when that process has rotated it, or has died, any process may take it, hand
+its records to the history and remove it. A record may so be handed over twice, never lost.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+import threading
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from ontime_base.files import make_folder, sync_folder
+from serving.history.record_lines import line_of, records_in
+from serving.stores.errors import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from serving.stores.history.sqlite import PredictionRecord
+
+_SUFFIX: Final = ".spool"
+_DAMAGED: Final = ".damaged"
+_SEGMENT_BYTES: Final = 4 * 1024 * 1024
+_MEGABYTE: Final = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A segment that was taken; `done` or `give_back` must follow.
+
+    Attributes:
+        records: What it holds, in the order of writing.
+        damaged: How many whole lines do not have their checksum.
+    """
+
+    records: Sequence[PredictionRecord]
+    damaged: int
+    _path: Path
+    _lock: int
+
+    def done(self) -> None:
+        """Remove it: its records are in the history. With damaged lines it is kept for people."""
+        if self.damaged:
+            self._path.rename(self._path.with_suffix(_DAMAGED))
+        else:
+            self._path.unlink(missing_ok=True)
+        os.close(self._lock)
+
+    def give_back(self) -> None:
+        """Leave it to whoever takes it next."""
+        os.close(self._lock)
+
+
+class FileSpool:
+    """The spool in a folder; may be used by several threads, and the folder by several processes.
+
+    Args:
+        folder: Where the segments are; made when first written to.
+        most_megabytes: More than this is refused.
+        segment_bytes: A segment that has grown to this size is followed by a new one.
+    """
+
+    def __init__(
+        self, folder: Path, *, most_megabytes: int = 512, segment_bytes: int = _SEGMENT_BYTES
+    ) -> None:
+        self._folder = folder
+        self._most_bytes = most_megabytes * _MEGABYTE
+        self._segment_bytes = segment_bytes
+        self._lock = threading.Lock()
+        self._file = -1
+        self._size = 0
+        self._counted: dict[Path, tuple[int, int]] = {}  # size and records of each segment
+        self._held = 0  # bytes in other segments, when last looked
+
+    def append(self, records: Sequence[PredictionRecord]) -> None:
+        """Keep the records; they are on disk when it returns.
+
+        Raises:
+            StoreError: They could not be kept: the disk or the spool is full, or the disk fails.
+        """
+        lines = b"".join(map(line_of, records))
+        with self._lock:
+            try:
+                if self._file < 0 or self._size >= self._segment_bytes:
+                    self._rotate()
+                    self._begin()
+                self._require_room(len(lines))
+                self._write(lines)
+            except OSError as error:
+                self._rotate()  # what was written in part is a torn end, which readers pass over
+                raise StoreError(
+                    f"The spool {self._folder} cannot be written: {error}. Check the free space "
+                    "and the permissions of this folder."
+                ) from error
+
+    def take(self) -> Segment | None:
+        """Return the oldest segment that no living process writes to; None when there is none.
+
+        Raises:
+            StoreError: The spool cannot be read.
+        """
+        with self._lock:
+            try:
+                found = self._take()
+                if found is None and self._size:  # nothing older: then what we wrote ourselves
+                    self._rotate()
+                    found = self._take()
+            except OSError as error:
+                raise StoreError(
+                    f"The spool {self._folder} cannot be read: {error}. Check its permissions."
+                ) from error
+        return found
+
+    def waiting(self) -> int:
+        """Return how many records wait, of this process and of others."""
+        counted: dict[Path, tuple[int, int]] = {}
+        for path in self._segments():
+            with suppress(FileNotFoundError):  # taken meanwhile
+                size, known = path.stat().st_size, self._counted.get(path)
+                if known is None or known[0] != size:
+                    known = (size, path.read_bytes().count(b"\n"))
+                counted[path] = known
+        self._counted = counted
+        return sum(lines for _, lines in counted.values())
+
+    def check(self) -> None:
+        """Raise unless there is room.
+
+        Raises:
+            StoreError: The spool is full, or cannot be written.
+        """
+        self.append([])
+
+    def close(self) -> None:
+        """End the segment that is written to."""
+        with self._lock:
+            self._rotate()
+
+    def _segments(self) -> list[Path]:
+        return sorted(self._folder.glob(f"*{_SUFFIX}"))
+
+    def _take(self) -> Segment | None:
+        for path in self._segments():
+            if (lock := _locked(path)) is not None:
+                records, damaged = records_in(path.read_bytes())
+                return Segment(records, damaged, path, lock)
+        return None
+
+    def _require_room(self, size: int) -> None:
+        if self._held + self._size + size > self._most_bytes:
+            self._held = self._bytes_held() - self._size  # less, if it was emptied meanwhile
+            if self._held + self._size + size > self._most_bytes:
+                raise StoreError(
+                    f"The spool {self._folder} is full ({self._most_bytes // _MEGABYTE} MB): bring "
+                    "the prediction history back, which empties it."
+                )
+
+    def _bytes_held(self) -> int:
+        held = 0
+        for path in self._segments():
+            with suppress(FileNotFoundError):
+                held += path.stat().st_size
+        return held
+
+    def _begin(self) -> None:
+        make_folder(self._folder)
+        self._held = self._bytes_held()
+        while self._file < 0:
+            path = self._folder / f"{time.time_ns():020d}-{secrets.token_hex(4)}{_SUFFIX}"
+            file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+            if _lock_of(file):
+                self._file = file
+        sync_folder(self._folder)
+
+    def _write(self, lines: bytes) -> None:
+        left = memoryview(lines)
+        while left:
+            left = left[os.write(self._file, left) :]
+        os.fsync(self._file)
+        self._size += len(lines)
+
+    def _rotate(self) -> None:
+        """End the segment, and with it the lock that keeps others from taking it."""
+        if self._file >= 0:
+            os.close(self._file)
+        self._file, self._size = -1, 0
+
+
+def _locked(path: Path) -> int | None:
+    """Return a lock on a segment; None when another process has it, or it is gone."""
+    try:
+        file = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return None
+    return file if _lock_of(file) else None
+
+
+def _lock_of(file: int) -> bool:
+    """Lock an open segment; or close it: another one has it, or had it and removed it."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(file)
+        return False
+    if os.fstat(file).st_nlink == 0:
+        os.close(file)
+        return False
+    return True

@@ -1,0 +1,4 @@
+"""HTTP without a framework: routes, endpoints, API keys, rate limits.
+
+Reads requests as bytes; returns responses as bytes. May import service and below.
+"""

@@ -1,0 +1,101 @@
+"""Who may ask: API keys, of which only hashes are configured.
+
+A key is sent as `Authorization: Bearer <key>`, as `X-Api-Key: <key>`, or as the password of Basic
+authentication, which is how a browser asks a person for it. Keys are long and random, so one round
+of SHA-256 is enough to store them by.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import secrets
+from typing import TYPE_CHECKING, Final
+
+from ontime_base.errors import OntimeError
+from serving.schema.problems import UnauthorizedError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from serving.http.messages import Request
+
+_CHALLENGE: Final = ((b"www-authenticate", b'Basic realm="ontime", charset="UTF-8"'),)
+_KEY_BYTES: Final = 32
+_LONGEST_KEY: Final = 200
+
+
+class AccessError(OntimeError):
+    """Keys are asked for, and none is configured."""
+
+
+class Access:
+    """Knows callers by their keys.
+
+    Args:
+        required: Whether a caller needs a key.
+        keys: SHA-256 of each key, in hex, by the name of who has it.
+
+    Raises:
+        AccessError: A key is required and there is none.
+    """
+
+    def __init__(self, *, required: bool, keys: Mapping[str, str]) -> None:
+        if required and not keys:
+            raise AccessError(
+                "This environment asks callers for an API key, and none is configured: make one "
+                "with `make api-key NAME=somebody`, and put its hash into serving.access.keys or "
+                "the environment variable ONTIME_API_KEYS; or set serving.access.required to "
+                "false."
+            )
+        self._required = required
+        self._keys = [(name, bytes.fromhex(digest)) for name, digest in keys.items()]
+
+    def caller(self, request: Request) -> str:
+        """Return who asks: the name of a key, or the address where none is required.
+
+        Raises:
+            UnauthorizedError: No key was sent that is known.
+        """
+        if not self._required:
+            return request.client
+        name = self._name_of(_given_key(request))
+        if name is None:
+            raise UnauthorizedError(
+                "This service answers those who send a key that it knows: send the header "
+                "'Authorization: Bearer <key>', and ask whoever runs the service for one.",
+                headers=_CHALLENGE,
+            )
+        request.noted["key"] = name
+        return f"key:{name}"
+
+    def _name_of(self, key: bytes) -> str | None:
+        given, found = hashlib.sha256(key).digest(), None
+        for name, digest in self._keys:  # all of them, always: the time tells nothing
+            if hmac.compare_digest(digest, given):
+                found = name
+        return found if key else None
+
+
+def new_key() -> tuple[str, str]:
+    """Return a new key and its hash, which is what to configure."""
+    key = secrets.token_urlsafe(_KEY_BYTES)
+    return key, hashlib.sha256(key.encode()).hexdigest()
+
+
+def _given_key(request: Request) -> bytes:
+    if key := request.headers.get(b"x-api-key", b""):
+        return key if len(key) <= _LONGEST_KEY else b""
+    scheme, _, credentials = request.headers.get(b"authorization", b"").partition(b" ")
+    if len(credentials) > 2 * _LONGEST_KEY:
+        return b""
+    if scheme.lower() == b"bearer":
+        return credentials.strip()
+    if scheme.lower() == b"basic":
+        try:
+            return base64.b64decode(credentials, validate=True).partition(b":")[2]
+        except binascii.Error:
+            return b""
+    return b""

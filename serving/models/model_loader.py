@@ -1,0 +1,134 @@
+"""From a package in the artifact store to a model that may answer: verified, or refused."""
+
+from __future__ import annotations
+
+import functools
+import logging
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from features.contract.feature_contract import Contract, ContractError, contract_of, from_json
+from ontime_base.errors import OntimeError
+from serving.models.model_package import (
+    CARD,
+    CONTRACT,
+    MODEL,
+    SELF_TEST,
+    ModelPackageError,
+    SelfTest,
+    read_model_package,
+)
+from serving.models.scorer import RowScorer, ScorerError, open_scorer, require_self_test
+from serving.telemetry.logs import log
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from serving.models.explanations import Explainer
+    from serving.models.scorer import FeatureValue
+    from serving.schema.responses import Explanation
+    from serving.stores.artifacts.local import ArtifactStore
+
+
+class ModelRefusedError(OntimeError):
+    """A model version may not answer: damaged, not what was released, or not of this code."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedModel:
+    """A verified model version in memory.
+
+    Attributes:
+        name: Registered model.
+        version: Its version.
+        manifest_sha256: Checksum of its manifest.
+        contract: Its features and its operating threshold.
+        scorer: Scores rows of those features.
+        card: Its model card, HTML.
+        explainer: Gives the reasons; made when first asked.
+    """
+
+    name: str
+    version: str
+    manifest_sha256: str
+    contract: Contract
+    scorer: RowScorer
+    card: bytes = field(default=b"", repr=False)
+    explainer: Callable[[], Explainer | None] = field(default=lambda: None, repr=False)
+
+    def explanation(self, row: Sequence[FeatureValue]) -> Explanation | None:
+        """Return why the model says what it says of a row; None where its file does not tell."""
+        explainer = self.explainer()
+        return None if explainer is None else explainer.explain(row)
+
+
+def load_model(
+    store: ArtifactStore, *, model_name: str, version: str, manifest_sha256: str | None = None
+) -> LoadedModel:
+    """Return the version once its checksums, its contract and its self-test hold.
+
+    Args:
+        store: Where the package is.
+        model_name: Registered model.
+        version: Its version.
+        manifest_sha256: The manifest that was released; None takes the one stored.
+
+    Raises:
+        ModelRefusedError: Says which of them does not hold.
+        StoreError: The store cannot be read.
+    """
+    try:
+        package = read_model_package(
+            store, model_name=model_name, version=version, manifest_sha256=manifest_sha256
+        )
+        contract = _contract(package.files[CONTRACT])
+        _require_known(contract)
+        scorer = open_scorer(package.files[MODEL], contract)
+        require_self_test(scorer, _self_test(package.files[SELF_TEST]))
+    except (ModelPackageError, ContractError, ScorerError) as error:
+        raise ModelRefusedError(
+            f"Version {version} of model {model_name} was refused. {error}"
+        ) from error
+    explainer = functools.cache(functools.partial(_explainer, package.files[MODEL], contract))
+    checksum, card = package.manifest_sha256, package.files[CARD]
+    return LoadedModel(model_name, version, checksum, contract, scorer, card, explainer)
+
+
+def _explainer(model: bytes, contract: Contract) -> Explainer | None:
+    from serving.models.explanations import Explainer  # noqa: PLC0415 - few processes are asked for it
+
+    try:
+        return Explainer(model, contract)
+    except ScorerError as error:
+        log(logging.WARNING, "no_explanations", reason=str(error))
+        return None
+
+
+def _contract(body: bytes) -> Contract:
+    try:
+        return from_json(body)
+    except UnicodeDecodeError as error:
+        raise ContractError(f"Its contract cannot be read ({error}): publish it anew.") from error
+
+
+def _require_known(contract: Contract) -> None:
+    """Check that this code computes features exactly as the code that trained the model did."""
+    ours = contract_of(
+        contract.horizon_min,
+        contract.operating_threshold,
+        [feature.name for feature in contract.features],
+    )
+    if ours != contract:
+        raise ContractError(
+            "The features of its contract are declared otherwise in this code: deploy the code "
+            "that trained it, or train a version with this code."
+        )
+
+
+def _self_test(body: bytes) -> SelfTest:
+    try:
+        return msgspec.json.decode(body, type=SelfTest)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise ContractError(f"Its self-test cannot be read ({error}): publish it anew.") from error

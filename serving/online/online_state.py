@@ -1,0 +1,232 @@
+"""Events update the online state: what is known of their subjects, then the items that hold it.
+
+Three kinds of items follow from each other: what is known of a flight (all events about it), the
+rows of its entity keys, and their sums. Each is written by compare-and-swap, and is made of what
+the one before is *after* the item itself was read. So of all who write an item, the last one has
+seen everything, and any number of workers, repeats and crashes end in the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from features.catalog import FEATURES
+from features.declare.declarations import MINUTES_PER_DAY
+from features.online.flight_events import (
+    Event,
+    Observed,
+    SubjectError,
+    due_at,
+    events_of,
+    known_minute,
+    merged,
+    newest_facts,
+    past_facts,
+    streams_of,
+    subject_of,
+    weather_facts_of,
+)
+from features.online.item_rows import Placement, Placer, sums_key_of, with_rows, with_sums
+from serving.online.watermark import move_mark, read_mark
+from serving.stores.errors import ConflictError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from features.declare.declarations import Feature
+    from features.online.items import EntityLayout
+    from serving.stores.online.sqlite import OnlineItem, OnlineStore
+
+OPEN_DAYS: Final = 4
+"""Days after it was due in which an event can still change what is known of a flight."""
+
+_TRIES: Final = 20
+_MARKED_EVERY_MIN: Final = 60
+
+
+@dataclass
+class Applied:
+    """What became of some events.
+
+    Attributes:
+        applied: How many are in the state, repeats included.
+        too_late: Those that came more than `OPEN_DAYS` after their flight was due.
+        refused: Those that cannot be kept, each with the reason.
+    """
+
+    applied: int = 0
+    too_late: list[Event] = field(default_factory=list)
+    refused: list[tuple[Event, str]] = field(default_factory=list)
+
+
+class OnlineState:
+    """Applies events to an online store; several may work on one store at the same time.
+
+    Args:
+        store: The store.
+        features: The declared features, which say what items hold.
+        open_days: See `OPEN_DAYS`.
+    """
+
+    def __init__(
+        self,
+        store: OnlineStore,
+        *,
+        features: tuple[Feature, ...] = FEATURES,
+        open_days: int = OPEN_DAYS,
+    ) -> None:
+        self._store = store
+        self._features = features
+        self._placer = Placer(features)
+        self._open_min = open_days * MINUTES_PER_DAY
+
+    def apply(self, events: Sequence[Event]) -> Applied:
+        """Bring the events into the state; safe to repeat.
+
+        Raises:
+            StoreError: The store cannot be used; apply the events again.
+            ItemError: An item was written by other code: the pipeline has to write it anew.
+        """
+        applied = Applied()
+        by_subject = self._in_time(events, applied)
+        self._keep(by_subject, applied)
+        applied.applied = sum(map(len, by_subject.values()))
+        placed = self._change_rows(by_subject)
+        self._change_sums(placed)
+        return applied
+
+    def _in_time(self, events: Sequence[Event], applied: Applied) -> dict[str, list[Event]]:
+        """Return the events that are not too late, by subject, and move the state's mark."""
+        mark = read_mark(self._store)
+        newest = max(map(known_minute, events), default=0)
+        if newest >= mark.newest + _MARKED_EVERY_MIN:
+            move_mark(self._store, newest)
+        if mark.horizon_min != self._placer.horizon_min:
+            self._placer = Placer(self._features, horizon_min=mark.horizon_min)
+        oldest = max(mark.newest, newest) - self._open_min
+        by_subject: dict[str, list[Event]] = defaultdict(list)
+        for event in events:
+            if due_at(event) < oldest:
+                applied.too_late.append(event)
+            else:
+                by_subject[subject_of(event)].append(event)
+        return by_subject
+
+    def _keep(self, by_subject: dict[str, list[Event]], applied: Applied) -> dict[str, bytes]:
+        """Merge the events into what is known of their subjects, and return that."""
+
+        def change(found: Mapping[str, OnlineItem]) -> dict[str, bytes]:
+            bodies = {}
+            for subject, events in list(by_subject.items()):
+                item = found.get(subject)
+                try:
+                    bodies[subject] = merged(None if item is None else item.body, events)
+                except SubjectError as error:
+                    applied.refused += [(event, str(error)) for event in events]
+                    del by_subject[subject]
+            return bodies
+
+        return self._swap(list(by_subject), change)
+
+    def _change_rows(self, by_subject: Mapping[str, list[Event]]) -> list[Placement]:
+        """Put the rows that follow from what is known of the subjects into their items."""
+        placed: list[Placement] = []
+        bodies: dict[str, bytes] = {}
+
+        def look() -> dict[str, list[Placement]]:
+            """Read what is known, and return the rows that follow from it, by item."""
+            items = self._store.read_many(by_subject)
+            now = {key: item.body for key, item in items.items()}
+            if now != bodies:
+                bodies.clear()
+                bodies.update(now)
+                placed[:] = self._placements(now, by_subject)
+            by_key: dict[str, list[Placement]] = defaultdict(list)
+            for placement in placed:
+                by_key[placement.key].append(placement)
+            return by_key
+
+        def change(found: Mapping[str, OnlineItem]) -> dict[str, bytes]:
+            by_key = look()
+            return {
+                key: with_rows(
+                    self._placer.layouts[by_key[key][0].entity].rows,
+                    found[key].body if key in found else None,
+                    by_key[key],
+                )
+                for key in keys
+                if key in found or any(placement.row is not None for placement in by_key[key])
+            }
+
+        keys = list(look())
+        self._swap(keys, change)
+        return placed
+
+    def _placements(
+        self, bodies: Mapping[str, bytes], by_subject: Mapping[str, list[Event]]
+    ) -> list[Placement]:
+        """Return the rows of subjects, and those that must go since a report was corrected."""
+        placements: list[Placement] = []
+        for subject, body in bodies.items():
+            events = events_of(body)
+            if isinstance(events[0], Observed):
+                placements += self._placer.weather(weather_facts_of(events))
+                continue
+            facts = newest_facts(events)
+            if facts is None:
+                continue
+            past = list(past_facts(events))
+            streams = None if past else streams_of(by_subject[subject])
+            wanted = list(self._placer.flight(facts, streams))
+            kept = {(p.key, p.track, p.own) for p in wanted}
+            placements += wanted
+            for then in past:
+                gone = [p._replace(row=None) for p in self._placer.flight(then)]
+                placements += [p for p in gone if (p.key, p.track, p.own) not in kept]
+        return placements
+
+    def _change_sums(self, placed: Iterable[Placement]) -> None:
+        """Make the sums follow from the rows."""
+        sums: dict[str, tuple[EntityLayout, dict[str, int]]] = {}
+        for placement in placed:
+            layout = self._placer.layouts[placement.entity]
+            if layout.sums is not None and placement.track in layout.summed:
+                key = sums_key_of(placement, layout)
+                sums.setdefault(key, (layout, {}))[1][placement.key] = placement.stretch
+
+        def change(found: Mapping[str, OnlineItem]) -> dict[str, bytes]:
+            rows = self._store.read_many({key for _, items in sums.values() for key in items})
+            changed = {}
+            for key, (layout, items) in sums.items():
+                there = [(at, rows[item].body) for item, at in items.items() if item in rows]
+                body = with_sums(layout, found[key].body if key in found else None, there)
+                if body is not None:
+                    changed[key] = body
+            return changed
+
+        self._swap(list(sums), change)
+
+    def _swap(
+        self, keys: list[str], change: Callable[[Mapping[str, OnlineItem]], dict[str, bytes]]
+    ) -> dict[str, bytes]:
+        """Change items by compare-and-swap until nobody was in between; return their bodies."""
+        done: dict[str, bytes] = {}
+        for _ in range(_TRIES):
+            if not keys:
+                return done
+            found = self._store.read_many(keys)
+            wanted = change(found)
+            changes = {
+                key: (body, found[key].tag if key in found else None)
+                for key, body in wanted.items()
+                if key in keys and (key not in found or found[key].body != body)
+            }
+            lost = self._store.replace_many(changes) if changes else set()
+            done |= {key: body for key, body in wanted.items() if key not in lost}
+            keys = list(lost)
+        raise ConflictError(
+            f"{len(keys)} online items (such as {keys[0]}) changed {_TRIES} times while events "
+            "were applied: have fewer workers apply events; these are delivered again."
+        )

@@ -1,0 +1,215 @@
+"""Answers as the caller gets them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from serving.schema.problems import Problem
+
+_INSTANT = {"format": "date-time"}
+
+
+class ModelInfo(msgspec.Struct, frozen=True):
+    """The model version that answered."""
+
+    name: Annotated[str, Meta(description="Registered model.")]
+    version: Annotated[str, Meta(description="Its version.")]
+    alias: Annotated[
+        Literal["champion", "challenger"] | None,
+        Meta(description="The alias followed; null when this server was told a version."),
+    ]
+
+
+class Ages(msgspec.Struct, frozen=True):
+    """Minutes since the newest event that is known; null where none is."""
+
+    flights: Annotated[int | None, Meta(description="Of all of New York.")]
+    weather: Annotated[int | None, Meta(description="At the origin.")]
+
+
+class Reason(msgspec.Struct, frozen=True):
+    """One feature's part in a prediction."""
+
+    feature: str
+    about: Annotated[str, Meta(description="What the feature is, in words.")]
+    unit: str
+    value: Annotated[float | str | None, Meta(description="Its value; null is missing.")]
+    effect: Annotated[
+        float, Meta(description="What it adds to the log-odds: above 0 towards late.")
+    ]
+
+
+class Explanation(msgspec.Struct, frozen=True):
+    """Why the probability is what it is: base, effects and others add up to its log-odds."""
+
+    method: Annotated[str, Meta(description="Name of the method.")]
+    base: Annotated[float, Meta(description="Log-odds of a flight of which nothing is known.")]
+    reasons: Annotated[Sequence[Reason], Meta(description="The main ones, largest first.")]
+    others: Annotated[float, Meta(description="What all other features add.")]
+
+
+class PredictionAnswer(msgspec.Struct, frozen=True):
+    """How likely a flight is to arrive 15 minutes late or more."""
+
+    prediction_id: Annotated[str, Meta(description="Name of this prediction in the history.")]
+    flight_id: Annotated[
+        str, Meta(description="Carrier, flight number, and scheduled departure hour in UTC.")
+    ]
+    probability: Annotated[float, Meta(ge=0, le=1, description="Of a late arrival.")]
+    late: Annotated[bool, Meta(description="Whether the probability reaches the threshold.")]
+    threshold: Annotated[float, Meta(description="Operating threshold of the model version.")]
+    model: ModelInfo
+    prediction_time: Annotated[
+        str,
+        Meta(
+            description="Scheduled departure less the horizon: later events are never used.",
+            extra_json_schema=_INSTANT,
+        ),
+    ]
+    features_as_of: Annotated[
+        str,
+        Meta(
+            description="Features hold what was known before this instant: the earlier of the "
+            "prediction time and the time of the request.",
+            extra_json_schema=_INSTANT,
+        ),
+    ]
+    ages_min: Annotated[
+        Ages, Meta(description="Freshness of the online state, to `features_as_of`.")
+    ]
+    missing: Annotated[
+        Sequence[str], Meta(description="Features without a value, which the model does without.")
+    ]
+    requested_at: Annotated[str, Meta(extra_json_schema=_INSTANT)]
+
+
+class ExplainedAnswer(PredictionAnswer, frozen=True):
+    """A prediction with its reasons."""
+
+    explanation: Annotated[
+        Explanation | None,
+        Meta(description="Null where the model version was exported without what it needs."),
+    ]
+
+
+class FlightInfo(msgspec.Struct, frozen=True):
+    """The flight that was asked about, its times in UTC."""
+
+    carrier: str
+    flight_number: int
+    origin: str
+    destination: str
+    scheduled_departure: Annotated[str, Meta(extra_json_schema=_INSTANT)]
+    scheduled_arrival: Annotated[str, Meta(extra_json_schema=_INSTANT)]
+    tail_number: str | None
+
+
+class HistoryEntry(PredictionAnswer, frozen=True):
+    """A prediction as it is kept: the answer, what was asked, and what the model saw."""
+
+    flight: FlightInfo
+    features: Annotated[
+        Sequence[float | str | None],
+        Meta(description="Values in the order of the model's contract; null is missing."),
+    ]
+    shadow_of: Annotated[
+        str | None,
+        Meta(
+            description="The prediction that was given, where this is what the challenger would "
+            "have said; null for what was given."
+        ),
+    ] = None
+
+
+class BatchItem(msgspec.Struct, frozen=True):
+    """What became of one flight of a batch: a prediction or a problem."""
+
+    prediction: PredictionAnswer | None
+    problem: Problem | None
+
+
+class BatchAnswer(msgspec.Struct, frozen=True):
+    """What became of each flight of a batch; one at fault is no matter of the others."""
+
+    items: Annotated[Sequence[BatchItem], Meta(description="In the order they were asked for.")]
+    failed: Annotated[int, Meta(ge=0, description="How many of them are problems.")]
+
+
+class JobAnswer(msgspec.Struct, frozen=True):
+    """A prediction that is made later."""
+
+    id: Annotated[str, Meta(description="Its name; also the id of the prediction.")]
+    state: Literal["pending", "done", "failed"]
+    prediction: Annotated[
+        PredictionAnswer | None, Meta(description="Once it is done; null before.")
+    ]
+    problem: Annotated[Problem | None, Meta(description="Why it failed; null unless it did.")]
+
+
+class HistoryAnswer(msgspec.Struct, frozen=True):
+    """A page of the prediction history."""
+
+    items: Annotated[Sequence[msgspec.Raw], Meta(description="Predictions, newest first.")]
+    next: Annotated[
+        str | None, Meta(description="Cursor of the next older page; null on the last.")
+    ]
+
+
+class ChallengerAnswer(msgspec.Struct, frozen=True):
+    """The model on trial beside the one that answers."""
+
+    version: Annotated[str | None, Meta(description="Its version; null when it was refused.")]
+    weight: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=1,
+            description="Share of the flights that it answers; at 0 it scores in the shadow.",
+        ),
+    ]
+    threshold: Annotated[float | None, Meta(description="Its operating threshold.")]
+    manifest_sha256: Annotated[str | None, Meta(description="Checksum of its package.")]
+    card: Annotated[str, Meta(description="Where its model card is.")]
+    refusal: Annotated[
+        str | None,
+        Meta(description="Why it does not answer its share; null when it does."),
+    ]
+
+
+class ModelAnswer(msgspec.Struct, frozen=True):
+    """The model that answers on this server."""
+
+    name: Annotated[str, Meta(description="Registered model.")]
+    version: Annotated[str, Meta(description="Its version.")]
+    alias: Annotated[
+        Literal["champion", "challenger"] | None,
+        Meta(description="The alias followed; null when this server was told a version."),
+    ]
+    revision: Annotated[int, Meta(description="Revision of the release document.")]
+    threshold: Annotated[float, Meta(description="Probability from which a flight is called late.")]
+    horizon_min: Annotated[
+        int, Meta(description="Minutes from the prediction time to the scheduled departure.")
+    ]
+    features: Annotated[Sequence[str], Meta(description="Features, in the order of the contract.")]
+    manifest_sha256: Annotated[str, Meta(description="Checksum of the model package.")]
+    refusal: Annotated[
+        str | None,
+        Meta(description="Why what is released does not answer; null when it does."),
+    ]
+    weight: Annotated[
+        float, Meta(ge=0, le=1, description="Share of the flights that this version answers.")
+    ]
+    card: Annotated[str, Meta(description="Where the model card is.")]
+    challenger: Annotated[
+        ChallengerAnswer | None, Meta(description="The model on trial; null when there is none.")
+    ]
+
+
+class HealthAnswer(msgspec.Struct, frozen=True):
+    """The process is alive."""
+
+    status: Literal["ok"]

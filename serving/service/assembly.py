@@ -1,0 +1,87 @@
+"""The stores of the service, opened as the options say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from serving.history.history_fallback import open_lasting_history
+from serving.online.event_intake import EventInbox
+from serving.online.online_state import OnlineState
+from serving.stores.artifacts.local import open_artifact_store
+from serving.stores.opening import (
+    open_job_stores,
+    open_online_items,
+    open_online_store,
+    open_queue,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from serving.online.network import Network
+    from serving.settings import ServingOptions
+    from serving.stores.artifacts.local import ArtifactStore
+    from serving.stores.history.sqlite import PredictionHistory
+    from serving.stores.idempotency.sqlite import IdempotencyStore
+    from serving.stores.jobs.sqlite import JobStore
+    from serving.stores.online.sqlite import OnlineItems, OnlineStore
+    from serving.stores.queue.sqlite import Queue
+    from serving.telemetry.metrics import Metrics
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """What the service reads and writes.
+
+    Attributes:
+        artifacts: Release document and model packages.
+        history: Where predictions are kept.
+        online: State of the features, and the network.
+        jobs: Asynchronous predictions.
+        queue: Brings the ids of jobs to whoever works on them.
+        idempotency: Answers by idempotency key.
+        events: Brings events to whoever applies them.
+        state: The state of the features, to apply them to.
+    """
+
+    artifacts: ArtifactStore
+    history: PredictionHistory
+    online: OnlineItems
+    jobs: JobStore
+    queue: Queue
+    idempotency: IdempotencyStore
+    events: Queue
+    state: OnlineStore
+
+
+def open_stores(options: ServingOptions, home: Path) -> Stores:
+    """Return the stores that the options name.
+
+    Args:
+        options: Name them.
+        home: The folder of those that are embedded.
+
+    Raises:
+        StoreError: A store cannot be opened.
+    """
+    work = open_job_stores(options.stores, home)
+    return Stores(
+        artifacts=open_artifact_store(options.store_uri or str(home / "store"), read_only=True),
+        history=open_lasting_history(options.stores, home),
+        online=open_online_items(options.stores, home),
+        jobs=work.jobs,
+        queue=open_queue(options.stores, home, "jobs"),
+        idempotency=work.keys,
+        events=open_queue(options.stores, home, "events"),
+        state=open_online_store(options.stores, home),
+    )
+
+
+def inbox_of(
+    stores: Stores, network: Callable[[], Network], *, metrics: Metrics, clock: Callable[[], int]
+) -> EventInbox:
+    """Return what accepts events and applies them to the state of the features."""
+    state = OnlineState(stores.state)
+    return EventInbox(stores.events, state, network, metrics=metrics, clock=clock)

@@ -1,0 +1,37 @@
+"""Values of this moment, for who reads the metrics."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from serving.history.spooled_history import SpooledHistory
+from serving.models.model_status import described
+from serving.models.traffic_split import CHALLENGER
+from serving.schema.problems import NotReadyError
+
+if TYPE_CHECKING:
+    from serving.models.release_follower import ModelFollower
+    from serving.stores.history.sqlite import PredictionHistory
+    from serving.telemetry.metrics import Labels
+
+
+def gauges(follower: ModelFollower, history: PredictionHistory) -> dict[tuple[str, Labels], float]:
+    """Return the values by name and labels."""
+    refused = follower.refusal or follower.trial_refusal
+    now: dict[tuple[str, Labels], float] = {
+        ("refused_artifacts_total", ()): follower.refusals,
+        ("release_refused", ()): 1 if refused else 0,
+    }
+    if isinstance(history, SpooledHistory):
+        now["spool_waiting", ()] = history.figures().waiting
+    try:
+        model = described(follower.split(), follower)
+    except NotReadyError:
+        return now
+    now["release_revision", ()] = model.revision
+    labels = (("version", model.version), ("alias", model.alias or "none"))
+    now["model_weight", labels] = model.weight
+    if model.challenger is not None and model.challenger.version is not None:
+        labels = (("version", model.challenger.version), ("alias", CHALLENGER))
+        now["model_weight", labels] = model.challenger.weight
+    return now

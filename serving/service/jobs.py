@@ -1,0 +1,189 @@
+"""Predictions that are made later: accepted once they are durable, made once, found by their id."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import TYPE_CHECKING, Final, Protocol
+
+import msgspec
+
+from serving.schema.problems import (
+    NotReadyError,
+    Problem,
+    ProblemError,
+    StoreUnavailableError,
+    UnknownJobError,
+)
+from serving.schema.requests import parse_prediction
+from serving.schema.responses import JobAnswer, PredictionAnswer
+from serving.stores.errors import StoreError
+from serving.stores.jobs.sqlite import FINISHED
+from serving.telemetry.logs import log
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from serving.inference.core import PredictionCore
+    from serving.stores.history.sqlite import PredictionRecord
+    from serving.stores.jobs.sqlite import JobStore
+    from serving.stores.queue.sqlite import Queue
+    from serving.telemetry.metrics import Metrics
+
+CLAIM_SECONDS: Final = 30
+_PAUSE_SECONDS: Final = 1.0
+_MS_PER_HOUR: Final = 3_600_000
+
+
+class Jobs:
+    """Asynchronous predictions over a job store and a queue; safe to use from several threads.
+
+    Args:
+        core: Makes predictions.
+        keep: Keeps records in the prediction history.
+        store: Where jobs and their results are.
+        queue: Brings their ids to whoever works on them.
+        hours: How long a result can be asked for.
+        metrics: Counts.
+    """
+
+    def __init__(
+        self,
+        core: PredictionCore,
+        keep: Callable[[Sequence[PredictionRecord]], None],
+        *,
+        store: JobStore,
+        queue: Queue,
+        hours: float,
+        metrics: Metrics,
+    ) -> None:
+        self._core = core
+        self._keep = keep
+        self._store = store
+        self._queue = queue
+        self._hours = hours
+        self._metrics = metrics
+
+    def submit(self, body: bytes) -> JobAnswer:
+        """Accept a request; it is durable when this returns.
+
+        Raises:
+            ProblemError: The request is not valid, or a store cannot be used.
+        """
+        now = self._core.clock()
+        self._core.asked(parse_prediction(body), now)
+        job_id = self._core.new_id()
+        try:
+            expires = now + int(self._hours * _MS_PER_HOUR)
+            self._store.submit(job_id, body, at_ms=now, expires_at_ms=expires)
+            self._queue.send([job_id])
+        except StoreError as error:
+            raise StoreUnavailableError(f"The request was not accepted. {error}") from error
+        return JobAnswer(job_id, "pending", None, None)
+
+    def find(self, job_id: str) -> JobAnswer:
+        """Return how it stands with a job.
+
+        Raises:
+            UnknownJobError: There is none of this id.
+            StoreUnavailableError: The store cannot be read.
+        """
+        try:
+            job = self._store.get(job_id)
+        except StoreError as error:
+            raise StoreUnavailableError(str(error)) from error
+        if job is None or job.expires_at_ms <= self._core.clock():
+            raise UnknownJobError(
+                f"No asynchronous prediction has the id '{job_id}': results are kept for "
+                f"{self._hours:g} hours; send the request again."
+            )
+        if job.state == "done" and job.result is not None:
+            answer = msgspec.json.decode(job.result, type=PredictionAnswer)
+            return JobAnswer(job_id, "done", answer, None)
+        if job.state == "failed" and job.result is not None:
+            return JobAnswer(job_id, "failed", None, msgspec.json.decode(job.result, type=Problem))
+        return JobAnswer(job_id, "pending", None, None)
+
+    def work_on(self, job_id: str) -> bool:
+        """Make the prediction of a job; return whether its message has done its service.
+
+        The prediction has the id of the job: made twice, it is in the history once.
+
+        Raises:
+            StoreError: A store cannot be used; the job stays.
+        """
+        now = self._core.clock()
+        job = self._store.claim(job_id, at_ms=now, until_ms=now + CLAIM_SECONDS * 1000)
+        if job is None:
+            found = self._store.get(job_id)
+            return found is None or found.state in FINISHED
+        try:
+            prediction = self._core.predict(job.request, prediction_id=job_id)
+            self._keep([prediction.record])
+        except ProblemError as error:
+            if error.status >= ProblemError.status:
+                raise StoreError(str(error)) from error  # comes again
+            self._store.fail(job_id, error.to_json(job_id))
+            self._metrics.count("jobs_total", state="failed")
+        else:
+            self._store.complete(job_id, prediction.answer)
+            self._metrics.count("jobs_total", state="done")
+        return True
+
+    def work_off(self, *, wait_seconds: float) -> int:
+        """Work on what the queue holds; return how many messages came.
+
+        Raises:
+            StoreError: A store cannot be used; what was not finished comes again.
+        """
+        messages = self._queue.receive(hidden_seconds=2 * CLAIM_SECONDS, wait_seconds=wait_seconds)
+        for message in messages:
+            if self.work_on(message.body):
+                self._queue.delete([message])
+        return len(messages)
+
+    def forget_expired(self) -> None:
+        """Remove jobs that nobody may ask for any more."""
+        self._store.forget(expired_at_ms=self._core.clock())
+
+
+class WorksOff(Protocol):
+    """What has a queue to work on."""
+
+    def work_off(self, *, wait_seconds: float) -> int:
+        """Work on what the queue holds; return how many messages came."""
+
+
+class JobWorker:
+    """Works on a queue in a thread of its own.
+
+    Args:
+        jobs: What works: jobs, or events.
+        name: What the log calls it.
+    """
+
+    def __init__(self, jobs: WorksOff, *, name: str = "jobs") -> None:
+        self._jobs = jobs
+        self._name = name
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._work, name=name, daemon=True)
+
+    def start(self) -> None:
+        """Work in the background from now on."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Finish what is being worked on, then stop."""
+        self._stopping.set()
+        self._thread.join()
+
+    def _work(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                self._jobs.work_off(wait_seconds=_PAUSE_SECONDS)
+            except (StoreError, NotReadyError) as error:
+                log(logging.ERROR, f"{self._name}_failed", reason=str(error))
+                self._stopping.wait(_PAUSE_SECONDS)
+            except Exception as error:  # noqa: BLE001 - one job must not end all others
+                log(logging.ERROR, f"{self._name}_failed", error=error)
+                self._stopping.wait(_PAUSE_SECONDS)

@@ -1,0 +1,92 @@
+"""Pages of the prediction history, as a query asks for them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from serving.schema.problems import FieldProblem, HistoryUnavailableError, InvalidRequestError
+from serving.schema.responses import HistoryAnswer
+from serving.stores.errors import InvalidCursorError, StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from serving.settings import ServingOptions
+    from serving.stores.history.sqlite import PredictionHistory
+
+HISTORY_PARAMETERS: Final = ("limit", "cursor", "flight_id", "since", "until")
+_LONGEST_FLIGHT_ID: Final = 32
+_SHOWN: Final = 40
+_EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_MS: Final = dt.timedelta(milliseconds=1)
+
+
+def history_page(
+    history: PredictionHistory, options: ServingOptions, query: Mapping[str, str]
+) -> bytes:
+    """Return a page of the prediction history, newest first.
+
+    Args:
+        history: The history.
+        options: How many predictions are on a page.
+        query: Values of `HISTORY_PARAMETERS`, each optional.
+
+    Raises:
+        InvalidRequestError: A parameter has a value that cannot be.
+        HistoryUnavailableError: The history cannot be read.
+    """
+    limit = _limit(query.get("limit"), options)
+    flight_id = _flight_id(query.get("flight_id"))
+    since, until = _instant("since", query.get("since")), _instant("until", query.get("until"))
+    try:
+        page = history.page(
+            limit=limit,
+            cursor=query.get("cursor"),
+            flight_id=flight_id,
+            since_ms=since,
+            until_ms=until,
+        )
+    except InvalidCursorError as error:
+        raise _invalid("cursor", "It is not a cursor.", str(error)) from error
+    except StoreError as error:
+        raise HistoryUnavailableError(str(error)) from error
+    items = [msgspec.Raw(record.body) for record in page.records]
+    return msgspec.json.encode(HistoryAnswer(items, page.next_cursor))
+
+
+def _limit(given: str | None, options: ServingOptions) -> int:
+    most = options.history_page_max
+    if given is None:
+        return min(options.history_page, most)
+    if not (given.isascii() and given.isdigit() and len(given) <= len(str(most))) or not (
+        1 <= int(given) <= most
+    ):
+        raise _invalid("limit", f"'{given[:_SHOWN]}' is no limit.", f"Send 1 to {most}.")
+    return int(given)
+
+
+def _flight_id(given: str | None) -> str | None:
+    if given is not None and not 0 < len(given) <= _LONGEST_FLIGHT_ID:
+        fix = 'Send carrier, number and UTC hour, such as "UA-389-2013123023".'
+        raise _invalid("flight_id", "It is empty or too long.", fix)
+    return given
+
+
+def _instant(name: str, given: str | None) -> int | None:
+    if given is None:
+        return None
+    try:
+        at = dt.datetime.fromisoformat(given)
+        if at.tzinfo is None or at < _EPOCH:
+            raise ValueError  # noqa: TRY301 - told with the others
+    except (ValueError, OverflowError):
+        fix = 'Send an instant with its offset, such as "2013-12-31T12:00:00Z".'
+        raise _invalid(name, f"'{given[:_SHOWN]}' is no instant from 1970 on.", fix) from None
+    return (at - _EPOCH) // _MS
+
+
+def _invalid(name: str, problem: str, fix: str) -> InvalidRequestError:
+    return InvalidRequestError([FieldProblem(name, problem, fix)])

@@ -1,0 +1,253 @@
+"""The service: every use case over the stores, for whichever adapter speaks to callers."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from serving.history.retention import Retention
+from serving.inference.batches import Batch, predict_batch
+from serving.inference.core import Prediction, PredictionCore, Wanted
+from serving.inference.shadow import ShadowScorer
+from serving.models.model_status import described
+from serving.models.release_follower import ModelFollower
+from serving.models.traffic_split import CHALLENGER, CHAMPION, Alias
+from serving.online.network import Network, NetworkError, read_network
+from serving.schema.clock import new_prediction_id, now_ms
+from serving.schema.problems import (
+    HistoryUnavailableError,
+    NotReadyError,
+    ProblemError,
+    UnknownModelError,
+    not_kept,
+)
+from serving.schema.requests import parse_load
+from serving.schema.responses import HealthAnswer
+from serving.service.assembly import Stores, inbox_of, open_stores
+from serving.service.gauges import gauges
+from serving.service.idempotency import Idempotency
+from serving.service.jobs import Jobs
+from serving.service.pagination import history_page
+from serving.stores.errors import StoreError
+from serving.telemetry.logs import log
+from serving.telemetry.metrics import Metrics
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from serving.settings import ServingOptions
+    from serving.stores.history.sqlite import PredictionRecord
+
+ALIASES: Final[Mapping[str, Alias]] = {
+    "champion": CHAMPION,
+    "Production": CHAMPION,
+    "challenger": CHALLENGER,
+    "Staging": CHALLENGER,
+}
+
+
+class PredictionService:
+    """Answers requests; safe to use from several threads.
+
+    Args:
+        options: How requests are answered.
+        stores: What is read and written.
+        clock: Milliseconds since the epoch.
+        new_id: Makes prediction ids.
+    """
+
+    def __init__(
+        self,
+        options: ServingOptions,
+        stores: Stores,
+        *,
+        clock: Callable[[], int] = now_ms,
+        new_id: Callable[[], str] = new_prediction_id,
+    ) -> None:
+        self.options = options
+        self.history = stores.history
+        self.metrics = Metrics()
+        self._online = stores.online
+        self._network: Network | None = None
+        self._network_fault: str | None = None
+        self._due_at = 0.0
+        days = options.stores.retention_days
+        self._retention = Retention(stores.history, days=days, clock=clock)
+        self._follower = ModelFollower(stores.artifacts, options.model_name)
+        self._core = PredictionCore(
+            split=self._follower.split,
+            network=self._known_network,
+            online=stores.online,
+            allow_as_of=options.allow_as_of,
+            clock=clock,
+            new_id=new_id,
+            metrics=self.metrics,
+            stale_min=options.stale_min,
+        )
+        self.shadows = ShadowScorer(self._core, self.keep, self.metrics)
+        self.jobs = Jobs(
+            self._core,
+            self.keep,
+            store=stores.jobs,
+            queue=stores.queue,
+            hours=options.job_hours,
+            metrics=self.metrics,
+        )
+        self.events = inbox_of(stores, self._known_network, metrics=self.metrics, clock=clock)
+        self.idempotency = Idempotency(
+            stores.idempotency, hours=options.idempotency_hours, clock=clock
+        )
+
+    def refresh(self) -> None:
+        """Take over a new release and a new network, if there are any; never raises.
+
+        To be called every `follow_seconds`, beside the requests.
+        """
+        self._follower.refresh()
+        try:
+            self._network = read_network(self._online)
+            self._network_fault = None
+        except (NetworkError, StoreError) as error:
+            if str(error) != self._network_fault:
+                log(logging.ERROR, "network_failed", reason=str(error))
+            self._network_fault = str(error)
+
+    def refresh_when_due(self) -> None:
+        """Refresh unless it was done less than `follow_seconds` ago."""
+        now = time.monotonic()
+        if now >= self._due_at:
+            self._due_at = now + self.options.follow_seconds
+            self.refresh()
+
+    def tidy(self) -> None:
+        """Remove what has expired; a store that fails is tidied the next time."""
+        self._retention.apply_when_due()
+        try:
+            self.jobs.forget_expired()
+            self.idempotency.forget_expired()
+        except StoreError as error:
+            log(logging.WARNING, "tidying_failed", reason=str(error))
+
+    def predict(self, body: bytes, *, explain: bool = False) -> Prediction:
+        """Return the prediction for a request body; to be kept before it is given.
+
+        Raises:
+            ProblemError: See `PredictionCore.predict`.
+        """
+        return self._core.predict(body, explain=explain)
+
+    def predict_together(self, bodies: Sequence[bytes]) -> list[Prediction | ProblemError]:
+        """Return for each body what `predict` returns, or the problem that it raises."""
+        return self._core.predict_together([Wanted(body) for body in bodies])
+
+    def predict_batch(self, body: bytes, *, request_id: str) -> Batch:
+        """Return the predictions for the flights in a request body; to be kept before given.
+
+        Raises:
+            ProblemError: See `serving.inference.batches.predict_batch`.
+        """
+        most = self.options.batch_max
+        return predict_batch(self._core, body, most=most, request_id=request_id)
+
+    def keep(self, records: Sequence[PredictionRecord]) -> None:
+        """Return once the predictions are in the history.
+
+        Raises:
+            HistoryUnavailableError: They could not be kept.
+        """
+        try:
+            self.history.append(records)
+        except StoreError as error:
+            raise not_kept(error) from error
+
+    def load(self, body: bytes) -> bytes:
+        """Switch this server to the version or alias that the body names; return what answers now.
+
+        Raises:
+            ProblemError: The body is not valid, or there is no such version, or it is refused.
+        """
+        request = parse_load(body)
+        if isinstance(request.version, str):
+            self._follower.stay_with(request.version)
+        else:
+            self._follower.follow(ALIASES.get(str(request.alias), CHAMPION))
+        return self.model()
+
+    def model(self) -> bytes:
+        """Return the models that answer.
+
+        Raises:
+            NotReadyError: There is none.
+        """
+        return msgspec.json.encode(described(self._follower.split(), self._follower))
+
+    def card(self, alias: str | None) -> bytes:
+        """Return the model card of the model that answers, or of the one on trial.
+
+        Raises:
+            NotReadyError: No model answers.
+            UnknownModelError: No model has the alias.
+        """
+        split = self._follower.split()
+        if alias is None or ALIASES.get(alias) == (split.main.alias or CHAMPION):
+            return split.main.model.card
+        if ALIASES.get(alias) == CHALLENGER and split.trial is not None:
+            return split.trial.model.card
+        raise UnknownModelError(
+            f"No model answers here as '{alias[:20]}': GET /model says which ones do."
+        )
+
+    def history_page(self, query: Mapping[str, str]) -> bytes:
+        """Return a page of the prediction history; see `pagination.history_page`."""
+        return history_page(self.history, self.options, query)
+
+    def health(self) -> bytes:
+        """Return that the process is alive, whatever it depends on."""
+        return msgspec.json.encode(HealthAnswer("ok"))
+
+    def ready(self) -> bytes:
+        """Return the models that answer, once there are model and network, and answers can be kept.
+
+        Raises:
+            ProblemError: Names what is not there yet.
+        """
+        self._known_network()
+        try:
+            self.history.check()
+        except StoreError as error:
+            raise HistoryUnavailableError(str(error)) from error
+        return self.model()
+
+    def metrics_text(self) -> bytes:
+        """Return everything counted, and the values of this moment."""
+        return self.metrics.text(gauges(self._follower, self.history))
+
+    def _known_network(self) -> Network:
+        if self._network is None:
+            raise NotReadyError(self._network_fault or "The service has just started: try again.")
+        return self._network
+
+
+def open_service(
+    options: ServingOptions,
+    home: Path,
+    *,
+    clock: Callable[[], int] = now_ms,
+    new_id: Callable[[], str] = new_prediction_id,
+) -> PredictionService:
+    """Return the service over its stores.
+
+    Args:
+        options: How requests are answered, and which stores are used.
+        home: The folder of those that are embedded.
+        clock: Milliseconds since the epoch.
+        new_id: Makes prediction ids.
+
+    Raises:
+        StoreError: A store cannot be opened.
+    """
+    return PredictionService(options, open_stores(options, home), clock=clock, new_id=new_id)

@@ -1,0 +1,226 @@
+"""The prediction history: every answer that was given, newest first.
+
+Access patterns, and there are no others: append; one prediction by its id; all predictions or those
+of one flight, newest first, within a range of time. Each is one read of a key or of a range of
+keys, never a scan. docs/stores.md says how each store does it, and how long records are kept.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from serving.stores.database import connect, explained, transaction
+from serving.stores.history.cursor import to_cursor, upper_end
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS predictions (
+    requested_at_ms INTEGER NOT NULL,
+    prediction_id TEXT NOT NULL,
+    flight_id TEXT NOT NULL,
+    body BLOB NOT NULL,
+    PRIMARY KEY (requested_at_ms, prediction_id)
+);
+CREATE UNIQUE INDEX IF NOT EXISTS predictions_by_id ON predictions (prediction_id);
+CREATE INDEX IF NOT EXISTS predictions_by_flight
+    ON predictions (flight_id, requested_at_ms, prediction_id);
+"""
+_APPEND = (
+    "INSERT INTO predictions (requested_at_ms, prediction_id, flight_id, body) "
+    "VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
+)
+_GET = """
+SELECT requested_at_ms, prediction_id, flight_id, body FROM predictions WHERE prediction_id = ?
+"""
+_PAGE = """
+SELECT requested_at_ms, prediction_id, flight_id, body FROM predictions
+WHERE (requested_at_ms, prediction_id) < (?, ?) AND requested_at_ms >= ?
+ORDER BY requested_at_ms DESC, prediction_id DESC LIMIT ?
+"""
+_PAGE_OF_FLIGHT = """
+SELECT requested_at_ms, prediction_id, flight_id, body FROM predictions
+WHERE flight_id = ? AND (requested_at_ms, prediction_id) < (?, ?) AND requested_at_ms >= ?
+ORDER BY requested_at_ms DESC, prediction_id DESC LIMIT ?
+"""
+_FORGET = """
+DELETE FROM predictions WHERE (requested_at_ms, prediction_id) IN (
+    SELECT requested_at_ms, prediction_id FROM predictions WHERE requested_at_ms < ?
+    ORDER BY requested_at_ms LIMIT ?
+)
+"""
+_FORGOTTEN_AT_ONCE = 2_000  # a longer transaction would keep predictions waiting
+
+
+@dataclass(frozen=True, slots=True)
+class PredictionRecord:
+    """One prediction as it is kept.
+
+    Attributes:
+        requested_at_ms: When it was asked for, in milliseconds since the epoch.
+        prediction_id: Unique name of the prediction.
+        flight_id: The flight it is about.
+        body: The whole record as JSON.
+    """
+
+    requested_at_ms: int
+    prediction_id: str
+    flight_id: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryPage:
+    """A page of the history.
+
+    Attributes:
+        records: Newest first.
+        next_cursor: Where the next older page starts; None when nothing older exists.
+    """
+
+    records: Sequence[PredictionRecord]
+    next_cursor: str | None
+
+
+class PredictionSink(Protocol):
+    """Where predictions go before they are given."""
+
+    def append(self, records: Sequence[PredictionRecord]) -> None:
+        """Keep the records; they are durable when it returns.
+
+        A prediction id that is there already changes nothing, so appending again is safe.
+
+        Raises:
+            StoreError: Not all of them could be kept (but some may be): append them again.
+        """
+
+
+class PredictionHistory(PredictionSink, Protocol):
+    """Predictions, kept as long as the retention says; newest first."""
+
+    def get(self, prediction_id: str) -> PredictionRecord | None:
+        """Return one prediction, or None when there is none of this id.
+
+        Raises:
+            StoreError: The history cannot be read.
+        """
+
+    def page(
+        self,
+        *,
+        limit: int,
+        cursor: str | None = None,
+        flight_id: str | None = None,
+        since_ms: int | None = None,
+        until_ms: int | None = None,
+    ) -> HistoryPage:
+        """Return at most `limit` records, newest first; new ones never shift an older page.
+
+        Args:
+            limit: The most records to return, at least 1.
+            cursor: `next_cursor` of the page before; None for the newest page.
+            flight_id: Only predictions of this flight.
+            since_ms: Only predictions asked for at this instant or later.
+            until_ms: Only predictions asked for before this instant.
+
+        Raises:
+            InvalidCursorError: The cursor is not one that a page handed out.
+            StoreError: The history cannot be read.
+        """
+
+    def forget(self, *, before_ms: int) -> int:
+        """Remove predictions asked for before an instant; return how many it removed.
+
+        A store that forgets by itself (DynamoDB, by its time to live) does nothing and returns 0.
+
+        Raises:
+            StoreError: The history cannot be written.
+        """
+
+    def check(self) -> None:
+        """Return if a prediction could be kept now, as far as a cheap look tells.
+
+        Raises:
+            StoreError: It could not.
+        """
+
+    def close(self) -> None:
+        """Let go of files and connections."""
+
+
+class SqlitePredictionHistory:
+    """The prediction history in a SQLite file; one object may be used by several threads.
+
+    Readers have a connection of their own: a page never waits for a write to reach the disk.
+
+    Args:
+        path: The file, made when missing.
+        busy_ms: How long to wait for another process that has the file locked.
+    """
+
+    def __init__(self, path: Path, *, busy_ms: int = 10_000) -> None:
+        self._path = path
+        self._writer = connect(path, _SCHEMA, busy_ms=busy_ms)
+        self._writing = threading.Lock()
+        self._reader = connect(path, _SCHEMA)
+        self._reading = threading.Lock()
+
+    def append(self, records: Sequence[PredictionRecord]) -> None:
+        """Keep the records with one commit, all or none; see `PredictionHistory.append`."""
+        rows = [(r.requested_at_ms, r.prediction_id, r.flight_id, r.body) for r in records]
+        with self._writing, explained(self._path), transaction(self._writer):
+            self._writer.executemany(_APPEND, rows)
+
+    def get(self, prediction_id: str) -> PredictionRecord | None:
+        """Return one prediction; see `PredictionHistory.get`."""
+        with self._reading, explained(self._path):
+            found = self._reader.execute(_GET, (prediction_id,)).fetchone()
+        return None if found is None else PredictionRecord(*found)
+
+    def page(
+        self,
+        *,
+        limit: int,
+        cursor: str | None = None,
+        flight_id: str | None = None,
+        since_ms: int | None = None,
+        until_ms: int | None = None,
+    ) -> HistoryPage:
+        """Return a page, newest first; see `PredictionHistory.page`."""
+        end = upper_end(cursor, until_ms)
+        range_and_one_more = (*end, since_ms or 0, limit + 1)  # tells whether an older page exists
+        with self._reading, explained(self._path):
+            if flight_id is None:
+                found = self._reader.execute(_PAGE, range_and_one_more).fetchall()
+            else:
+                query = (flight_id, *range_and_one_more)
+                found = self._reader.execute(_PAGE_OF_FLIGHT, query).fetchall()
+        records = [PredictionRecord(*row) for row in found[:limit]]
+        if len(found) <= limit:
+            return HistoryPage(records, None)
+        last = records[-1]
+        return HistoryPage(records, to_cursor((last.requested_at_ms, last.prediction_id)))
+
+    def forget(self, *, before_ms: int) -> int:
+        """Remove old predictions, a few at a time; see `PredictionHistory.forget`."""
+        removed = 0
+        while True:
+            with self._writing, explained(self._path), transaction(self._writer):
+                gone = self._writer.execute(_FORGET, (before_ms, _FORGOTTEN_AT_ONCE)).rowcount
+            removed += gone
+            if gone < _FORGOTTEN_AT_ONCE:
+                return removed
+
+    def check(self) -> None:
+        """Look into the file; see `PredictionHistory.check`."""
+        self.get("")
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._writing, self._reading:
+            self._writer.close()
+            self._reader.close()

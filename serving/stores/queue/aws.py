@@ -1,0 +1,125 @@
+"""Queues in SQS (standard queues: at least once, in any order)."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from serving.stores.errors import StoreError
+from serving.stores.queue.sqlite import MOST_AT_ONCE, Message
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from serving.stores.aws.client import AwsClient
+
+_LARGEST_BATCH: Final = 250_000  # bytes of the messages of one call; SQS takes a little more
+_ROUNDS: Final = 4
+_COUNTS: Final = (
+    "ApproximateNumberOfMessages",
+    "ApproximateNumberOfMessagesNotVisible",
+    "ApproximateNumberOfMessagesDelayed",
+)
+
+
+class SqsQueue:
+    """A queue in SQS; may be used by several threads.
+
+    Args:
+        client: Calls SQS.
+        name: The queue; its dead letters go where its redrive policy says, by convention to the
+            queue of this name and `-dead`.
+    """
+
+    def __init__(self, client: AwsClient, name: str) -> None:
+        self._client = client
+        self._name = name
+        self._url: str | None = None
+
+    def send(self, bodies: Sequence[str]) -> None:
+        """Keep the messages; see `Queue.send`."""
+        for batch in _batches(bodies):
+            entries = [{"Id": str(n), "MessageBody": body} for n, body in enumerate(batch)]
+            self._batch("SendMessageBatch", entries)
+
+    def receive(
+        self, *, most: int = MOST_AT_ONCE, hidden_seconds: int = 30, wait_seconds: float = 0
+    ) -> list[Message]:
+        """Return messages; waits are whole seconds, at most 20; see `Queue.receive`."""
+        wait = min(20, math.ceil(wait_seconds))
+        request = {
+            "MaxNumberOfMessages": most,
+            "VisibilityTimeout": hidden_seconds,
+            "WaitTimeSeconds": wait,
+            "MessageSystemAttributeNames": ["ApproximateReceiveCount"],
+        }
+        answer = self._call("ReceiveMessage", request, extra_seconds=wait)
+        return [
+            Message(
+                each["Body"],
+                each["ReceiptHandle"],
+                int(each["Attributes"]["ApproximateReceiveCount"]),
+            )
+            for each in answer.get("Messages") or ()
+        ]
+
+    def delete(self, messages: Sequence[Message]) -> None:
+        """Remove messages; see `Queue.delete`."""
+        for start in range(0, len(messages), MOST_AT_ONCE):
+            some = messages[start : start + MOST_AT_ONCE]
+            entries = [{"Id": str(n), "ReceiptHandle": m.receipt} for n, m in enumerate(some)]
+            self._batch("DeleteMessageBatch", entries)
+
+    def dead_letters(self) -> SqsQueue:
+        """Return the queue of the dead letters; see `Queue.dead_letters`."""
+        return SqsQueue(self._client, f"{self._name}-dead")
+
+    def depth(self) -> int:
+        """Return about how many messages there are; see `Queue.depth`."""
+        answer = self._call("GetQueueAttributes", {"AttributeNames": list(_COUNTS)})
+        return sum(int(answer["Attributes"].get(name, 0)) for name in _COUNTS)
+
+    def _batch(self, operation: str, entries: list[dict[str, str]]) -> None:
+        """Call a batch operation, again for the entries that SQS had trouble with.
+
+        Raises:
+            StoreError: SQS refused entries, or had trouble with them every time.
+        """
+        failed: list[Mapping[str, Any]] = []
+        for turn in range(_ROUNDS):
+            if turn:
+                time.sleep(0.1 * 2**turn)
+            failed = self._call(operation, {"Entries": entries}).get("Failed") or []
+            if not failed:
+                return
+            if any(each.get("SenderFault") for each in failed):
+                break
+            again = {each["Id"] for each in failed}
+            entries = [entry for entry in entries if entry["Id"] in again]
+        why = f"{failed[0].get('Code')}: {failed[0].get('Message', '')}"
+        raise StoreError(
+            f"The queue {self._name} did not carry out {operation} for {len(failed)} messages: "
+            f"{why}. Check their size and text, and the state of SQS."
+        )
+
+    def _call(
+        self, operation: str, request: Mapping[str, object], *, extra_seconds: float = 0
+    ) -> dict[str, Any]:
+        if self._url is None:
+            self._url = str(self._client.call("GetQueueUrl", {"QueueName": self._name})["QueueUrl"])
+        asked = {"QueueUrl": self._url, **request}
+        return self._client.call(operation, asked, extra_seconds=extra_seconds)
+
+
+def _batches(bodies: Sequence[str]) -> list[list[str]]:
+    batches: list[list[str]] = []
+    size = 0
+    for body in bodies:
+        length = len(body.encode())
+        if not batches or len(batches[-1]) == MOST_AT_ONCE or size + length > _LARGEST_BATCH:
+            batches.append([])
+            size = 0
+        batches[-1].append(body)
+        size += length
+    return batches

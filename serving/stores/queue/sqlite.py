@@ -1,0 +1,191 @@
+"""Queues: every message is delivered at least once, in any order.
+
+A message that is received is hidden for a while, and delivered again unless it is deleted in that
+time. One that was received too often goes to the dead letters, which are a queue too.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Protocol
+
+import msgspec
+
+from serving.stores.database import SqliteStore, explained, transaction
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+MOST_AT_ONCE: Final = 10
+"""The most messages of one `receive`, as in SQS."""
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS messages (
+    message_id INTEGER PRIMARY KEY AUTOINCREMENT,
+    queue TEXT NOT NULL,
+    body TEXT NOT NULL,
+    visible_at REAL NOT NULL,
+    receives INTEGER NOT NULL DEFAULT 0
+);
+CREATE INDEX IF NOT EXISTS messages_by_time ON messages (queue, visible_at);
+"""
+_SEND = "INSERT INTO messages (queue, body, visible_at) VALUES (?, ?, 0)"
+_BURY = """
+UPDATE messages SET queue = ?, visible_at = 0, receives = 0
+WHERE queue = ? AND visible_at <= ? AND receives >= ?
+"""
+_RECEIVE = """
+UPDATE messages SET visible_at = ?, receives = receives + 1 WHERE message_id IN (
+    SELECT message_id FROM messages WHERE queue = ? AND visible_at <= ?
+    ORDER BY visible_at, message_id LIMIT ?
+) RETURNING message_id, body, receives
+"""
+_DELETE = """
+DELETE FROM messages WHERE queue = ? AND (message_id, receives) IN (
+    SELECT value ->> 0, value ->> 1 FROM json_each(?)
+)
+"""
+_COUNT = "SELECT count(*) FROM messages WHERE queue = ?"
+_POLL_SECONDS: Final = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message as received.
+
+    Attributes:
+        body: What was sent.
+        receipt: What to delete this delivery by.
+        receives: How often it was delivered, this time included.
+    """
+
+    body: str
+    receipt: str
+    receives: int
+
+
+class Queue(Protocol):
+    """Messages of text (such as JSON) from any sender to any receiver."""
+
+    def send(self, bodies: Sequence[str]) -> None:
+        """Keep the messages; they are durable when it returns.
+
+        Raises:
+            StoreError: Not all could be kept, but some may be: send them again.
+        """
+
+    def receive(
+        self, *, most: int = MOST_AT_ONCE, hidden_seconds: int = 30, wait_seconds: float = 0
+    ) -> list[Message]:
+        """Return messages, hidden from other receivers for a while; empty when there are none.
+
+        Args:
+            most: The most messages to return, 1 to 10.
+            hidden_seconds: How long the caller has to delete them.
+            wait_seconds: How long to wait for a first message.
+
+        Raises:
+            StoreError: The queue cannot be used.
+        """
+
+    def delete(self, messages: Sequence[Message]) -> None:
+        """Remove messages that were dealt with.
+
+        One whose time was over may have been delivered again: it may or may not be removed.
+
+        Raises:
+            StoreError: The queue cannot be used; they will be delivered again.
+        """
+
+    def dead_letters(self) -> Queue:
+        """Return the queue of the messages that were received too often, never deleted."""
+
+    def depth(self) -> int:
+        """Return about how many messages there are, hidden ones included.
+
+        Raises:
+            StoreError: The queue cannot be read.
+        """
+
+
+class SqliteQueue(SqliteStore):
+    """A queue in a SQLite file, which several queues may share; used by threads and processes.
+
+    Args:
+        path: The file, made when missing.
+        name: Tells the queues in the file apart.
+        most_receives: A message that was received so often goes to the dead letters.
+        clock: Seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        name: str,
+        *,
+        most_receives: int = 5,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        super().__init__(path, _SCHEMA)
+        self._name = name
+        self._most_receives = most_receives
+        self._clock = clock
+
+    def send(self, bodies: Sequence[str]) -> None:
+        """Keep the messages, all or none; see `Queue.send`."""
+        with self._lock, explained(self._path), transaction(self._connection):
+            self._connection.executemany(_SEND, [(self._name, body) for body in bodies])
+
+    def receive(
+        self, *, most: int = MOST_AT_ONCE, hidden_seconds: int = 30, wait_seconds: float = 0
+    ) -> list[Message]:
+        """Return messages, in order of their sending at first; see `Queue.receive`."""
+        give_up = time.monotonic() + wait_seconds
+        while True:
+            if found := self._take(most, hidden_seconds):
+                return found
+            if time.monotonic() >= give_up:
+                return []
+            time.sleep(_POLL_SECONDS)
+
+    def delete(self, messages: Sequence[Message]) -> None:
+        """Remove messages; one that was delivered again is left; see `Queue.delete`."""
+        receipts = "[" + ",".join(message.receipt for message in messages) + "]"
+        with self._lock, explained(self._path), transaction(self._connection):
+            self._connection.execute(_DELETE, (self._name, receipts))
+
+    def dead_letters(self) -> SqliteQueue:
+        """Return the queue of the dead letters; see `Queue.dead_letters`."""
+        return SqliteQueue(
+            self._path, _dead(self._name), most_receives=self._most_receives, clock=self._clock
+        )
+
+    def depth(self) -> int:
+        """Return how many messages there are; see `Queue.depth`."""
+        with self._lock, explained(self._path):
+            return int(self._connection.execute(_COUNT, (self._name,)).fetchone()[0])
+
+    def _take(self, most: int, hidden_seconds: int) -> list[Message]:
+        now = self._clock()
+        with self._lock, explained(self._path):
+            if not self._any_visible(now):  # a look costs nobody a write
+                return []
+            with transaction(self._connection):
+                buried = (_dead(self._name), self._name, now, self._most_receives)
+                self._connection.execute(_BURY, buried)
+                taken = (now + hidden_seconds, self._name, now, most)
+                rows = self._connection.execute(_RECEIVE, taken).fetchall()
+        return [
+            Message(body, msgspec.json.encode((message_id, receives)).decode(), receives)
+            for message_id, body, receives in sorted(rows)
+        ]
+
+    def _any_visible(self, now: float) -> bool:
+        query = "SELECT 1 FROM messages WHERE queue = ? AND visible_at <= ? LIMIT 1"
+        return self._connection.execute(query, (self._name, now)).fetchone() is not None
+
+
+def _dead(name: str) -> str:
+    return f"{name}-dead"

@@ -1,0 +1,140 @@
+"""The other world: true to all that is known before the instant, and to little after it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+
+from features.arrays.arrow import to_instants, to_minutes
+from features.arrays.event_arrays import NULL
+from features.declare import columns as c
+from features.declare.streams import PUBLISHED_AHEAD_MIN
+from features.leaks.counterfactual import World, counterfactual
+from features.leaks.prover import instants_of
+from tests.features.real_world import real_world
+
+HORIZON = 120
+INSTANT = instants_of(real_world(), 3, horizon_min=HORIZON, seed=5)[1]
+DEPARTURE = (c.DEPARTED, c.DEPARTURE_DELAY)
+ARRIVAL = (c.ARRIVED, c.ARRIVAL_DELAY, c.AIR_TIME, c.STATUS, *DEPARTURE)
+KNOWLEDGE = {
+    c.DEPARTURE_KNOWN: DEPARTURE,
+    c.ARRIVAL_KNOWN: ARRIVAL,
+    c.CANCELLATION_KNOWN: (c.STATUS,),
+    c.DIVERSION_KNOWN: (c.STATUS, *DEPARTURE),
+}
+
+
+@pytest.fixture(scope="module")
+def other() -> World:
+    return counterfactual(real_world(), INSTANT, np.random.default_rng(7))
+
+
+def known(table: pa.Table, column: str) -> pa.Table:
+    """Return what is known by an instant column before the instant, in an order of its own."""
+    minutes = to_minutes(table[column])
+    rows = table.filter(pa.array((minutes != NULL) & (minutes < INSTANT)))
+    key = c.FLIGHT_ID if c.FLIGHT_ID in table.column_names else c.KNOWN
+    return rows.sort_by([(key, "ascending")])
+
+
+@pytest.mark.parametrize("column", KNOWLEDGE)
+def test_what_is_known_before_the_instant_is_kept(other: World, column: str) -> None:
+    # Given the flights of which an event is known before the instant, in both worlds
+    wanted = [c.FLIGHT_ID, column, *KNOWLEDGE[column]]
+    true, told = (known(world.flights, column) for world in (real_world(), other))
+    # Then they are the same flights, and the event the same
+    assert len(true) > 0
+    assert told.select(wanted).equals(true.select(wanted))
+
+
+def test_the_published_schedule_is_kept(other: World) -> None:
+    # Given the flights whose schedule is published before the instant
+    until = to_instants(np.array([INSTANT + PUBLISHED_AHEAD_MIN]))[0]
+    schedule = [c.FLIGHT_ID, c.CARRIER, c.TAIL_NUMBER, c.SCHEDULED_DEPARTURE, c.SCHEDULED_ARRIVAL]
+    true, told = (
+        world.flights.filter(pc.less(world.flights[c.SCHEDULED_DEPARTURE], until))
+        .select(schedule)
+        .sort_by(c.FLIGHT_ID)
+        for world in (real_world(), other)
+    )
+    # Then none is missing, none is added, and all keep it
+    assert told.equals(true)
+
+
+def test_the_weather_known_before_the_instant_is_kept(other: World) -> None:
+    # Given the observations known before the instant / Then they are the same in both worlds
+    keys = [(c.AIRPORT, "ascending"), (c.KNOWN, "ascending")]
+    true, told = (known(w.weather, c.KNOWN).sort_by(keys) for w in (real_world(), other))
+    assert told.equals(true)
+
+
+def test_everything_else_differs(other: World) -> None:
+    # Given the flights of the next days, by id
+    true, told = (by_id(world.flights) for world in (real_world(), other))
+    after = [row for row in true.values() if minute(row[c.SCHEDULED_DEPARTURE]) > INSTANT]
+    published = [row for row in after if row[c.FLIGHT_ID] in told]
+    outcome = (c.DEPARTED, c.ARRIVED, c.CANCELLATION_KNOWN, c.DIVERSION_KNOWN)
+    same = [r for r in published if all(r[n] == told[r[c.FLIGHT_ID]][n] for n in outcome)]
+    # Then nearly none goes as it went
+    assert len(same) < len(published) / 50
+    # And flights published later are missing, and others are there that never were
+    assert 0 < len(published) < len(after)
+    assert set(told) - set(true)
+
+
+def test_airborne_flights_may_arrive_any_time_or_be_diverted(other: World) -> None:
+    # Given the flights in the air at the instant
+    true, told = (by_id(world.flights) for world in (real_world(), other))
+    airborne = [key for key, row in true.items() if in_the_air(row)]
+    assert len(airborne) > 100
+    # Then all have left as they did, at an instant that was known
+    assert all(told[key][c.DEPARTED] == true[key][c.DEPARTED] for key in airborne)
+    # And they end in every way
+    ends = {told[key][c.STATUS] for key in airborne}
+    assert ends == {c.ARRIVED_STATUS, c.DIVERTED_STATUS}
+
+
+def test_much_becomes_known_at_the_very_instant(other: World) -> None:
+    # Given the other world / Then departures, arrivals and weather are known at its first minute
+    for column in (c.DEPARTURE_KNOWN, c.ARRIVAL_KNOWN, c.CANCELLATION_KNOWN):
+        assert (to_minutes(other.flights[column]) == INSTANT).sum() >= 5
+    assert (to_minutes(other.weather[c.KNOWN]) == INSTANT).sum() == 3
+
+
+def test_rows_are_shuffled_and_lose_their_lineage(other: World) -> None:
+    # Given the other world / Then rows are in no order, and the column of lineage is gone
+    departures = to_minutes(other.flights[c.SCHEDULED_DEPARTURE])
+    assert (np.diff(departures) < 0).mean() > 0.4
+    assert c.SOURCE_ROW in real_world().flights.column_names
+    assert c.SOURCE_ROW not in other.flights.column_names
+
+
+def test_a_flight_is_one_row_and_its_outcome_makes_sense(other: World) -> None:
+    # Given the other world's flights / Then an id is there once
+    rows = by_id(other.flights)
+    assert len(rows) == len(other.flights)
+    # And each has left before it ends, or is cancelled, as its status says
+    for row in rows.values():
+        left, arrived = row[c.DEPARTED], row[c.ARRIVED]
+        assert (left is None) == (row[c.STATUS] == c.CANCELLED_STATUS)
+        assert (arrived is None) == (row[c.STATUS] != c.ARRIVED_STATUS)
+        assert arrived is None or arrived > left
+
+
+def by_id(flights: pa.Table) -> dict[str, dict[str, Any]]:
+    return {row[c.FLIGHT_ID]: row for row in flights.to_pylist()}
+
+
+def in_the_air(row: dict[str, Any]) -> bool:
+    end = row[c.ARRIVAL_KNOWN] or row[c.DIVERSION_KNOWN]
+    left = row[c.DEPARTED]
+    return left is not None and minute(left) < INSTANT <= minute(end)
+
+
+def minute(instant: Any) -> int:
+    return int(instant.timestamp()) // 60

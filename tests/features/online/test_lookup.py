@@ -1,0 +1,162 @@
+"""One flight's features from the online items equal the kernel's over the whole table."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from features.catalog import FEATURES
+from features.contract.feature_contract import contract_of
+from features.declare import columns as c
+from features.offline.feature_rows import features_table
+from features.online.items import EntityLayout, decode, key_of, layouts
+from features.online.items_from_silver import online_items
+from features.online.lookup import Flight, features_of, keys_of, lookup_of
+from tests.features.factories import flight, flights_table, observation, weather_table
+from tests.features.offline.test_kernel import worlds
+from tests.features.oracle import minute
+
+HORIZON = 120
+CONTRACT = contract_of(HORIZON, 0.5)
+World = tuple[list[dict[str, Any]], list[dict[str, Any]]]
+
+
+def as_flight(row: dict[str, Any]) -> Flight:
+    return Flight(
+        carrier=row[c.CARRIER],
+        flight_number=row[c.FLIGHT_NUMBER],
+        origin=row[c.ORIGIN],
+        destination=row[c.DESTINATION],
+        scheduled_departure_at=minute(row[c.SCHEDULED_DEPARTURE]),
+        scheduled_arrival_at=minute(row[c.SCHEDULED_ARRIVAL]),
+        origin_utc_offset_min=row[c.ORIGIN_OFFSET],
+        destination_utc_offset_min=row[c.DESTINATION_OFFSET],
+        distance_mi=row[c.DISTANCE],
+        tail_number=row[c.TAIL_NUMBER],
+    )
+
+
+@settings(max_examples=30, deadline=None)
+@given(worlds(earliest=-90), st.sampled_from([HORIZON, 30, 1]))
+def test_online_and_offline_features_are_equal(world: World, horizon: int) -> None:
+    # Given the feature table and the online items of the same days
+    flights, weather = flights_table(world[0]), weather_table(world[1])
+    wanted = np.ones(len(world[0]), dtype=np.bool_)
+    offline = features_table(flights, weather, wanted, horizon_min=horizon).to_pylist()
+    items = dict(online_items(flights, weather, retain_days=6, horizon_min=horizon))
+    rows = {row[c.FLIGHT_ID]: row for row in world[0]}
+    for gold in offline:
+        # When a flight's features are looked up as of its prediction time
+        own = as_flight(rows[gold[c.FLIGHT_ID]])
+        as_of = own.scheduled_departure_at - horizon
+        held = {key: items[key] for key in keys_of(own, as_of, CONTRACT) if key in items}
+        values, missing = features_of(own, as_of, held, CONTRACT)
+        # Then they are the feature table's, and what is missing is named
+        names = [spec.name for spec in CONTRACT.features]
+        assert values == [gold[name] for name in names]
+        assert missing == [name for name in names if gold[name] is None]
+
+
+def test_without_items_features_are_missing_or_zero_never_an_error() -> None:
+    # Given a flight without an aircraft, and an empty online store
+    own = as_flight(flight(1000, **{c.TAIL_NUMBER: None}))
+    # When its features are looked up
+    values, missing = features_of(own, own.scheduled_departure_at - HORIZON, {}, CONTRACT)
+    # Then the schedule is there, and what events would tell is missing or zero
+    found = dict(zip((spec.name for spec in CONTRACT.features), values, strict=True))
+    assert found["carrier"] == "AA"
+    assert found["overdue_count_all"] == 0
+    assert {"temperature", "departure_delay_all_1h", "leg_delay"} <= set(missing)
+
+
+def test_an_earlier_request_sees_less() -> None:
+    # Given a departure known at minute 900, and a flight predicted at 1000
+    rows = [flight(880, delay=20), flight(1120, **{c.FLIGHT_NUMBER: 2})]
+    items = dict(online_items(flights_table(rows), weather_table([]), retain_days=2))
+    own, start = as_flight(rows[1]), minute(rows[0][c.SCHEDULED_DEPARTURE]) - 880
+    # When it is asked for as of minute 900, and of 901
+    contract = contract_of(HORIZON, 0.5, ["departure_delay_origin_1h"])
+    at_900, after = (features_of(own, start + m, items, contract)[0] for m in (900, 901))
+    # Then only the later one has the departure
+    assert (at_900, after) == ([None], [20.0])
+
+
+def test_keys_name_the_entity_and_the_day() -> None:
+    # Given a flight at 05:00 on March 1, predicted at 03:00, without an aircraft
+    own = as_flight(flight(300, **{c.TAIL_NUMBER: None}))
+    # When its keys are listed
+    keys = keys_of(own, own.scheduled_departure_at - HORIZON, CONTRACT)
+    # Then each entity has those of the days it looks back to, missing parts none, and they are few
+    assert {"all@2013-03-01", "all@2013-02-28", "origin=JFK|carrier=AA@2013-03-01"} <= set(keys)
+    assert {"carrier=AA|flight_number=1#2013-02-08"} <= set(keys)
+    assert not [key for key in keys if "tail" in key]
+    assert key_of((c.TAIL_NUMBER,), {c.TAIL_NUMBER: None}) is None
+    assert len(keys) <= 40
+
+
+def test_the_flight_id_has_the_utc_hour() -> None:
+    # Given a flight that leaves at 20:00 in New York, which is 01:00 UTC on the next day
+    own = as_flight(flight(60))
+    # When / Then
+    assert own.flight_id == "AA-1-2013030101"
+    assert own.local_hour == 20
+
+
+def test_items_keep_no_more_than_they_need() -> None:
+    # Given 140 days of one flight a day
+    rows = [flight(1440 * day, **{c.FLIGHT_NUMBER: 5}) for day in range(140)]
+    # When items are made that answer for the last day
+    made = online_items(flights_table(rows), weather_table([observation(10)]), retain_days=1)
+    items = dict(made)
+    # Then events of the origin go back for what events may change, and sums for 30 days
+    days = [key for key in items if key.startswith("origin=JFK@")]
+    assert sorted(days) == [f"origin=JFK@2013-07-{day}" for day in range(13, 19)]
+    sums = [key for key in items if key.startswith("carrier=AA#")]
+    assert sorted(sums) == ["carrier=AA#2013-06-16", "carrier=AA#2013-07-18"]
+    (arrivals,) = decode(sums_layout("carrier"), items["carrier=AA#2013-06-16"])
+    assert [row[2][0] for row in arrivals] == [1] * 32
+
+
+def sums_layout(*entity: str) -> Any:
+    found: EntityLayout = next(x for x in layouts(FEATURES) if x.entity == entity)
+    return found.sums
+
+
+def test_how_new_the_state_is_comes_with_the_features() -> None:
+    # Given a departure known at minute 900 and a weather report known at 930
+    rows = [flight(880, delay=20), flight(1120, **{c.FLIGHT_NUMBER: 2})]
+    items = dict(
+        online_items(flights_table(rows), weather_table([observation(930)]), retain_days=2)
+    )
+    own, start = as_flight(rows[1]), minute(rows[0][c.SCHEDULED_DEPARTURE]) - 880
+    # When a flight is looked up after both, and between them
+    later, between = (lookup_of(own, start + m, CONTRACT).resolve(items) for m in (1000, 910))
+    # Then it is told when something last became known
+    assert later.newest == {"flights": start + 900, "weather": start + 930}
+    assert between.newest == {"flights": start + 900, "weather": None}
+
+
+def test_an_item_that_cannot_be_read_is_missing_and_counted() -> None:
+    # Given items of which one is cut short, and one was written by other code
+    rows = [flight(880, delay=20), flight(1120, **{c.FLIGHT_NUMBER: 2})]
+    items = dict(online_items(flights_table(rows), weather_table([]), retain_days=2))
+    own = as_flight(rows[1])
+    lookup = lookup_of(own, own.scheduled_departure_at - HORIZON, CONTRACT)
+    assert lookup.resolve(items).unreadable == 0
+    items["origin=JFK@2013-03-01"] = items["origin=JFK@2013-03-01"][:-4]
+    items["all@2013-03-01"] = b"\0" * 4 + items["all@2013-03-01"][4:]
+    # When features are looked up / Then theirs are missing or zero, and the two are counted
+    found = lookup.resolve(items)
+    assert found.unreadable == 2
+    assert "departure_delay_origin_3h" in found.missing
+    assert "departure_delay_carrier_3h" not in found.missing
+
+
+@pytest.mark.parametrize("retain_days", [0, 3])
+def test_an_empty_table_has_no_items(retain_days: int) -> None:
+    # Given no flights / When / Then there are no items
+    assert not list(online_items(flights_table([]), weather_table([]), retain_days=retain_days))

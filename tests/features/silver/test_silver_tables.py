@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+import datetime as dt
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from chispa import assert_df_equality
+from pyspark.sql import functions as F
+
+from features.silver.raw import RAW_COLUMNS
+from features.silver.silver_tables import SILVER, to_quarantine, to_silver
+from features.silver.versions import to_repeated_keys, with_repeats_refused
+from tests.features.raw_rows import (
+    INGESTED_AT,
+    WEATHER_LINE,
+    raw_flights,
+    raw_frame,
+    received,
+    refusals,
+    silver_airports,
+)
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+pytestmark = pytest.mark.spark
+
+
+def candidates(spark: SparkSession, source: str, bronze: DataFrame) -> DataFrame:
+    table = SILVER[source]
+    typed = table.candidates(bronze, silver_airports(spark))
+    repeated = to_repeated_keys(typed, table.key)
+    return with_repeats_refused(typed, repeated, key=table.key, words=table.words)
+
+
+def test_weather_is_known_when_its_hour_is_over(spark: SparkSession) -> None:
+    bronze = raw_frame(spark, "weather", received("weather", WEATHER_LINE))
+    instants = [F.date_format(name, "HH:mm").alias(name) for name in ("observed_at", "known_at")]
+    rows = to_silver(candidates(spark, "weather", bronze))
+    found = rows.select("airport", *instants, "temperature_f", "wind_gust_mph", "pressure_hpa")
+    expected = spark.createDataFrame([("EWR", "06:00", "07:00", 39.02, None, 1012.0)], found.schema)
+    assert_df_equality(found, expected)
+
+
+def test_weather_that_cannot_be_is_refused(spark: SparkSession) -> None:
+    row = received("weather", WEATHER_LINE)
+    changes: list[dict[str, Any]] = [
+        {"wind_speed": "1048.36058"},
+        {"humid": "-1"},
+        {"origin": "QQQ"},
+        {"hour": "2"},
+        {"temp": "mild"},
+    ]
+    bronze = raw_frame(spark, "weather", *(row | change for change in changes))
+    rules = [found and found[0] for found in refusals(candidates(spark, "weather", bronze))]
+    assert rules == [
+        "impossible_value", "impossible_value", "unknown_airport", "contradiction", "wrong_type",
+    ]  # fmt: skip
+
+
+def test_both_hours_of_the_night_on_which_clocks_go_back_are_kept(spark: SparkSession) -> None:
+    # Given hour 1 of the night on which summer time ends, which comes twice
+    row = received("weather", WEATHER_LINE) | {"month": "11", "day": "3"}
+    hours = ({"time_hour": f"2013-11-03T0{hour}:00:00Z"} for hour in (5, 6))
+    # When silver is made of it / Then both are hours of their own
+    bronze = raw_frame(spark, "weather", *(row | hour for hour in hours))
+    assert refusals(candidates(spark, "weather", bronze)) == [None, None]
+
+
+def test_reference_tables_refuse_what_has_no_name_and_what_is_no_place(spark: SparkSession) -> None:
+    airport = dict(
+        zip(
+            RAW_COLUMNS["airports"], ["JFK", "JFK", "40", "-73", "13", "-5", "A", "NA"], strict=True
+        )
+    )
+    bronze = raw_frame(
+        spark,
+        "airports",
+        airport,
+        airport | {"faa": "LAX", "tzone": "America/Los_Angeles"},
+        airport | {"faa": "NA"},
+        airport | {"faa": "AAA", "lat": "140"},
+        airport | {"faa": "BBB", "tzone": "Mars/Olympus"},
+    )
+    assert refusals(candidates(spark, "airports", bronze)) == [
+        None,
+        None,
+        ("missing_value", "faa is missing."),
+        ("impossible_value", "lat is 140, outside -90 to 90."),
+        (
+            "unknown_time_zone",
+            "tzone is 'Mars/Olympus', which is not the IANA name of a time zone.",
+        ),
+    ]
+
+
+def test_of_repeated_keys_the_newest_file_wins_and_in_a_file_its_first_row(
+    spark: SparkSession,
+) -> None:
+    later = INGESTED_AT + dt.timedelta(days=1)
+    # Given a flight in an old file, twice in a later one, corrected in the newest, and another one
+    oldest = {"source_file": "zz.csv", "ingested_at": INGESTED_AT - dt.timedelta(days=1)}
+    old = {"source_file": "z.csv"}
+    new = {"source_file": "b.csv", "ingested_at": later, "tailnum": "N2"}
+    bronze = raw_flights(
+        spark,
+        {**new, "source_row": 7, "dep_delay": "3"},  # contradicts itself: it does not count
+        {**new, "source_row": 8},
+        {**new, "source_row": 9},
+        {**old, "source_row": 1},
+        {**old, "source_row": 2},
+        {**old, "source_row": 3, "flight": "9"},
+        {**oldest, "source_row": 5},
+    )
+    # When silver is made of them
+    rows = candidates(spark, "flights", bronze)
+    # Then the first good row of the newer file is kept, and the others say why they are not
+    contradiction = "dep_time is 0517, but sched_dep_time and dep_delay make 0518."
+    superseded = "The newer file b.csv has this flight too, in row 8."
+    before = "The newer file z.csv has this flight too, in row 1."
+    assert refusals(rows) == [
+        ("contradiction", contradiction),
+        None,
+        ("duplicate_key", "Row 8 of the same file is this flight too, and came first."),
+        ("superseded", superseded),
+        ("duplicate_key", "Row 1 of the same file is this flight too, and came first."),
+        None,
+        ("superseded", before),
+    ]
+    # And each is refused since what it is refused for came in
+    refused = to_quarantine(rows, bronze, "flights").orderBy("source_file", "source_row").collect()
+    assert [row.refused_at for row in refused] == [
+        at.replace(tzinfo=None) for at in (later, later, later, INGESTED_AT, INGESTED_AT)
+    ]
+    kept = {(row.flight_number, row.tail_number) for row in to_silver(rows).collect()}
+    assert kept == {(1545, "N2"), (9, "N14228")}
+
+
+def test_every_row_is_in_exactly_one_of_silver_and_quarantine(spark: SparkSession) -> None:
+    # Given a good row, a bad one, one that is there twice and a line that is no row
+    bronze = raw_flights(
+        spark, {}, {"dest": "QQQ"}, {}, {"flight": "2"}, {"unreadable": "a,b", "carrier": None}
+    )
+    rows = candidates(spark, "flights", bronze)
+    # When they are split
+    silver = {row.source_row for row in to_silver(rows).collect()}
+    quarantine = to_quarantine(rows, bronze, "flights").orderBy("source_row").collect()
+    # Then each is in one of the two, as it was received
+    assert silver == {1, 4}
+    assert [(row.source, row.source_row, row.rule) for row in quarantine] == [
+        ("flights", 2, "unknown_airport"),
+        ("flights", 3, "duplicate_key"),
+        ("flights", 5, "unreadable"),
+    ]
+    assert json.loads(quarantine[0].row)["dest"] == "QQQ"
+    assert list(json.loads(quarantine[0].row)) == list(RAW_COLUMNS["flights"])
+    assert quarantine[2].row == "a,b"

@@ -1,0 +1,87 @@
+"""The feature table in columns and by Spark: the same content, whole or a range at a time."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+
+from features.declare import columns as c
+from features.offline.blocks import EVERY_DAY, DayRange
+from pipelines.gold.build import with_days
+from pipelines.gold.feature_table import FLIGHTS, WEATHER, write_features
+from pipelines.runtime.context import RunContext
+from pipelines.settings import load_settings
+from pipelines.tables.commit_metadata import GoldMark, SilverState, mark_of
+from tests.features.factories import flights_table, weather_table
+from tests.features.offline.test_blocks import world
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+    from pipelines.tables.delta_tables import Tables
+
+pytestmark = pytest.mark.spark
+
+GOLD = "gold_features_h120"
+MARK = GoldMark(SilverState(0, None), SilverState(0, None), "code")
+RANGE = DayRange(dt.date(2013, 4, 10), dt.date(2013, 4, 12))
+
+
+@pytest.fixture(scope="module")
+def silver() -> tuple[pa.Table, pa.Table]:
+    flights, weather = world(50)
+    return flights_table(flights), weather_table(weather)
+
+
+@pytest.fixture
+def context(spark: SparkSession, tables: Tables, silver: tuple[pa.Table, pa.Table]) -> RunContext:
+    """A context with silver tables, of which Spark wrote the files."""
+    for name, table in zip((FLIGHTS, WEATHER), silver, strict=True):
+        tables.replace(name, spark.createDataFrame(table), description="silver")
+    return RunContext(load_settings())
+
+
+def by_spark(context: RunContext) -> RunContext:
+    settings = context.settings
+    tables = settings.tables.model_copy(update={"columnar": False})
+    return replace(context, settings=settings.model_copy(update={"tables": tables}))
+
+
+def test_both_ways_write_the_same_content(context: RunContext, tables: Tables) -> None:
+    # Given silver tables / When every day is written in columns, and a range of days by Spark
+    write_features(context, GOLD, days=(EVERY_DAY,), mark=MARK)
+    write_features(by_spark(context), GOLD, days=(RANGE,), mark=with_days(MARK, (RANGE,)))
+    contents = [tables.content_hash(GOLD, version) for version in (0, 1)]
+    # Then the content is the same, bit for bit, in a commit that says what it is
+    assert contents[0] == contents[1]
+    assert mark_of(GoldMark, tables.description(GOLD)) == with_days(MARK, (RANGE,))
+    assert tables.count(GOLD) == 500
+
+
+def test_late_data_in_a_range_gives_what_a_rebuild_gives(
+    context: RunContext, tables: Tables, spark: SparkSession, silver: tuple[pa.Table, pa.Table]
+) -> None:
+    # Given a feature table, after which a flight is found to have been late
+    write_features(context, GOLD, days=(EVERY_DAY,), mark=MARK)
+    flights = silver[0]
+    day = flights[c.FLIGHT_DATE].to_pylist()[-1]
+    late = pc.if_else(
+        pc.equal(flights[c.FLIGHT_DATE], pa.scalar(day)), 99, flights[c.DEPARTURE_DELAY]
+    )
+    position = flights.column_names.index(c.DEPARTURE_DELAY)
+    corrected = flights.set_column(position, c.DEPARTURE_DELAY, late.cast(pa.int32()))
+    tables.replace(FLIGHTS, spark.createDataFrame(corrected), description="late")
+    # When its day is written again, and then every day
+    late_mark = GoldMark(SilverState(1, None), MARK.weather, "code")
+    first = flights[c.FLIGHT_DATE].to_pylist()[0]
+    ranges = (DayRange(first, first), DayRange(day, None))
+    write_features(context, GOLD, days=ranges, mark=late_mark)
+    repaired = tables.content_hash(GOLD)
+    write_features(context, GOLD, days=(EVERY_DAY,), mark=late_mark)
+    # Then the content is the same
+    assert repaired == tables.content_hash(GOLD)

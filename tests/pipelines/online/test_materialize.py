@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import datetime as dt
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import msgspec
+import pyarrow.compute as pc
+import pytest
+
+from features.arrays.arrow import FLIGHT_COLUMNS, WEATHER_COLUMNS
+from features.declare import columns as c
+from features.online.flight_events import Arrived, flight_story
+from features.online.items import rows_suffix
+from features.online.items_from_silver import flight_facts, online_items
+from pipelines.online.materialize import materialize, network_of, tell_open_flights
+from serving.online.network import read_network
+from serving.online.online_state import OnlineState
+from serving.online.watermark import read_mark
+from serving.stores.online.sqlite import SqliteOnlineStore
+from tests.features.real_world import real_world
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pyarrow as pa
+    from pyspark.sql import SparkSession
+
+    from pipelines.tables.delta_tables import Tables
+
+LAST_DAYS = dt.datetime(2013, 11, 6, tzinfo=dt.UTC)
+
+
+@pytest.fixture
+def silver(spark: SparkSession, tables: Tables) -> tuple[pa.Table, pa.Table]:
+    """Write the last days of a real world as silver tables, and return flights and weather."""
+    world = real_world()
+    flights = world.flights.filter(pc.field(c.SCHEDULED_DEPARTURE) >= LAST_DAYS)
+    weather = world.weather.filter(pc.field(c.KNOWN) >= LAST_DAYS)
+    flights, weather = flights.select(FLIGHT_COLUMNS), weather.select(WEATHER_COLUMNS)
+    for name, table in {"silver_flights": flights, "silver_weather": weather}.items():
+        frame = spark.createDataFrame(table)
+        tables.replace(name, frame, description="test")
+    airports = [("JFK", "America/New_York"), ("LAX", "America/Los_Angeles"), ("XXX", None)]
+    frame = spark.createDataFrame(airports, "airport STRING, timezone STRING")
+    tables.replace("silver_airports", frame, description="test")
+    return flights, weather
+
+
+@pytest.mark.spark
+def test_the_online_store_holds_the_items_of_silver_and_the_network(
+    silver: tuple[pa.Table, pa.Table], tables: Tables, tmp_path: Path
+) -> None:
+    # Given silver tables
+    flights, weather = silver
+    expected = dict(online_items(flights, weather, retain_days=2, horizon_min=120))
+    # When they are materialized twice
+    with closing(SqliteOnlineStore(tmp_path / "serving.db")) as store:
+        counts = {materialize(tables, store, retain_days=2, horizon_min=120) for _ in range(2)}
+        # Then the store has every item once, and the airports and routes
+        assert counts == {len(expected)}
+        assert store.get_many(expected) == expected
+        network = read_network(store)
+    assert network.time_zones == {"JFK": "America/New_York", "LAX": "America/Los_Angeles"}
+    assert network.origins == ["EWR", "JFK", "LGA"]
+    assert network.distances_mi["JFK-LAX"] == 2475
+    assert network.earlier_mi == {}
+
+
+def test_events_and_silver_make_one_state(tmp_path: Path) -> None:
+    # Given a state that silver's days were told to, all but what became known in the last hour
+    world = real_world()
+    flights = world.flights.filter(pc.field(c.SCHEDULED_DEPARTURE) >= LAST_DAYS)
+    weather = world.weather.filter(pc.field(c.KNOWN) >= LAST_DAYS).select(WEATHER_COLUMNS)
+    flights = flights.select(FLIGHT_COLUMNS).slice(0, 600)
+    stories = [flight_story(facts) for facts in flight_facts(flights)]
+    with closing(SqliteOnlineStore(tmp_path / "a.db")) as store:
+        tell_open_flights(store, flights, weather, horizon_min=60)
+        # When a flight's last event is corrected, and the pipeline tells silver's days again
+        last = next(story[-1] for story in reversed(stories) if isinstance(story[-1], Arrived))
+        moved = msgspec.structs.replace(last, at=last.at + 9, reported_at=last.reported_at + 1)
+        OnlineState(store).apply([moved])
+        corrected = store.get_many([f"all{rows_suffix(moved.at // 1440, 1440)}"])
+        tell_open_flights(store, flights, weather, horizon_min=60)
+        # Then the correction is not undone, and the state is for this horizon
+        assert store.get_many(corrected) == corrected
+        assert read_mark(store).horizon_min == 60
+    with closing(SqliteOnlineStore(tmp_path / "b.db")) as store:
+        tell_open_flights(store, flights, weather, horizon_min=60)
+        assert store.get_many(corrected) != corrected
+
+
+def test_what_silver_tells_again_changes_no_row(tmp_path: Path) -> None:
+    # Given items that were made of silver, whose open flights begin in the middle of an hour
+    world = real_world()
+    since, end = (dt.datetime(2013, 11, day, 12, 29, tzinfo=dt.UTC) for day in (4, 9))
+    at = pc.field(c.SCHEDULED_DEPARTURE)
+    flights = world.flights.filter((at >= since) & (at <= end)).select(FLIGHT_COLUMNS)
+    seen = pc.field(c.KNOWN)
+    weather = world.weather.filter((seen >= since) & (seen <= end)).select(WEATHER_COLUMNS)
+    items = dict(online_items(flights, weather, retain_days=5, horizon_min=120))
+    with closing(SqliteOnlineStore(tmp_path / "serving.db")) as store:
+        store.put_many(items)
+        # When the state is told the events of the flights that are still open
+        tell_open_flights(store, flights, weather, horizon_min=120)
+        # Then nothing is another than before: no flight was told of by halves
+        assert store.get_many(items) == items
+
+
+@pytest.mark.spark
+def test_a_route_measured_anew_keeps_its_earlier_distance(spark: SparkSession) -> None:
+    # Given a route whose distance is another one from March on
+    rows = [("EWR", "EGE", at, miles) for at, miles in ((1, 1726), (60, 1726), (90, 1725))]
+    frame = spark.createDataFrame(rows, f"{c.ORIGIN} STRING, {c.DESTINATION} STRING, m INT, d INT")
+    flights = frame.selectExpr(
+        c.ORIGIN,
+        c.DESTINATION,
+        f"d AS {c.DISTANCE}",
+        f"timestamp_seconds(60 * m) AS {c.SCHEDULED_DEPARTURE}",
+    )
+    airports = spark.createDataFrame(
+        [("EWR", "America/New_York")], "airport STRING, timezone STRING"
+    )
+    # When the network is made / Then both distances are known, with the minute of the change
+    network = network_of(flights, airports)
+    assert (network.distances_mi, network.earlier_mi) == (
+        {"EWR-EGE": 1725},
+        {"EWR-EGE": [(90, 1726)]},
+    )

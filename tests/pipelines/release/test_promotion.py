@@ -1,0 +1,171 @@
+"""`python -m pipelines.promote` by a person: approve, reject, name a version."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from operations.release.decisions import Decisions
+from pipelines.promote import main
+from pipelines.release.people import interventions
+from serving.models.release_document import ReleasedVersion, read_release
+
+if TYPE_CHECKING:
+    from tests.pipelines.conftest import Policy
+    from tests.pipelines.released import ReleasedHome
+
+WHO = ["--by", "Ada", "--reason", "read the card"]
+
+
+def champion(released: ReleasedHome) -> str | None:
+    release = read_release(released.context.artifacts)
+    return release.document.champion.version if release and release.document.champion else None
+
+
+def test_where_approval_is_required_a_version_waits_until_a_person_approves_it(
+    released: ReleasedHome, policy: Policy, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # Given a challenger that waits for a person
+    policy(rollout="direct", approval="required")
+    released.on_trial()
+    assert main(["--version", "Staging", *WHO]) == 0
+    told = capsys.readouterr().out
+    assert "version 1 waits: a person has to approve it: `python -m pipelines.promote" in told
+    assert champion(released) is None
+    # When Ada approves it
+    assert main(["--approve", *WHO]) == 0
+    # Then it is champion, and the ledger has her approval of this very package
+    told = capsys.readouterr().out
+    assert "version 1 is approved" in told
+    assert "version 1 is the champion now" in told
+    assert "Ada approved it in entry 4" in told
+    approved, promoted = released.ledger.entries[-2:]
+    assert (approved.kind, approved.by, approved.reason) == ("approved", "Ada", "read the card")
+    package = released.state.release.champion
+    assert package is not None
+    assert approved.evidence["manifest_sha256"] == package.manifest_sha256
+    assert (promoted.kind, promoted.by) == ("promoted", "Ada")
+    assert released.aliases == {"champion": "1", "challenger": None}
+
+
+def test_an_approval_is_kept_while_the_rollout_goes_on(
+    released: ReleasedHome, policy: Policy, capsys: pytest.CaptureFixture[str]
+) -> None:
+    policy(rollout="gradual", approval="required")
+    released.on_trial()
+    assert main(["--approve", *WHO]) == 0
+    told = capsys.readouterr().out
+    assert "version 1 waits: the rollout is gradual and it answers 0% of the flights" in told
+    assert released.ledger.entries[-1].kind == "approved"
+    assert main(["--approve", *WHO]) == 0
+    assert "version 1 was already approved" in capsys.readouterr().out
+
+
+def test_a_rejected_version_answers_nothing(
+    released: ReleasedHome, capsys: pytest.CaptureFixture[str]
+) -> None:
+    released.champion()
+    released.on_trial()
+    assert main(["--reject", *WHO]) == 0
+    assert "version 2 is rejected: it answers no flights" in capsys.readouterr().out
+    assert released.aliases == {"champion": "1", "challenger": None}
+    # And it is not promoted after that
+    assert main(["--version", "2", *WHO]) == 1
+    assert "Ada rejected it in entry 8 (read the card)" in capsys.readouterr().err
+    assert champion(released) == "1"
+
+
+def test_the_champion_stays_when_it_is_named(
+    released: ReleasedHome, capsys: pytest.CaptureFixture[str]
+) -> None:
+    released.champion()
+    assert main(["--version", "Production", *WHO]) == 0
+    assert "version 1 stays: it is the champion already" in capsys.readouterr().out
+
+
+def test_a_version_that_the_registry_lost_is_not_promoted(
+    released: ReleasedHome, capsys: pytest.CaptureFixture[str]
+) -> None:
+    released.champion()
+    version = released.on_trial()
+    released.context.registry._client.delete_model_version("ontime", version)
+    assert main(["--version", version, *WHO]) == 1
+    assert "has no version 2 in the registry: it has 1" in capsys.readouterr().err
+    assert champion(released) == "1"
+
+
+def test_a_registry_that_knows_another_run_by_the_number_is_refused(
+    released: ReleasedHome, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # Given a ledger whose version 1 is of another run than the registry's
+    version = released.on_trial()
+    client = released.context.registry._client
+    client.delete_registered_model("ontime")
+    client.create_registered_model("ontime")
+    client.create_model_version("ontime", "file:///another/model", None)
+    # When it is to be promoted, Then it is refused
+    assert main(["--version", version, *WHO]) == 1
+    assert "they do not belong together" in capsys.readouterr().err
+    assert champion(released) is None
+
+
+@pytest.mark.parametrize("flag", [["--approve"], ["--reject"], ["--version", "1"]])
+@pytest.mark.parametrize("who", [[], ["--by", "Ada"], ["--reason", "fine"]])
+def test_a_person_gives_a_name_and_a_reason(
+    flag: list[str], who: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main([*flag, *who])
+    assert "a person's decision needs --by NAME and --reason WHY" in capsys.readouterr().err
+
+
+def test_a_person_cannot_approve_and_reject(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--approve", "--reject", *WHO])
+    assert "not allowed with argument" in capsys.readouterr().err
+
+
+def test_an_approval_of_a_package_that_was_replaced_does_not_count(
+    released: ReleasedHome, policy: Policy, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # Given an approval, and another package of the same version on trial since
+    policy(rollout="gradual", approval="required")
+    version = released.on_trial()
+    assert main(["--approve", *WHO]) == 0
+    pipeline = Decisions(store=released.context.artifacts, model="ontime", by="pipeline")
+    pipeline.published(ReleasedVersion(version, "f" * 64))
+    capsys.readouterr()
+    # When it is to be promoted, Then the approval is stale
+    assert main(["--version", version, *WHO]) == 0
+    assert "in entry 4 is of another package than the published one" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("verdict", "told"), [("--approve", "already approved"), ("--reject", "already rejected")]
+)
+def test_a_verdict_that_was_killed_half_way_is_typed_again(
+    released: ReleasedHome, capsys: pytest.CaptureFixture[str], verdict: str, told: str
+) -> None:
+    # Given a verdict of which only the entries were written
+    released.champion()
+    version = released.on_trial()
+    people = interventions(released.context, "Ada")
+    if verdict == "--approve":
+        people.approve(version, reason="read the card")
+        challenger = released.state.release.challenger
+        assert challenger is not None
+        Decisions(store=released.context.artifacts, model="ontime", by="Ada").promoted(
+            challenger, rollout="direct", reason="read the card"
+        )
+    else:
+        people.reject(version, reason="read the card")
+    entries = released.ledger.entries
+    # When it is typed again
+    assert main([verdict, *WHO]) == 0
+    # Then nothing is added, and document and aliases have followed
+    assert f"version 2 was {told}" in capsys.readouterr().out
+    assert released.ledger.entries == entries
+    expected = version if verdict == "--approve" else "1"
+    assert released.aliases == {"champion": expected, "challenger": None}
+    assert champion(released) == expected

@@ -1,0 +1,156 @@
+"""The rollback command: at once, under a running server, whatever else goes on."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+from pipelines.release.rollback import main
+from pipelines.runtime.home_lock import only_run
+from serving.docs.openapi import EXAMPLE_REQUEST
+from serving.models.release_document import read_release
+from tests.serving.support import serving_process
+from training.registry.registry_errors import RegistryUnusableError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.pipelines.released import ReleasedHome
+
+WHO = ["--by", "Ada", "--reason", "false alarms"]
+
+
+def answering(client: httpx.Client) -> str:
+    version: str = client.get("/model").json()["version"]
+    return version
+
+
+def seconds_until(client: httpx.Client, version: str) -> float:
+    started = time.perf_counter()
+    while answering(client) != version:
+        assert time.perf_counter() - started < 15
+        time.sleep(0.02)
+    return time.perf_counter() - started
+
+
+def test_a_running_server_answers_with_the_champion_before_within_a_moment(
+    released: ReleasedHome,
+) -> None:
+    # Given a server that answers with the second champion
+    released.champion(probability=0.2)
+    released.champion(probability=0.4)
+    with (
+        serving_process(released.home) as (_, url),
+        httpx.Client(base_url=url) as client,
+    ):
+        assert answering(client) == "2"
+        # When it is rolled back, Then it answers with the first, without a restart
+        assert main(WHO) == 0
+        assert seconds_until(client, "1") < 5  # it looks every second
+        answer = client.post("/model/predict", json=EXAMPLE_REQUEST).json()
+        assert answer["model"]["version"] == "1"
+        assert answer["probability"] == pytest.approx(0.2, abs=0.01)
+    # And registry, document and ledger agree
+    release = read_release(released.context.artifacts)
+    assert release is not None
+    assert release.document.champion == released.state.release.champion
+    assert released.aliases == {"champion": "1", "challenger": None}
+
+
+def test_it_says_what_it_did_and_typed_again_it_does_nothing(
+    released: ReleasedHome, capsys: pytest.CaptureFixture[str]
+) -> None:
+    released.champion()
+    released.champion()
+    released.on_trial()
+    assert main(WHO) == 0
+    told = capsys.readouterr().out
+    assert "rolled back: the champion is version 1, was 2" in told
+    assert "version 3 stays on trial and answers 0% of the flights" in told
+    entries = len(released.ledger.entries)
+    assert main(WHO) == 0
+    assert "done already, by Ada for this reason: the champion is 1" in capsys.readouterr().out
+    assert len(released.ledger.entries) == entries
+
+
+def test_it_does_not_wait_for_a_run_in_the_same_home(released: ReleasedHome) -> None:
+    released.champion()
+    released.champion()
+    with only_run(released.home):
+        assert main(WHO) == 0
+    assert released.aliases["champion"] == "1"
+
+
+def test_the_words_of_people_and_force(
+    released: ReleasedHome, capsys: pytest.CaptureFixture[str]
+) -> None:
+    released.champion()
+    released.on_trial()
+    assert main([*WHO, "--to-version", "Staging"]) == 1
+    assert "Version 2 was never champion (champions were 1)" in capsys.readouterr().err
+    assert main([*WHO, "--to-version", "Staging", "--force"]) == 0
+    assert released.aliases == {"champion": "2", "challenger": None}
+
+
+def test_a_damaged_package_is_refused_before_anything_changes(
+    released: ReleasedHome, capsys: pytest.CaptureFixture[str]
+) -> None:
+    released.champion()
+    released.champion()
+    (released.home / "store" / "models" / "ontime" / "1" / "model.onnx").write_bytes(b"cut")
+    entries = len(released.ledger.entries)
+    assert main(WHO) == 1
+    assert "1/model.onnx has 3 bytes" in capsys.readouterr().err
+    assert len(released.ledger.entries) == entries
+
+
+def test_a_version_that_the_registry_lost_is_refused(
+    released: ReleasedHome, capsys: pytest.CaptureFixture[str]
+) -> None:
+    released.champion()
+    released.champion()
+    released.context.registry._client.delete_model_version("ontime", "1")
+    assert main(WHO) == 1
+    assert "has no version 1 in the registry: it has 2" in capsys.readouterr().err
+    assert released.state.release.champion is not None
+    assert released.state.release.champion.version == "2"
+
+
+@pytest.fixture
+def registry_that_is_down(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Stands for a server that cannot be reached."""
+
+    def down(*_: object) -> None:
+        raise RegistryUnusableError("The registry http://127.0.0.1:9 did not do what was asked.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("training.registry.model_registry.Registry.get", down)
+        patched.setattr("training.registry.model_registry.Registry.version_of", down)
+        yield
+
+
+def test_a_registry_that_is_down_does_not_keep_the_bad_version_answering(
+    released: ReleasedHome, capsys: pytest.CaptureFixture[str], request: pytest.FixtureRequest
+) -> None:
+    # Given two champions, and then a registry that is down
+    released.champion()
+    released.champion()
+    request.getfixturevalue("registry_that_is_down")
+    # When it is rolled back, Then servers get the first, and the aliases are said to be behind
+    assert main(WHO) == 0
+    told = capsys.readouterr().out
+    assert "going on without the registry" in told
+    assert "the aliases will follow with the next command or run" in told
+    release = read_release(released.context.artifacts)
+    assert release is not None
+    assert release.document.champion is not None
+    assert release.document.champion.version == "1"
+
+
+def test_a_name_and_a_reason_are_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main([])
+    assert "the following arguments are required: --by, --reason" in capsys.readouterr().err

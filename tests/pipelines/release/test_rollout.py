@@ -1,0 +1,79 @@
+"""The rollout command: the challenger's share, step by step, up to its promotion."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pipelines import promote
+from pipelines.release.rollout import main
+from serving.models.release_document import read_release
+
+if TYPE_CHECKING:
+    from tests.pipelines.conftest import Policy
+    from tests.pipelines.released import ReleasedHome
+
+WHO = ["--by", "Ada", "--reason", "no more errors than the champion"]
+
+
+def weight(released: ReleasedHome) -> float:
+    release = read_release(released.context.artifacts)
+    assert release is not None
+    return release.document.challenger_weight
+
+
+def test_step_by_step_to_champion(
+    released: ReleasedHome, capsys: pytest.CaptureFixture[str], policy: Policy
+) -> None:
+    # Given a champion and a challenger under a gradual rollout
+    policy(rollout="gradual")
+    released.champion()
+    released.on_trial()
+    promotion = ["--version", "Staging", "--by", "Ada", "--reason", "rolled out"]
+    assert promote.main(promotion) == 0
+    assert "version 2 waits: the rollout is gradual and it answers 0% of" in capsys.readouterr().out
+    # When its share is raised
+    for share in ("0.1", "0.5", "1"):
+        assert main(["--weight", share, *WHO]) == 0
+        assert weight(released) == float(share)
+    told = capsys.readouterr().out
+    assert "version 2 answers 100% of the flights, was 50%" in told
+    assert "the release document is swapped" in told
+    # Then it can be promoted
+    assert promote.main(promotion) == 0
+    assert released.aliases == {"champion": "2", "challenger": None}
+    assert weight(released) == 0
+
+
+def test_the_same_share_again_is_no_entry(
+    released: ReleasedHome, capsys: pytest.CaptureFixture[str]
+) -> None:
+    released.on_trial()
+    assert main(["--weight", "0.1", *WHO]) == 0
+    entries = len(released.ledger.entries)
+    assert main(["--weight", "0.1", *WHO]) == 0
+    assert "nothing to do: the challenger answers 10% of the flights" in capsys.readouterr().out
+    assert len(released.ledger.entries) == entries
+
+
+def test_a_trial_is_ended_by_no_share(released: ReleasedHome) -> None:
+    released.on_trial()
+    assert main(["--weight", "0.5", *WHO]) == 0
+    assert main(["--weight", "0", *WHO]) == 0
+    assert weight(released) == 0
+
+
+@pytest.mark.parametrize("share", ["1.5", "-0.1", "half", "nan"])
+def test_a_share_that_is_none_is_told(share: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main([f"--weight={share}", *WHO])
+    assert "--weight" in capsys.readouterr().err
+
+
+def test_without_a_challenger_it_is_one_sentence(
+    released: ReleasedHome, capsys: pytest.CaptureFixture[str]
+) -> None:
+    released.champion()
+    assert main(["--weight", "0.1", *WHO]) == 1
+    assert "No version of ontime is the challenger" in capsys.readouterr().err

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING
+
+import pytest
+
+from features.declare import columns as c
+from pipelines.reports import table_reader as module
+from pipelines.reports.table_reader import Looking
+from pipelines.runtime.context import RunContext
+from pipelines.settings import load_settings
+from tests.pipelines.made_tables import INGESTED, write_table
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pyspark.sql import SparkSession
+
+NOON = dt.datetime(2013, 1, 1, 12, tzinfo=dt.UTC)
+ROWS = [
+    {c.AIRPORT: "JFK", c.OBSERVED: NOON, c.INGESTED: INGESTED},
+    {c.AIRPORT: "JFK", c.OBSERVED: NOON + dt.timedelta(hours=13), c.INGESTED: INGESTED},
+    {c.AIRPORT: "EWR", c.OBSERVED: NOON + dt.timedelta(hours=1), c.INGESTED: INGESTED},
+]
+
+
+def looked(looking: Looking) -> None:
+    # Given a table / Then what is asked of it is answered
+    assert looking.names() == ["silver_weather"]
+    assert not looking.exists("silver_flights")
+    assert looking.count("silver_weather") == 3
+    assert set(looking.columns("silver_weather")) == set(ROWS[0])
+    assert looking.counts("silver_weather", c.AIRPORT) == {"JFK": 2, "EWR": 1}
+    days = {dt.date(2013, 1, 1): 2, dt.date(2013, 1, 2): 1}
+    assert looking.counts("silver_weather", c.OBSERVED) == days
+    assert looking.newest("silver_weather", c.INGESTED) == INGESTED
+    assert looking.rows("silver_weather", [c.AIRPORT]).num_rows == 3
+
+
+def test_tables_on_this_disk_are_looked_at_without_spark(home: Path) -> None:
+    # Given a table on this disk / When it is looked at
+    write_table(home, "silver_weather", ROWS)
+    context = RunContext(load_settings("dev"))
+    looked(Looking(context))
+    # Then no session was built for it
+    assert "spark" not in context.__dict__
+
+
+@pytest.mark.spark
+def test_elsewhere_spark_reads(
+    spark: SparkSession, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a table whose files this process may not open
+    write_table(home, "silver_weather", ROWS)
+    monkeypatch.setattr(module, "local_folder", lambda _: None)
+    context = RunContext(load_settings("dev"))
+    context.__dict__["spark"] = spark
+    # When it is looked at / Then the answers are the same
+    looked(Looking(context))

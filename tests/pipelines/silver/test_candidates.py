@@ -1,0 +1,215 @@
+"""Silver, file after file: what all files together give, in whatever order and pieces they come."""
+
+from __future__ import annotations
+
+import datetime as dt
+import random
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pyspark.sql import functions as F
+
+from features.silver.raw import RAW_COLUMNS
+from features.silver.silver_tables import to_quarantine
+from pipelines.silver.bronze import bronze_table
+from pipelines.silver.candidates import Candidates, SilverPlan, all_rows, silver_table
+from pipelines.silver.silver_build import all_candidates, write_silver
+from pipelines.tables.commit_metadata import BronzeMark, SilverMark, mark_of, text_of
+from pipelines.tables.content_hash import Contents, content_of
+from pipelines.tables.delta_tables import Tables
+from tests.features.raw_rows import FLIGHT_LINE, WEATHER_LINE, ZONES, raw_frame, received
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pyspark.sql import DataFrame, SparkSession
+
+pytestmark = [pytest.mark.spark, pytest.mark.timeout(1800)]
+
+START = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+FLIGHT, WEATHER = received("flights", FLIGHT_LINE), received("weather", WEATHER_LINE)
+NOWHERE = {"dest": "QQQ"}
+
+
+def row_of(number: int, day: int, tail: str, *, good: bool = True) -> dict[str, Any]:
+    """Return a flight of a January day as received."""
+    row = FLIGHT | {"flight": str(number), "day": str(day), "tailnum": tail}
+    row["time_hour"] = f"2013-01-{day:02d}T10:00:00Z"
+    return row if good else row | NOWHERE
+
+
+class Arrivals:
+    """A home into which files come, past staging: bronze, silver and quarantine follow."""
+
+    def __init__(self, spark: SparkSession, home: Path) -> None:
+        self.spark, self.tables = spark, Tables(spark, str(home / "tables"))
+        self.contents = Contents(self.tables, home)
+        self.minutes = 0
+        airports = [
+            dict.fromkeys(RAW_COLUMNS["airports"], "1") | {"faa": code, "tzone": zone or "NA"}
+            for code, zone in ZONES.items()
+        ]
+        plane = dict.fromkeys(RAW_COLUMNS["planes"], "NA") | {"tailnum": "N1"}
+        self.receive("airports", {"airports.csv": airports})
+        self.receive("airlines", {"airlines.csv": [{"carrier": "UA", "name": "United"}]})
+        self.receive("planes", {"planes.csv": [plane]})
+        self.receive("weather", {"weather.csv": [WEATHER]})
+
+    def receive(self, source: str, files: dict[str, list[dict[str, Any]]]) -> None:
+        """Append files to bronze, as one ingest."""
+        self.minutes += 1
+        at = START + dt.timedelta(minutes=self.minutes)
+        rows = [
+            row
+            | {"source_file": name, "source_row": number, "ingested_at": at}
+            | {"source_checksum": f"{name} of {self.minutes}"}
+            for name, lines in files.items()
+            for number, row in enumerate(lines, start=1)
+        ]
+        self.tables.append_once(
+            bronze_table(source),
+            raw_frame(self.spark, source, *rows),
+            key=f"{source} {self.minutes}",
+            description=text_of(BronzeMark(at, tuple(files))),
+        )
+
+    def update(self) -> None:
+        """Bring silver and quarantine up to date."""
+        candidates = all_candidates(self.tables, self.contents)
+        write_silver(self.tables, self.contents, candidates)
+        for one in candidates:
+            one.release()
+
+    def mark(self) -> SilverMark:
+        found = mark_of(SilverMark, self.tables.description("silver_flights"))
+        assert found is not None
+        return found
+
+    def flights(self) -> tuple[DataFrame, DataFrame]:
+        """Return silver and quarantine of flights as the tables have them."""
+        refused = self.tables.read("quarantine").where("source = 'flights'")
+        return self.tables.read("silver_flights"), refused
+
+    def rebuilt(self) -> tuple[DataFrame, DataFrame]:
+        """Return silver and quarantine of flights as all of bronze gives them at once."""
+        found = all_candidates_of_flights(self.tables)
+        return found.silver, to_quarantine(found.rows, found.bronze, "flights")
+
+    def validate(self) -> None:
+        """Compare the tables with a full rebuild, hashes and all."""
+        for now, anew in zip(self.flights(), self.rebuilt(), strict=True):
+            assert content_of(now).digest == content_of(anew).digest
+        assert self.contents.of("silver_flights") == content_of(self.flights()[0])
+
+    def kept(self) -> set[tuple[int, int, str]]:
+        """Return number, day and tail number of the flights in silver."""
+        rows = self.flights()[0].select("flight_number", F.dayofmonth("flight_date"), "tail_number")
+        return {(number, day, tail) for number, day, tail in rows.collect()}
+
+
+def all_candidates_of_flights(tables: Tables) -> Candidates:
+    """Return the candidates that all of bronze gives."""
+    plan = SilverPlan("flights", START, "code", None, "")
+    return all_rows(tables, plan, tables.read(silver_table("airports")))
+
+
+@pytest.fixture
+def arrivals(spark: SparkSession, home: Path) -> Arrivals:
+    return Arrivals(spark, home)
+
+
+@pytest.mark.slow
+def test_late_corrected_and_repeated_rows_recompute_the_days_that_they_touch(
+    arrivals: Arrivals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given two days of flights
+    arrivals.receive(
+        "flights", {"a.csv": [row_of(1, 5, "N1"), row_of(2, 5, "N1"), row_of(1, 9, "N1")]}
+    )
+    arrivals.update()
+    assert arrivals.mark().days is None
+    # When a late file of an old day comes, with a bad row, and the same rows once more
+    arrivals.receive("flights", {"b.csv": [row_of(3, 2, "N3"), row_of(4, 2, "N3", good=False)]})
+    arrivals.receive("flights", {"c.csv": [row_of(1, 5, "N1"), row_of(1, 5, "N1")]})
+    arrivals.update()
+    # Then only its day has changed, and the tables are those of a full rebuild
+    assert arrivals.mark().days == ((dt.date(2013, 1, 2), dt.date(2013, 1, 2)),)
+    assert arrivals.kept() == {(1, 5, "N1"), (2, 5, "N1"), (1, 9, "N1"), (3, 2, "N3")}
+    arrivals.validate()
+    # When a correction comes, the run dies between quarantine and silver, and another file comes
+    arrivals.receive("flights", {"d.csv": [row_of(2, 5, "N8"), row_of(9, 30, "N9")]})
+
+    def dies(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Contents, "keep", dies)
+        patched.setattr(Tables, "replace", dies)
+        whole = Tables.replace_where
+
+        def only_quarantine(self: Tables, name: str, *rest: Any, **named: Any) -> None:
+            if name != "quarantine":
+                raise KeyboardInterrupt
+            whole(self, name, *rest, **named)
+
+        patched.setattr(Tables, "replace_where", only_quarantine)
+        with pytest.raises(KeyboardInterrupt):
+            arrivals.update()
+    arrivals.receive("flights", {"0.csv": [row_of(2, 5, "N7")]})
+    arrivals.update()
+    # Then the newest row of the key has won, as a full rebuild says too
+    assert arrivals.mark().days == (
+        (dt.date(2013, 1, 5), dt.date(2013, 1, 5)),
+        (dt.date(2013, 1, 30), dt.date(2013, 1, 30)),
+    )
+    assert {(2, 5, "N7"), (9, 30, "N9")} <= arrivals.kept()
+    arrivals.validate()
+    # And nothing is done when there is nothing new, or nothing good in it
+    version = arrivals.tables.version("silver_flights")
+    arrivals.update()
+    arrivals.receive("flights", {"e.csv": [row_of(1, 5, "N1", good=False)]})
+    arrivals.update()
+    assert arrivals.tables.version("silver_flights") == version
+    arrivals.validate()
+
+
+@pytest.mark.slow
+@settings(
+    max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(seed=st.integers(0, 10_000))
+def test_any_order_split_and_repetition_of_the_files_gives_what_a_full_rebuild_gives(
+    spark: SparkSession, tmp_path_factory: pytest.TempPathFactory, seed: int
+) -> None:
+    # Given rows of many flights: some bad, some the same twice, some with other values
+    pick = random.Random(seed)
+    rows = [
+        (number, pick.randrange(1, 29), f"N{pick.randrange(3)}", pick.random() < 0.9)
+        for number in range(40)
+        for _ in range(pick.choice([1, 1, 2, 4]))
+    ]
+    # When they come shuffled and split into files, some of them several times, in four ingests
+    arrivals = Arrivals(spark, tmp_path_factory.mktemp("home"))
+    expected: dict[tuple[int, int], str] = {}
+    for step in range(4):
+        some = pick.sample(rows, pick.randrange(5, len(rows)))
+        cut = pick.randrange(1, len(some))
+        files = {"z.csv": some[:cut], f"{pick.choice('abc')}.csv": some[cut:]}
+        arrivals.receive(
+            "flights",
+            {
+                name: [row_of(number, day, tail, good=good) for number, day, tail, good in part]
+                for name, part in files.items()
+            },
+        )
+        # And by hand: the newest file wins, the last by name of those at once; in it the first row
+        for _, part in sorted(files.items()):
+            firsts = {(number, day): tail for number, day, tail, good in reversed(part) if good}
+            expected |= firsts
+        if step != 1:  # two ingests may come before silver is made
+            arrivals.update()
+            # Then silver has exactly these, and the tables are those of a full rebuild
+            assert arrivals.kept() == {(*key, tail) for key, tail in expected.items()}
+            arrivals.validate()

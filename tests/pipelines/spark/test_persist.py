@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from pyspark.errors import AnalysisException
+
+from pipelines.spark.persist import kept, let_go
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+SERVERLESS = "[NOT_SUPPORTED_WITH_SERVERLESS] PERSIST TABLE is not supported on serverless compute."
+
+
+class Refusing:
+    """Stands for a frame on serverless compute, which does not run here; the words are its own."""
+
+    def __init__(self, words: str) -> None:
+        self.words = words
+
+    def persist(self) -> Any:
+        raise AnalysisException(self.words)
+
+    unpersist = persist
+
+
+@pytest.mark.spark
+def test_a_frame_is_kept_and_let_go(spark: SparkSession) -> None:
+    # Given a frame / When it is kept / Then it is in memory, until it is let go
+    frame = kept(spark.range(3))
+    assert frame.storageLevel.useMemory
+    let_go(frame)
+    assert not frame.storageLevel.useMemory
+
+
+def test_where_nothing_can_be_kept_the_frame_is_used_as_it_is() -> None:
+    # Given a frame of serverless compute / When it is kept and let go / Then nothing fails
+    frame: Any = Refusing(SERVERLESS)
+    assert kept(frame) is frame
+    let_go(frame)
+
+
+def test_any_other_error_is_one() -> None:
+    frame: Any = Refusing("[UNRESOLVED_COLUMN] x")
+    for act in (kept, let_go):
+        with pytest.raises(AnalysisException, match="UNRESOLVED_COLUMN"):
+            act(frame)

@@ -1,0 +1,118 @@
+"""Group commit."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from serving.history.group_commit import GroupRecorder
+from serving.schema.problems import HistoryUnavailableError
+from serving.stores.errors import StoreError
+from serving.stores.history.sqlite import PredictionRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class SlowHistory:
+    """A history whose commits wait until they are let go."""
+
+    def __init__(self, failure: Exception | None = None) -> None:
+        self.commits: list[list[str]] = []
+        self.go = threading.Event()
+        self._failure = failure
+
+    def append(self, records: Sequence[PredictionRecord]) -> None:
+        assert self.go.wait(10)
+        if self._failure:
+            raise self._failure
+        self.commits.append([record.prediction_id for record in records])
+
+
+def record(number: int) -> PredictionRecord:
+    return PredictionRecord(number, str(number), "f", b"{}")
+
+
+def test_what_waits_together_is_committed_together() -> None:
+    async def scenario() -> None:
+        # Given a commit that is under way
+        history = SlowHistory()
+        recorder = GroupRecorder(history)
+        first = asyncio.create_task(recorder.keep(record(0)))
+        await asyncio.sleep(0.05)
+        # When more come meanwhile
+        others = [asyncio.create_task(recorder.keep(record(n))) for n in range(1, 9)]
+        await asyncio.sleep(0.05)
+        # Then nothing is acknowledged before its commit
+        assert not any(task.done() for task in (first, *others))
+        history.go.set()
+        await asyncio.wait_for(asyncio.gather(first, *others), 10)
+        # And those that waited took one commit
+        assert history.commits == [["0"], [str(n) for n in range(1, 9)]]
+        await asyncio.to_thread(recorder.close)
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("failure", "expected"),
+    [(StoreError("the disk is full"), HistoryUnavailableError), (ValueError("odd"), ValueError)],
+)
+def test_a_failed_commit_is_told_to_all_who_wait(
+    failure: Exception, expected: type[Exception]
+) -> None:
+    async def scenario() -> None:
+        # Given a history that fails
+        history = SlowHistory(failure)
+        history.go.set()
+        recorder = GroupRecorder(history)
+        # Then everyone who waits is told why, and it goes on
+        for _ in range(2):
+            results = await asyncio.gather(
+                *(recorder.keep(record(n)) for n in range(3)), return_exceptions=True
+            )
+            assert all(isinstance(result, expected) for result in results)
+            assert all(str(failure) in str(result) for result in results)
+        await asyncio.to_thread(recorder.close)
+
+    asyncio.run(scenario())
+
+
+def test_a_caller_who_has_gone_disturbs_nobody() -> None:
+    async def scenario() -> None:
+        # Given two who wait, When one of them goes
+        history = SlowHistory()
+        recorder = GroupRecorder(history)
+        gone = asyncio.create_task(recorder.keep(record(1)))
+        stays = asyncio.create_task(recorder.keep(record(2)))
+        await asyncio.sleep(0.05)
+        gone.cancel()
+        history.go.set()
+        # Then the other is told, and both records are kept
+        await asyncio.wait_for(stays, 10)
+        assert sorted(name for commit in history.commits for name in commit) == ["1", "2"]
+        await asyncio.to_thread(recorder.close)
+
+    asyncio.run(scenario())
+
+
+def test_closing_keeps_what_waits_and_takes_nothing_more() -> None:
+    async def scenario() -> None:
+        # Given one who waits
+        history = SlowHistory()
+        recorder = GroupRecorder(history)
+        waits = asyncio.create_task(recorder.keep(record(1)))
+        await asyncio.sleep(0.05)
+        # When it is closed
+        history.go.set()
+        await asyncio.to_thread(recorder.close)
+        # Then the record is kept, and the next is refused
+        await asyncio.wait_for(waits, 10)
+        assert history.commits == [["1"]]
+        with pytest.raises(HistoryUnavailableError, match="stopping"):
+            await recorder.keep(record(2))
+
+    asyncio.run(scenario())

@@ -1,0 +1,248 @@
+"""Following the release document: swap when all checks hold, else keep what answers."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+import pytest
+
+from serving.models.model_package import MODEL
+from serving.models.release_document import RELEASE_KEY, ReleasedVersion
+from serving.models.release_follower import RETRY_SECONDS, ModelFollower
+from serving.schema.problems import NotReadyError, RefusedModelError, UnknownModelError
+from serving.stores.errors import StoreError
+from tests.serving.support import MODEL_NAME, package_files, publish, release, release_version
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from serving.stores.artifacts.local import FolderArtifactStore
+
+
+class Time:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def time() -> Time:
+    return Time()
+
+
+@pytest.fixture
+def follower(store: FolderArtifactStore, time: Time) -> ModelFollower:
+    return ModelFollower(store, MODEL_NAME, monotonic=time)
+
+
+def answering(follower: ModelFollower) -> tuple[str, str | None]:
+    served = follower.current()
+    return served.model.version, served.alias
+
+
+def test_before_a_release_the_way_out_is_told(follower: ModelFollower) -> None:
+    with pytest.raises(UnknownModelError, match="make run"):
+        follower.follow("champion")
+    follower.refresh()
+    with pytest.raises(NotReadyError, match="run `make run`"):
+        follower.current()
+
+
+def test_a_new_champion_takes_over(store: FolderArtifactStore, follower: ModelFollower) -> None:
+    # Given a server that answers with version 1
+    release_version(store, "1")
+    follower.refresh()
+    assert answering(follower) == ("1", "champion")
+    # When version 2 is released, Then it takes over at the next look
+    release_version(store, "2")
+    assert answering(follower) == ("1", "champion")
+    follower.refresh()
+    assert answering(follower) == ("2", "champion")
+    assert follower.current().revision == 2
+
+
+def test_a_model_is_loaded_once(store: FolderArtifactStore, follower: ModelFollower) -> None:
+    # Given a loaded model, When the release changes and comes back, Then it is the same object
+    first = release_version(store, "1")
+    follower.refresh()
+    before = follower.current().model
+    follower.refresh()
+    release_version(store, "2")
+    follower.refresh()
+    release(store, first)
+    follower.refresh()
+    assert follower.current().model is before
+    assert follower.current().revision == 3
+
+
+def test_a_broken_artifact_is_refused_and_the_old_one_stays(
+    store: FolderArtifactStore,
+    follower: ModelFollower,
+    time: Time,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    # Given version 1 answers, and version 2 is released with a model cut short
+    release_version(store, "1")
+    follower.refresh()
+    path = tmp_path / "store/models/ontime/2/model.onnx"
+    released = ReleasedVersion("2", publish(store, "2", 0.4))
+    whole = path.read_bytes()
+    path.write_bytes(whole[:100])
+    release(store, released)
+    # When the server looks, again and again
+    with caplog.at_level(logging.ERROR):
+        for _ in range(3):
+            follower.refresh()
+    # Then version 1 answers, the reason is told, and logged once
+    assert answering(follower) == ("1", "champion")
+    assert follower.refusal is not None
+    assert "2/model.onnx" in follower.refusal
+    assert [r.getMessage() for r in caplog.records] == ["model_refused"]
+    # And once the artifact is restored, version 2 takes over within the time to try again
+    path.write_bytes(whole)
+    follower.refresh()
+    assert answering(follower) == ("1", "champion")
+    time.now += RETRY_SECONDS
+    follower.refresh()
+    assert answering(follower) == ("2", "champion")
+    assert follower.refusal is None
+
+
+def test_a_broken_first_artifact_is_the_reason_for_no_answer(
+    store: FolderArtifactStore, follower: ModelFollower
+) -> None:
+    files = {**package_files(), MODEL: b"broken"}
+    release(store, ReleasedVersion("1", publish(store, "1", files=files)))
+    follower.refresh()
+    with pytest.raises(NotReadyError, match="Version 1 of model ontime was refused"):
+        follower.current()
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b"\xff"])
+def test_a_damaged_release_document_changes_nothing(
+    store: FolderArtifactStore, follower: ModelFollower, body: bytes
+) -> None:
+    release_version(store, "1")
+    follower.refresh()
+    store.replace(RELEASE_KEY, body, store.get(RELEASE_KEY).etag)
+    follower.refresh()
+    assert answering(follower) == ("1", "champion")
+    assert "release document" in (follower.refusal or "")
+
+
+def test_a_lost_release_document_changes_nothing(
+    store: FolderArtifactStore, follower: ModelFollower, tmp_path: Path
+) -> None:
+    release_version(store, "1")
+    follower.refresh()
+    (tmp_path / "store" / RELEASE_KEY).unlink()
+    follower.refresh()
+    assert answering(follower) == ("1", "champion")
+
+
+def test_a_release_without_champion_keeps_the_old_one(
+    store: FolderArtifactStore, follower: ModelFollower
+) -> None:
+    release_version(store, "1")
+    follower.refresh()
+    release(store, None)
+    follower.refresh()
+    assert answering(follower) == ("1", "champion")
+    assert "No version is released as champion" in (follower.refusal or "")
+
+
+def test_a_told_version_stays_until_the_champion_is_asked_for(
+    store: FolderArtifactStore, follower: ModelFollower
+) -> None:
+    # Given versions 1 and 2, of which 2 is champion
+    publish(store, "1")
+    release_version(store, "2", 0.4)
+    follower.refresh()
+    # When the server is told version 1
+    follower.stay_with("1")
+    # Then it stays with it over releases
+    release_version(store, "3")
+    follower.refresh()
+    assert answering(follower) == ("1", None)
+    # Until it is told to follow the champion again
+    follower.follow("champion")
+    assert answering(follower) == ("3", "champion")
+    release_version(store, "4")
+    follower.refresh()
+    assert answering(follower) == ("4", "champion")
+
+
+def test_the_challenger_is_followed_on_request(
+    store: FolderArtifactStore, follower: ModelFollower
+) -> None:
+    # Given a release with a challenger
+    champion = ReleasedVersion("1", publish(store, "1"))
+    release(store, champion, ReleasedVersion("2", publish(store, "2", 0.4)))
+    follower.refresh()
+    # When it is followed, Then a new challenger takes over
+    follower.follow("challenger")
+    assert answering(follower) == ("2", "challenger")
+    release(store, champion, ReleasedVersion("3", publish(store, "3", 0.4)))
+    follower.refresh()
+    assert answering(follower) == ("3", "challenger")
+
+
+def test_what_does_not_exist_is_told_with_what_does(
+    store: FolderArtifactStore, follower: ModelFollower
+) -> None:
+    release_version(store, "1")
+    follower.refresh()
+    with pytest.raises(UnknownModelError, match=r"'9'.*Published versions: 1\."):
+        follower.stay_with("9")
+    with pytest.raises(UnknownModelError, match=r"challenger.*Published versions: 1\."):
+        follower.follow("challenger")
+    assert answering(follower) == ("1", "champion")
+
+
+def test_a_broken_version_is_not_switched_to(
+    store: FolderArtifactStore, follower: ModelFollower
+) -> None:
+    # Given a champion, and a broken version 2
+    release_version(store, "1")
+    follower.refresh()
+    publish(store, "2", files={**package_files(), MODEL: b"broken"})
+    # When the server is told version 2, Then it is refused, and the champion is still followed
+    with pytest.raises(RefusedModelError, match="The model before keeps answering"):
+        follower.stay_with("2")
+    release_version(store, "3")
+    follower.refresh()
+    assert answering(follower) == ("3", "champion")
+
+
+def test_a_store_that_fails_is_told_and_survived(
+    store: FolderArtifactStore, follower: ModelFollower, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a server that answers, and a store that then fails
+    release_version(store, "1")
+    follower.refresh()
+
+    def failing(*_: object) -> None:
+        raise StoreError("the store is down")
+
+    for name in ("get", "list"):
+        monkeypatch.setattr(store, name, failing)
+    # Then it keeps answering, and a switch is answered by the reason
+    follower.refresh()
+    assert answering(follower) == ("1", "champion")
+    assert follower.refusal == "the store is down"
+    with pytest.raises(NotReadyError, match="the store is down"):
+        follower.follow("champion")
+    with pytest.raises(NotReadyError, match="the store is down"):
+        follower.stay_with("1")
+    # Also where only the list of versions fails
+    monkeypatch.undo()
+    monkeypatch.setattr(store, "list", failing)
+    with pytest.raises(NotReadyError, match="the store is down"):
+        follower.stay_with("1")
+    # And once it is back, the reason is gone
+    monkeypatch.undo()
+    follower.follow("champion")
+    assert follower.refusal is None

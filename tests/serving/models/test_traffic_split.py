@@ -1,0 +1,152 @@
+"""Champion and challenger, split by weight."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from serving.inference.shadow import ShadowScorer
+from serving.models.model_loader import load_model
+from serving.models.release_document import ReleasedVersion, read_release
+from serving.models.traffic_split import CHALLENGER, CHAMPION, ServedModel, Split, place_of
+from serving.stores.artifacts.local import FolderArtifactStore
+from tests.serving.support import MODEL_NAME, SETTINGS, a_service, body_of, publish, release
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    import pytest
+
+    from serving.stores.history.sqlite import PredictionRecord
+
+IDS = [f"UA-{number}-20131231{hour:02d}" for number in range(500) for hour in range(10, 20)]
+
+
+def versions(store: FolderArtifactStore) -> tuple[ReleasedVersion, ReleasedVersion]:
+    release_one = read_release(store)
+    assert release_one is not None
+    assert release_one.document.champion is not None
+    return release_one.document.champion, ReleasedVersion("2", publish(store, "2", 0.4))
+
+
+def a_split(home: Path, weight: float) -> Split:
+    store = FolderArtifactStore(home / "store")
+    versions(store)
+    models = [load_model(store, model_name=MODEL_NAME, version=version) for version in "12"]
+    return Split(ServedModel(models[0], CHAMPION, 1), ServedModel(models[1], CHALLENGER, 1), weight)
+
+
+def test_the_share_of_the_flights_is_the_weight(home: Path) -> None:
+    split = a_split(home, 0.1)
+    answered = [split.answering(flight_id).alias for flight_id in IDS]
+    assert abs(answered.count(CHALLENGER) / len(IDS) - 0.1) < 0.015
+    # And the ends are the ends
+    assert all(Split(split.main, split.trial, 0.0).answering(i) is split.main for i in IDS)
+    assert all(Split(split.main, split.trial, 1.0).answering(i) is split.trial for i in IDS)
+    assert all(Split(split.main, None, 1.0).answering(i) is split.main for i in IDS)
+
+
+@given(flight_id=st.text(max_size=30), low=st.floats(0, 1), more=st.floats(0, 1))
+def test_who_has_the_challenger_keeps_it_when_its_weight_is_raised(
+    flight_id: str, low: float, more: float
+) -> None:
+    place = place_of(flight_id)
+    assert place == place_of(flight_id)
+    assert 0 <= place < 1
+    assert not place < low or place < max(low, more)
+
+
+def test_the_service_answers_by_the_weight_and_says_so(home: Path) -> None:
+    # Given a challenger at 40 %
+    store = FolderArtifactStore(home / "store")
+    champion, challenger = versions(store)
+    release(store, champion, challenger, weight=0.4)
+    service = a_service(home, SETTINGS)
+    # When many flights are asked about, Then each is answered by the one that its id says
+    for number in range(1, 60):
+        answer = json.loads(service.predict(body_of(flight_number=number)).answer)
+        version = "2" if place_of(answer["flight_id"]) < 0.4 else "1"
+        assert answer["model"]["version"] == version
+        assert answer["model"]["alias"] == ("challenger" if version == "2" else "champion")
+    # And the description has both with their weights
+    model = json.loads(service.model())
+    assert (model["version"], model["weight"]) == ("1", 0.6)
+    assert (model["challenger"]["version"], model["challenger"]["weight"]) == ("2", 0.4)
+    # And so has what is counted
+    text = service.metrics_text().decode()
+    assert 'ontime_model_weight{version="2",alias="challenger"} 0.4' in text
+    assert 'ontime_predictions_total{version="1",alias="champion",role="answer"}' in text
+
+
+def test_at_weight_0_the_challenger_scores_in_the_shadow(home: Path) -> None:
+    # Given a challenger at 0 %
+    store = FolderArtifactStore(home / "store")
+    champion, challenger = versions(store)
+    release(store, champion, challenger)
+    service = a_service(home, SETTINGS)
+    # When a flight is asked about, Then the champion answers
+    prediction = service.predict(body_of())
+    answer = json.loads(prediction.answer)
+    assert answer["model"]["version"] == "1"
+    # And what the challenger says is kept beside it, as its shadow
+    assert prediction.shadow is not None
+    service.shadows.start()
+    service.shadows.take([prediction.shadow])
+    service.shadows.stop()
+    (entry,) = json.loads(service.history_page({}))["items"]
+    assert (entry["shadow_of"], entry["model"]["version"]) == (answer["prediction_id"], "2")
+    assert entry["flight_id"] == answer["flight_id"]
+    assert abs(entry["probability"] - 0.4) < 1e-4
+    assert b'version="2",alias="challenger",role="shadow"} 1' in service.metrics_text()
+
+
+def test_a_shadow_that_fails_is_counted_and_no_more(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = FolderArtifactStore(home / "store")
+    champion, challenger = versions(store)
+    release(store, champion, challenger)
+    service = a_service(home, SETTINGS)
+    shadow = service.predict(body_of()).shadow
+    assert shadow is not None
+
+    def failing(_records: Sequence[PredictionRecord]) -> None:
+        raise ValueError("no")
+
+    scorer = ShadowScorer(service._core, failing, service.metrics)
+    scorer.take([shadow, shadow])
+    assert b"ontime_shadow_dropped_total 2" in service.metrics_text()
+    # And so are those that nobody has time for
+    monkeypatch.setattr("serving.inference.shadow.MOST_WAITING", 0)
+    scorer.start()
+    scorer.take([shadow])
+    scorer.stop()
+    assert b"ontime_shadow_dropped_total 3" in service.metrics_text()
+
+
+def test_a_broken_challenger_is_refused_and_the_champion_answers_for_it(
+    home: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    # Given a challenger at 50 % whose model was cut short
+    store = FolderArtifactStore(home / "store")
+    champion, challenger = versions(store)
+    path = home / "store/models/ontime/2/model.onnx"
+    path.write_bytes(path.read_bytes()[:50])
+    release(store, champion, challenger, weight=0.5)
+    service = a_service(home, SETTINGS)
+    # Then all flights are answered by the champion, and the alarm is up
+    for number in range(1, 20):
+        answer = json.loads(service.predict(body_of(flight_number=number)).answer)
+        assert answer["model"]["version"] == "1"
+    model = json.loads(service.model())
+    assert model["weight"] == 1
+    assert "2/model.onnx" in model["challenger"]["refusal"]
+    text = service.metrics_text()
+    assert b"ontime_release_refused 1" in text
+    assert b"ontime_refused_artifacts_total 1" in text
+    service.refresh()
+    assert [r.getMessage() for r in caplog.records].count("model_refused") == 1

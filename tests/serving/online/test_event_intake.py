@@ -1,0 +1,173 @@
+"""Events by HTTP, by a queue, by a function: accepted, applied, or among the dead letters."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import msgspec
+import pytest
+
+from features.catalog import FEATURES
+from serving.docs.openapi_examples import EVENTS, EXAMPLE_REQUEST
+from serving.lambdas.events_handler import EventsAdapter
+from serving.online.event_intake import DeadEvent, EventRefusedError, to_event
+from serving.online.event_messages import FlightDeparted
+from serving.schema.problems import InvalidRequestError, MalformedBodyError
+from serving.settings import ServingOptions
+from serving.stores.database import connect
+from serving.stores.opening import open_queue
+from tests.serving.support import NETWORK, a_home, a_service, running_server, wait_until
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from serving.service.prediction_service import PredictionService
+
+FLIGHT = "UA-389-2013123023"
+DEPARTED = {"event": "flight_departed", "flight_id": FLIGHT, "at": "2013-12-30T23:52:00Z"}
+OPTIONS = ServingOptions(allow_as_of=True)
+
+
+def body_of(*events: dict[str, Any]) -> bytes:
+    return json.dumps({"events": events}).encode()
+
+
+def dead_letters(service_home: Path) -> list[DeadEvent]:
+    queue = open_queue(OPTIONS.stores, service_home, "events").dead_letters()
+    return [msgspec.json.decode(m.body, type=DeadEvent) for m in queue.receive()]
+
+
+def delays(service: PredictionService) -> object:
+    """Return the delay of departures in the last hour, as a later flight is told it."""
+    request = {**EXAMPLE_REQUEST, "scheduled_departure": "2013-12-30T21:30", "flight_number": 5,
+               "scheduled_arrival": "2013-12-31T01:30", "as_of": "2013-12-31T00:30Z"}  # fmt: skip
+    record = service.predict(json.dumps(request).encode()).record
+    entry = msgspec.json.decode(record.body)
+    names = [feature.name for feature in FEATURES]
+    return entry["features"][names.index("departure_delay_origin_1h")]
+
+
+def test_what_is_told_by_http_is_in_the_next_features(tmp_path: Path) -> None:
+    # Given a running service that knows of no departures
+    service = a_service(a_home(tmp_path), OPTIONS)
+    with running_server(service) as url, httpx.Client(base_url=url) as client:
+        # When it is told of a flight that left 22 minutes late, in the wrong order and twice
+        answers = [
+            client.post("/events", json={"events": [event]})
+            for event in (DEPARTED, EVENTS[0], DEPARTED)
+        ]
+        # Then each is accepted, and soon the delay is in the features of a later flight
+        assert {answer.status_code for answer in answers} == {202}
+        assert answers[0].json() == {"accepted": 1}
+        wait_until(lambda: delays(service) == 22.0)
+    assert not dead_letters(tmp_path)
+
+
+def test_the_examples_are_applied(tmp_path: Path) -> None:
+    # Given the events of the documentation / When they are accepted and worked on
+    service = a_service(a_home(tmp_path), OPTIONS)
+    assert service.events.submit(body_of(*EVENTS)).accepted == len(EVENTS)
+    assert service.events.work_off(wait_seconds=0) == 1
+    # Then all of them are in the state, and the queue is empty
+    assert service.events.work_off(wait_seconds=0) == 0
+    assert delays(service) == 22.0
+    assert not dead_letters(tmp_path)
+    assert 'events_total{state="applied"} 4' in service.metrics_text().decode()
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"origin": "XXX"}, "origin: 'XXX' is not one of"),
+        ({"scheduled_departure": "2013-12-30T25:30"}, "scheduled_departure: "),
+        ({"reported_at": "2313-01-01T00:00Z"}, "reported_at: "),
+        ({"reported_at": "2099-01-01T00:00Z"}, "yet to come"),
+        ({"reported_at": "2013-01-01T00:00"}, "has no offset"),
+    ],
+)
+def test_an_event_that_cannot_be_is_a_dead_letter_with_its_reason(
+    tmp_path: Path, change: dict[str, str], reason: str
+) -> None:
+    # Given an event that is well-formed and cannot be, between two that can
+    service = a_service(a_home(tmp_path), OPTIONS)
+    wrong = {**EVENTS[0], **change}
+    service.events.submit(body_of(EVENTS[0], wrong, DEPARTED))
+    # When it is worked on
+    service.events.work_off(wait_seconds=0)
+    # Then the others are applied, and it is kept as it came with the reason
+    assert delays(service) == 22.0
+    (dead,) = dead_letters(tmp_path)
+    assert reason in dead.reason
+    kept = msgspec.json.decode(dead.event)
+    assert {key: value for key, value in kept.items() if value is not None} == wrong
+
+
+def test_other_events_that_cannot_be(tmp_path: Path) -> None:
+    # Given weather where no flight leaves from, and a departure of tomorrow
+    weather = {"event": "weather_observed", "airport": "SFO", "observed_at": "2013-12-30T20:00Z"}
+    ahead = {**DEPARTED, "at": "2099-12-30T20:00Z"}
+    service = a_service(a_home(tmp_path), OPTIONS)
+    # When they are worked on / Then both are dead letters, and so is a message that is none
+    service.events.submit(body_of(weather, ahead))
+    open_queue(OPTIONS.stores, tmp_path, "events").send(["nonsense"])
+    assert service.events.work_off(wait_seconds=0) == 2
+    reasons = " ".join(dead.reason for dead in dead_letters(tmp_path))
+    assert "The weather at SFO is in no feature" in reasons
+    assert "which is yet to come" in reasons
+    assert "not a message" in reasons
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        (b'{"events": []}', "events"),
+        (b'{"events": [{"event": "flight_exploded"}]}', "events[0].event"),
+        (body_of(DEPARTED, {**DEPARTED, "at": "noon"}), "events[1].at"),
+        (body_of({**DEPARTED, "flight_id": "UA-389"}), "events[0].flight_id"),
+        (body_of({**DEPARTED, "extra": 1}), "events[0]"),
+        (body_of(*[DEPARTED] * 501), "events"),
+        (b"[]", "body"),
+    ],
+)
+def test_a_request_at_fault_is_refused_and_says_where(
+    tmp_path: Path, body: bytes, field: str
+) -> None:
+    # Given a request that is not valid / When it is sent / Then nothing of it is accepted
+    service = a_service(a_home(tmp_path), OPTIONS)
+    with pytest.raises(InvalidRequestError) as refused:
+        service.events.submit(body)
+    assert refused.value.errors[0].field == field
+    assert service.events.work_off(wait_seconds=0) == 0
+
+
+def test_what_is_no_json_is_malformed(tmp_path: Path) -> None:
+    with pytest.raises(MalformedBodyError):
+        a_service(a_home(tmp_path), OPTIONS).events.submit(b"{")
+
+
+def test_a_function_names_the_messages_that_must_come_again(tmp_path: Path) -> None:
+    # Given the function behind the queue, and a batch of two messages
+    service = a_service(a_home(tmp_path), OPTIONS)
+    service.events.submit(body_of(*EVENTS))
+    messages = open_queue(OPTIONS.stores, tmp_path, "events").receive()
+    batch = {"Records": [{"messageId": "m1", "body": messages[0].body}]}
+    # When its store works / Then no message must come again, and the events are in
+    assert EventsAdapter(service)(batch, None) == {"batchItemFailures": []}
+    assert delays(service) == 22.0
+    # When an item of the store was written by other code / Then all must
+    database = connect(tmp_path / "serving.db", "")
+    changed = database.execute("UPDATE online_items SET body = x'00' WHERE key LIKE 'all@%'")
+    assert changed.rowcount >= 1
+    database.close()
+    failed = EventsAdapter(service)(batch, None)
+    assert failed == {"batchItemFailures": [{"itemIdentifier": "m1"}]}
+
+
+def test_a_time_that_is_none_is_refused() -> None:
+    # Given an instant with the shape of one / When it is read / Then it is refused
+    told = msgspec.json.decode(body_of({**DEPARTED, "at": "2013-13-30T23:52:00Z"}))
+    event = msgspec.convert(told["events"][0], FlightDeparted)
+    with pytest.raises(EventRefusedError, match="at: '2013-13-30T23:52:00Z' is not a date"):
+        to_event(event, 0, NETWORK)

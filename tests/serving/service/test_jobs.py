@@ -1,0 +1,149 @@
+"""Predictions that are made later."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from serving.schema.problems import InvalidRequestError, StoreUnavailableError, UnknownJobError
+from serving.service.jobs import CLAIM_SECONDS
+from serving.service.prediction_service import open_service
+from serving.stores.errors import StoreError
+from tests.serving.support import SETTINGS, a_service, body_of, running_server, wait_until
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from serving.service.prediction_service import PredictionService
+
+JSON = {"content-type": "application/json"}
+HOUR_MS = 3_600_000
+
+
+class Clock:
+    now = 1_700_000_000_000
+
+    def __call__(self) -> int:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def service(home: Path, clock: Clock) -> PredictionService:
+    service = open_service(SETTINGS, home, clock=clock)
+    service.refresh()
+    return service
+
+
+def history(service: PredictionService) -> list[dict[str, Any]]:
+    items: list[dict[str, Any]] = json.loads(service.history_page({}))["items"]
+    return items
+
+
+def test_what_is_accepted_is_made_once_and_found_by_its_id(service: PredictionService) -> None:
+    # Given an accepted request
+    accepted = service.jobs.submit(body_of())
+    assert accepted.state == "pending"
+    assert service.jobs.find(accepted.id).state == "pending"
+    # When a worker comes, twice
+    assert service.jobs.work_off(wait_seconds=0) == 1
+    assert service.jobs.work_off(wait_seconds=0) == 0
+    # Then the prediction is there, and in the history, under the id of the job
+    found = service.jobs.find(accepted.id)
+    assert found.state == "done"
+    assert found.prediction is not None
+    assert found.prediction.prediction_id == accepted.id
+    assert [entry["prediction_id"] for entry in history(service)] == [accepted.id]
+
+
+def test_it_survives_its_service(service: PredictionService, home: Path) -> None:
+    # Given an accepted request, When another service opens the same stores
+    accepted = service.jobs.submit(body_of())
+    other = a_service(home, SETTINGS)
+    # Then it works on it, and either finds it
+    other.jobs.work_off(wait_seconds=0)
+    assert service.jobs.find(accepted.id).state == "done"
+
+
+def test_a_bad_request_is_not_accepted(service: PredictionService) -> None:
+    with pytest.raises(InvalidRequestError):
+        service.jobs.submit(b"{}")
+    with pytest.raises(InvalidRequestError, match="XXX"):
+        service.jobs.submit(body_of(destination="XXX"))
+
+
+def test_one_that_cannot_be_any_more_fails_with_the_reason(
+    service: PredictionService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given an accepted request, and a service that has since forgotten its airport
+    accepted = service.jobs.submit(body_of())
+    network = service._network
+    assert network is not None
+    zones = {name: zone for name, zone in network.time_zones.items() if name != "SFO"}
+    monkeypatch.setattr(service, "_network", type(network)(zones, network.origins, {}))
+    service.jobs.work_off(wait_seconds=0)
+    # Then it has failed, and says why
+    found = service.jobs.find(accepted.id)
+    assert (found.state, found.prediction) == ("failed", None)
+    assert found.problem is not None
+    assert "'SFO' is not one of" in found.problem.detail
+
+
+def test_without_a_model_it_waits(home: Path, clock: Clock) -> None:
+    # Given an accepted request, and a worker that has no model yet
+    service = open_service(SETTINGS, home, clock=clock)
+    service.refresh()
+    accepted = service.jobs.submit(body_of())
+    unready = open_service(SETTINGS, home, clock=clock)
+    with pytest.raises(StoreError):
+        unready.jobs.work_on(accepted.id)
+    # Then it is not lost: when its time is over another works on it
+    assert service.jobs.work_on(accepted.id) is False
+    clock.now += CLAIM_SECONDS * 1000
+    assert service.jobs.work_on(accepted.id) is True
+    assert service.jobs.find(accepted.id).state == "done"
+
+
+def test_unknown_and_old_ones_are_not_found(service: PredictionService, clock: Clock) -> None:
+    with pytest.raises(UnknownJobError, match="24 hours"):
+        service.jobs.find("nobody")
+    accepted = service.jobs.submit(body_of())
+    clock.now += 24 * HOUR_MS
+    with pytest.raises(UnknownJobError):
+        service.jobs.find(accepted.id)
+    service.tidy()
+    assert service.jobs.work_on(accepted.id) is True  # nothing is left to do
+
+
+def test_what_cannot_be_kept_is_not_accepted(
+    service: PredictionService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*_: object, **__: object) -> None:
+        raise StoreError("it is full")
+
+    monkeypatch.setattr(service.jobs._store, "submit", failing)
+    monkeypatch.setattr(service.jobs._store, "get", failing)
+    with pytest.raises(StoreUnavailableError, match="it is full"):
+        service.jobs.submit(body_of())
+    with pytest.raises(StoreUnavailableError, match="it is full"):
+        service.jobs.find("x")
+
+
+def test_over_http_it_is_accepted_located_and_done(home: Path) -> None:
+    with running_server(a_service(home, SETTINGS)) as url, httpx.Client(base_url=url) as client:
+        # Given an accepted request
+        accepted = client.post("/model/predict/async", content=body_of(), headers=JSON)
+        assert accepted.status_code == 202
+        place = accepted.headers["location"]
+        assert place == f"/model/predict/async/{accepted.json()['id']}"
+        # Then its place soon holds the prediction
+        wait_until(lambda: client.get(place).json()["state"] == "done")
+        assert client.get(place).json()["prediction"]["flight_id"] == "UA-642-2013123115"
+        assert client.get("/model/predict/async/nobody").status_code == 404

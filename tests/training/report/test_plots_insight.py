@@ -1,0 +1,25 @@
+"""What a model has learned is drawn: each plot of its own, the same every time."""
+
+from __future__ import annotations
+
+from xml.etree import ElementTree as ET
+
+import msgspec
+
+from tests.training.made import judged, looked_at, trained
+from training.report.plots import insights_of
+
+NAMES = ["learning_curve", "families", "importance", "slices"]
+
+
+def test_there_is_one_image_of_each_and_the_same_again() -> None:
+    found = insights_of(trained().curve, looked_at(), judged().evaluation)
+    assert list(found) == NAMES
+    assert found == insights_of(trained().curve, looked_at(), judged().evaluation)
+    for image in found.values():
+        assert ET.fromstring(image.decode()).tag.endswith("svg")  # noqa: S314 - our own image
+
+
+def test_without_slices_of_enough_flights_there_is_no_plot_of_them() -> None:
+    evaluation = msgspec.structs.replace(judged().evaluation, slices=())
+    assert list(insights_of(trained().curve, looked_at(), evaluation)) == NAMES[:-1]

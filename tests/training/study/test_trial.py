@@ -1,0 +1,79 @@
+"""A trial suggests within bounds, grows step by step, and its end is that of the trees."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+import optuna
+import pytest
+from threadpoolctl import threadpool_info
+
+from tests.training.made import part
+from tests.training.world import FEATURES, settings
+from training.study.trial import grow, kept_choice, matrices_of, on_one_core, suggested
+
+if TYPE_CHECKING:
+    from training.study.trial import Matrices
+
+KEPT = settings().model
+
+
+@cache
+def flights() -> Matrices:
+    return matrices_of(part("train"), part("validate"), FEATURES)
+
+
+def test_a_step_at_a_time_is_told_and_the_best_is_kept() -> None:
+    # Given 25 trees to grow in steps of 10
+    told: list[tuple[int, float]] = []
+    best, trees = grow(flights(), KEPT, 10, lambda at, auc: told.append((at, auc)))
+    # Then each whole step is told, and the best of them comes back
+    assert [at for at, _ in told] == [10, 20]
+    assert (trees, best) == max(told, key=lambda each: each[1])
+    assert best > 0.6
+
+
+def test_a_trial_can_be_stopped_at_a_step() -> None:
+    class HopelessError(Exception):
+        pass
+
+    told = []
+
+    def stop(at: int, _: float) -> None:
+        told.append(at)
+        raise HopelessError
+
+    with pytest.raises(HopelessError):
+        grow(flights(), KEPT, 5, stop)
+    assert told == [5]
+
+
+def test_the_same_parameters_give_the_same() -> None:
+    first, again = (grow(flights(), KEPT, 10, lambda *_: None) for _ in range(2))
+    assert first == again
+
+
+def test_what_is_in_use_can_be_suggested_and_comes_back() -> None:
+    # Given the parameters in use as a fixed trial
+    kept = KEPT.model_copy(update={"leaves": 31, "leaf_rows": 100, "learning_rate": 0.05, "l2": 1})
+    trial = optuna.trial.FixedTrial(kept_choice(kept))
+    # When a trial suggests them, Then they are these, but for the number of trees
+    assert suggested(trial, kept, 77) == kept.model_copy(
+        update={"iterations": 77, "feature_share": 0.8}
+    )
+
+
+def test_parameters_out_of_bounds_are_tried_at_the_bound() -> None:
+    odd = KEPT.model_copy(update={"leaves": 4, "learning_rate": 0.5, "l2": 0.0})
+    assert kept_choice(odd) | {"leaf_rows": 0} == {
+        "learning_rate": 0.15, "l2": 0.1, "feature_share": 0.8, "leaves": 16, "leaf_rows": 0,
+    }  # fmt: skip
+
+
+def test_a_trial_has_one_core() -> None:
+    def threads() -> tuple[float, int]:
+        return 0.0, max(each["num_threads"] for each in threadpool_info())
+
+    grow(flights(), KEPT, 10, lambda *_: None)  # the libraries are loaded
+    assert on_one_core(threads) == (0.0, 1)

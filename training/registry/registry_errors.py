@@ -1,0 +1,43 @@
+"""What can go wrong with a registry, and telling it in a sentence."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+from ontime_base.errors import OntimeError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+NOT_THERE: Final = "RESOURCE_DOES_NOT_EXIST"
+THERE_ALREADY: Final = "RESOURCE_ALREADY_EXISTS"
+
+
+class RegistryError(OntimeError):
+    """The registry has no such version, alias or run."""
+
+
+class RegistryUnusableError(RegistryError):
+    """The registry cannot be reached, or refuses what is asked."""
+
+
+@contextmanager
+def explained(registry: str) -> Iterator[None]:
+    """Tell what MLflow raises as our own error; what is not there stays MLflow's, for the caller.
+
+    Args:
+        registry: The address of the registry.
+    """
+    from mlflow.exceptions import MlflowException  # noqa: PLC0415 - takes seconds
+
+    try:
+        yield
+    except MlflowException as error:
+        if error.error_code in {NOT_THERE, THERE_ALREADY}:
+            raise
+        first = str(error).splitlines()[0]
+        raise RegistryUnusableError(
+            f"The registry {registry} did not do what was asked ({first}). Check that it can be "
+            "reached, that the credentials may use it, and training.registry_uri in conf/."
+        ) from error
