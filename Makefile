@@ -119,6 +119,10 @@ test-connect: setup-dev ## Run the Spark tests against Spark Connect (what Datab
 check: check-format check-lint check-types check-imports check-lock check-secrets ## Format, lint, types, import rules, locks, secrets
 	@echo "check: all well"
 
+.PHONY: house
+house: setup-dev ## Measure the structure of the packages; fails on an import circle
+	@$(PYTHON) -m benchmarks.house
+
 format: setup-dev ## Format the code and fix what the linter can
 	@$(PYTHON) -m ruff check --fix-only --quiet .
 	@$(PYTHON) -m ruff format .
@@ -146,6 +150,7 @@ check-types: setup-dev
 	@$(PYTHON) -m mypy
 check-imports: setup-dev
 	@.venv/bin/lint-imports --no-logo
+	@$(PYTHON) -m benchmarks.house
 check-lock: setup-dev
 	@$(PYTHON) requirements/lock.py check
 check-secrets: setup-dev
