@@ -149,11 +149,11 @@ def _auc(flights: Matrices, score: NDArray[np.float64]) -> float:
 
 def _lightgbm(flights: Matrices) -> NDArray[np.float64]:
     import lightgbm  # noqa: PLC0415 - a peer, only in this environment
+    import numpy as np  # noqa: PLC0415 - as above
 
     model = lightgbm.LGBMClassifier(n_jobs=CORES, verbosity=-1)
     model.fit(flights.train, flights.train_label)
-    score: NDArray[np.float64] = model.booster_.predict(flights.validate)
-    return score
+    return np.asarray(model.booster_.predict(flights.validate), dtype=np.float64)
 
 
 def _xgboost(flights: Matrices) -> NDArray[np.float64]:

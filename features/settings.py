@@ -7,7 +7,7 @@ import datetime as dt
 from pydantic import AwareDatetime, Field
 
 from features.declare.declarations import HORIZON_MIN
-from ontime_base.settings import Settings
+from ontime_base.configuration import Settings
 
 
 class FeatureSettings(Settings):

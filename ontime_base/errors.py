@@ -1,11 +1,11 @@
-"""The base of every error that Ontime raises on purpose."""
+"""The base class of every error that Ontime raises on purpose."""
 
 from __future__ import annotations
 
 
 class OntimeError(Exception):
-    """Something a person can put right: what happened, which input, what to do, in one sentence.
+    """An error that its reader can correct; the message says what happened, where, and what to do.
 
-    Each package derives its own errors from it; a command prints the sentence without a traceback
-    and exits with 1.
+    The message is one sentence. Each package derives its own errors from this class; a command
+    prints the message without a traceback and exits with 1.
     """

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from ontime_base.settings import Settings
+from ontime_base.configuration import Settings
 
 
 class OperationsSettings(Settings):

@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from features.catalog import FEATURES
-from ontime_base.files import write_whole
+from ontime_base.atomic_files import write_atomically
 from pipelines.gold.training_data import read_part
 from pipelines.release.exported_model import champion_of, export_figures
 from pipelines.runtime.command import stage_main
@@ -58,7 +58,7 @@ def run(context: RunContext) -> StageOutcome:
     card = card_of(CardContent(judgement, contract, origin, plots), settings)
     log_judgement(tracking, judgement, plots=plots, card=card)
     report = context.settings.home / "reports" / "model_card.html"
-    write_whole(report, card)
+    write_atomically(report, card)
     verdict = "passed" if decision.passed else "refused"
     auc, naive_auc = judgement.figures["auc"], judgement.figures["auc_naive"]
     notes = (f"AUC {auc:.3f}, naive {naive_auc:.3f}; gates: {verdict}", *decision.refusals)

@@ -6,7 +6,7 @@ import html
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ontime_base.files import write_whole
+from ontime_base.atomic_files import write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -107,5 +107,5 @@ def write_page(path: Path, *, title: str, intro: str, body: str) -> Path:
         f'<p class="quiet">{html.escape(intro)}</p>\n{body}\n</body></html>\n'
     )
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, text.encode())
+    write_atomically(path, text.encode())
     return path

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import BeforeValidator, Field
 
 from features.settings import FeatureSettings
-from ontime_base.settings import ConfError, Settings, load_conf, section
+from ontime_base.configuration import ConfError, Settings, load_conf, parse_section
 from operations.settings import OperationsSettings
 from serving.settings import ServingSettings
 from training.settings import TrainingSettings
@@ -128,7 +128,7 @@ def load_settings(environment: str | None = None, folder: Path | None = None) ->
             raise ConfError(f"Unknown configuration section '{key}' in conf/: use one of {names}.")
     if remote := os.environ.get("ONTIME_SPARK_REMOTE"):
         data["spark"] = {**(data.get("spark") or {}), "remote": remote}
-    parts = {name: section(model, data, name) for name, model in _SECTIONS.items()}
+    parts = {name: parse_section(model, data, name) for name, model in _SECTIONS.items()}
     home = Path(os.environ.get("ONTIME_HOME") or data.get("home") or ".ontime").resolve()
     return PipelineSettings.model_validate(
         {"environment": data["environment"], "home": home, **parts}

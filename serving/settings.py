@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Meta
 from pydantic import Field
 
-from ontime_base.settings import ConfError, Settings
+from ontime_base.configuration import ConfError, Settings
 from serving.stores.opening import StoreOptions
 
 if TYPE_CHECKING:

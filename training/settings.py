@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal, Self
 
 from pydantic import AwareDatetime, Field, model_validator
 
-from ontime_base.settings import Settings
+from ontime_base.configuration import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

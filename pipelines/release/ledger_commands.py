@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from ontime_base.atomic_files import write_atomically
 from ontime_base.errors import OntimeError
-from ontime_base.files import write_whole
 from operations.ledger.ledger import read_ledger
 from operations.release.timeline import standing_at
 from operations.release.verification import verify
@@ -184,7 +184,7 @@ def _export(context: RunContext, arguments: argparse.Namespace) -> None:
     if arguments.output is None:
         context.console.say(body.decode().rstrip())
     else:
-        write_whole(arguments.output.resolve(), body)
+        write_atomically(arguments.output.resolve(), body)
         context.console.say(f"{len(entries)} entries in {arguments.output}")
 
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from pydantic import ValidationError
 
+from ontime_base.configuration import ENVIRONMENTS, ConfError
 from ontime_base.errors import OntimeError
-from ontime_base.settings import ENVIRONMENTS, ConfError
 from pipelines.runtime.context import RunContext
 from pipelines.runtime.home_lock import only_run
 from pipelines.runtime.runner import run_stage

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from ontime_base.files import write_whole
+from ontime_base.atomic_files import write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,5 +18,5 @@ def write_figures(home: Path, name: str, figures: Mapping[str, float | str | boo
     It is replaced as a whole: after a crash the old or the new one is there.
     """
     path = home / "figures" / f"{name}.json"
-    write_whole(path, (json.dumps(dict(figures), indent=2) + "\n").encode())
+    write_atomically(path, (json.dumps(dict(figures), indent=2) + "\n").encode())
     return path

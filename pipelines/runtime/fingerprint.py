@@ -16,7 +16,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ontime_base.settings import Settings
+from ontime_base.configuration import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from features.settings import FeatureSettings
+from ontime_base.atomic_files import write_atomically
 from ontime_base.errors import OntimeError
-from ontime_base.files import write_whole
 from pipelines.stages import STAGES
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class StageRecords:
     def write(self, stage: str, record: StageRecord) -> None:
         """Write a record so that after a crash either the old or the new one is there, whole."""
         body = msgspec.json.format(msgspec.json.encode(record), indent=2)
-        write_whole(self._path(stage), body)
+        write_atomically(self._path(stage), body)
 
     def remove(self, stage: str) -> None:
         """Forget a stage's success; nothing happens if there is none."""

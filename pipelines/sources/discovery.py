@@ -17,8 +17,8 @@ from urllib.parse import unquote
 import pyarrow as pa
 from pyarrow import fs
 
+from ontime_base.configuration import conf_folder
 from ontime_base.errors import OntimeError
-from ontime_base.settings import conf_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -16,7 +16,7 @@ import yaml
 from pydantic import Field, ValidationError
 
 from features.silver.raw import RAW_COLUMNS, UNREADABLE
-from ontime_base.settings import ConfError, Settings, conf_folder
+from ontime_base.configuration import ConfError, Settings, conf_folder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
+from ontime_base.configuration import on_databricks
 from ontime_base.errors import OntimeError
-from ontime_base.settings import on_databricks
 from pipelines.settings import java_command, load_settings
 from pipelines.spark.jars import delta_jars
 from pipelines.spark.java import validate_java

@@ -8,8 +8,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Final
 
+from ontime_base.atomic_files import write_atomically
 from ontime_base.errors import OntimeError
-from ontime_base.files import write_whole
 from pipelines.gold.training_data import read_part, table_lineage
 from pipelines.runtime.command import parser_of, run_command
 from pipelines.runtime.figures import write_figures
@@ -156,7 +156,7 @@ def work(context: RunContext, arguments: argparse.Namespace) -> None:
         tracking.client.set_tag(run_id, "ontime.proposal", "yes" if proposal else "no")
         files = {"study.json": studies.to_json(study), "card.html": card}
         write_files(tracking.client, run_id, files)
-    write_whole(reports / "model_card.html", card)
+    write_atomically(reports / "model_card.html", card)
     path = write_figures(context.settings.home, "train", study.figures)
     for line in (*lines_of(study, proposal), "", f"figures: {path}"):
         context.console.say(line)

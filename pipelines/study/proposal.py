@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 import yaml
 
-from ontime_base.files import write_whole
+from ontime_base.atomic_files import write_atomically
 from training.evaluate.evaluation import auc_difference_of
 from training.fit import model_features
 from training.models.model import fit_model, probabilities
@@ -80,5 +80,5 @@ def write_proposal(folder: Path, sweep: SweepResult | None, kept: BoosterSetting
         f"# Found by {sweep.name}: AUC {gain.value:+.4f} ({gain.low:+.4f} to {gain.high:+.4f}) on\n"
         "# the validate part. To keep them, put them into conf/base.yaml and run `make run`.\n"
     )
-    write_whole(path, (head + text).encode())
+    write_atomically(path, (head + text).encode())
     return path

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import functions as F
 
 from features.declare.columns import INGESTED, REFUSED
-from ontime_base.files import write_whole
+from ontime_base.atomic_files import write_atomically
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -133,7 +133,7 @@ class Contents:
 
     def _keep(self, name: str, commit: Commit, content: Content) -> None:
         kept = {"description": commit.description, **asdict(content)}
-        write_whole(self._path(name, commit), json.dumps(kept).encode())
+        write_atomically(self._path(name, commit), json.dumps(kept).encode())
 
     def _path(self, name: str, commit: Commit) -> Path:
         return self._folder / name / f"{commit.version}.json"

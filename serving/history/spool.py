@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from ontime_base.files import make_folder, sync_folder
+from ontime_base.atomic_files import create_folder, fsync_folder
 from serving.history.record_lines import line_of, records_in
 from serving.stores.errors import StoreError
 
@@ -171,14 +171,14 @@ class FileSpool:
         return held
 
     def _begin(self) -> None:
-        make_folder(self._folder)
+        create_folder(self._folder)
         self._held = self._bytes_held()
         while self._file < 0:
             path = self._folder / f"{time.time_ns():020d}-{secrets.token_hex(4)}{_SUFFIX}"
             file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
             if _lock_of(file):
                 self._file = file
-        sync_folder(self._folder)
+        fsync_folder(self._folder)
 
     def _write(self, lines: bytes) -> None:
         left = memoryview(lines)

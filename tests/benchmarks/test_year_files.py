@@ -15,7 +15,7 @@ from benchmarks.years import main, synthetic_flights, synthetic_weather
 from features.declare import columns as c
 from features.silver.raw import FLIGHTS, RAW_COLUMNS, WEATHER
 from features.silver.silver_tables import SILVER, to_silver
-from ontime_base.settings import conf_folder
+from ontime_base.configuration import conf_folder
 from pipelines.settings import SourceSettings
 from pipelines.sources.discovery import find_files
 from pipelines.sources.staging import StagedFile, stage_file

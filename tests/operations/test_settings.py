@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import pytest
 
-from ontime_base.settings import ConfError, load_conf, section
+from ontime_base.configuration import ConfError, load_conf, parse_section
 from operations.settings import OperationsSettings
 
 
 def test_only_dev_makes_a_version_champion_at_once() -> None:
     found = {
-        environment: section(OperationsSettings, load_conf(environment), "operations").rollout
+        environment: parse_section(OperationsSettings, load_conf(environment), "operations").rollout
         for environment in ("dev", "staging", "prod")
     }
     assert found == {"dev": "direct", "staging": "gradual", "prod": "gradual"}
@@ -16,12 +16,14 @@ def test_only_dev_makes_a_version_champion_at_once() -> None:
 
 def test_an_unknown_rollout_is_refused_by_name() -> None:
     with pytest.raises(ConfError, match=r"operations\.rollout"):
-        section(OperationsSettings, {"operations": {"rollout": "sudden"}}, "operations")
+        parse_section(OperationsSettings, {"operations": {"rollout": "sudden"}}, "operations")
 
 
 def test_only_in_prod_a_person_has_to_approve() -> None:
     found = {
-        environment: section(OperationsSettings, load_conf(environment), "operations").approval
+        environment: parse_section(
+            OperationsSettings, load_conf(environment), "operations"
+        ).approval
         for environment in ("dev", "staging", "prod")
     }
     assert found == {"dev": "none", "staging": "none", "prod": "required"}

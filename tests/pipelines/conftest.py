@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
-from ontime_base.settings import load_conf
+from ontime_base.configuration import load_conf
 from operations.ledger.ledger import read_ledger
 from pipelines.runtime.console import Console
 from pipelines.runtime.context import RunContext

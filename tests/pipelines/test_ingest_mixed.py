@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 from features.declare.columns import INGESTED, LINEAGE
 from features.silver.raw import RAW_COLUMNS
 from features.silver.silver_tables import SILVER, to_silver
-from ontime_base.settings import conf_folder
+from ontime_base.configuration import conf_folder
 from pipelines.sources.discovery import find_files
 from pipelines.sources.staging import stage_file
 from tests.pipelines.bts_files import MONTHLY, SELECTED, bts_csv, monthly_zip

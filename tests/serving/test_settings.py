@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from ontime_base.settings import ConfError, load_conf, section
+from ontime_base.configuration import ConfError, load_conf, parse_section
 from serving.settings import ServingSettings, artifact_store_uri
 
 
 @pytest.mark.parametrize("environment", ["dev", "staging", "prod"])
 def test_the_files_hold_good_settings(environment: str) -> None:
     # Given each environment, Then only dev lets a request choose its time
-    settings = section(ServingSettings, load_conf(environment), "serving")
+    settings = parse_section(ServingSettings, load_conf(environment), "serving")
     assert settings.allow_as_of is (environment == "dev")
     assert settings.host == "127.0.0.1"
 
@@ -24,7 +24,7 @@ def test_the_files_hold_good_settings(environment: str) -> None:
 )
 def test_a_bad_value_is_named(key: str, value: object) -> None:
     with pytest.raises(ConfError, match=f"serving.{key}"):
-        section(ServingSettings, {"serving": {key: value}}, "serving")
+        parse_section(ServingSettings, {"serving": {key: value}}, "serving")
 
 
 def test_the_artifact_store_is_at_home_unless_configured() -> None:

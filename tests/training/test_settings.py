@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from ontime_base.settings import ConfError, load_conf, section
+from ontime_base.configuration import ConfError, load_conf, parse_section
 from tests.training.world import CONF, settings
 from training.settings import TrainingSettings, artifact_root, surrounding_run, tracking_uri
 
 
 @pytest.mark.parametrize("environment", ["dev", "staging", "prod"])
 def test_the_configuration_of_every_environment_is_valid(environment: str) -> None:
-    found = section(TrainingSettings, load_conf(environment), "training")
+    found = parse_section(TrainingSettings, load_conf(environment), "training")
     assert found.split.train_from < found.split.test_from
 
 
@@ -27,7 +27,7 @@ def test_parts_out_of_order_are_refused() -> None:
 def test_instants_without_a_zone_are_refused() -> None:
     split = {**CONF["split"], "train_from": "2013-01-01T00:00:00"}
     with pytest.raises(ConfError, match=r"training\.split\.train_from"):
-        section(TrainingSettings, {"training": {**CONF, "split": split}}, "training")
+        parse_section(TrainingSettings, {"training": {**CONF, "split": split}}, "training")
 
 
 def test_a_model_without_the_tail_number_has_a_floor_of_its_own() -> None:
@@ -40,7 +40,7 @@ def test_a_model_without_the_tail_number_has_a_floor_of_its_own() -> None:
 
 
 def test_the_floors_of_the_configuration_are_those_that_were_asked_for() -> None:
-    gates = section(TrainingSettings, load_conf("prod"), "training").gates
+    gates = parse_section(TrainingSettings, load_conf("prod"), "training").gates
     assert (gates.minimum_auc, gates.minimum_auc_without_tail) == (0.765, 0.755)
     assert (gates.suspicious_auc, gates.maximum_calibration_error) == (0.95, 0.02)
     assert (gates.slices_below_naive, gates.maximum_export_difference) == (0, 1e-6)

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Final
 import yaml
 from pydantic import ValidationError
 
+from ontime_base.configuration import ConfError, Settings, conf_folder
 from ontime_base.errors import OntimeError
-from ontime_base.settings import ConfError, Settings, conf_folder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import unquote, urlsplit
 
-from ontime_base.files import write_whole
+from ontime_base.atomic_files import write_atomically
 from serving.stores.errors import (
     ConflictError,
     InvalidKeyError,
@@ -106,7 +106,7 @@ class FolderArtifactStore:
                     f"The artifact store already has an object '{key}', and it is never "
                     "overwritten: use a new name or version."
                 )
-            write_whole(path, body)
+            write_atomically(path, body)
         return _etag(body)
 
     def replace(self, key: str, body: bytes, etag: str) -> str:
@@ -117,7 +117,7 @@ class FolderArtifactStore:
                 raise ConflictError(
                     f"The object '{key}' changed since it was read: read it again and decide anew."
                 )
-            write_whole(path, body)
+            write_atomically(path, body)
         return _etag(body)
 
     def list(self, prefix: str) -> list[str]:

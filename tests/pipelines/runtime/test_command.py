@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from ontime_base.configuration import ConfError
 from ontime_base.errors import OntimeError
-from ontime_base.settings import ConfError
 from pipelines.runtime.command import parser_of, run_command, settings_of
 from pipelines.stages import Parameter, stage_named
 

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from features.silver.raw import RAW_COLUMNS
-from ontime_base.settings import ConfError, conf_folder
+from ontime_base.configuration import ConfError, conf_folder
 from pipelines.sources.discovery import SourceError, find_files
 from pipelines.sources.mappings import load_mappings
 from pipelines.sources.staging import StagedFile, stage_file

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from ontime_base.settings import ConfError
+from ontime_base.configuration import ConfError
 from pipelines.settings import load_settings
 from serving.http.access import AccessError, new_key
 from serving.http.api import Api

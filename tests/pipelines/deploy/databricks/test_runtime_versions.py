@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ontime_base.settings import ConfError
+from ontime_base.configuration import ConfError
 from pipelines.deploy.databricks.bundle import read_bundle
 from pipelines.deploy.databricks.runtime_versions import RuntimePins, compare, main, read_pins
 from pipelines.deploy.wheel import ROOT

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from features.settings import FeatureSettings
-from ontime_base.settings import ConfError, load_conf, section
+from ontime_base.configuration import ConfError, load_conf, parse_section
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,7 +27,7 @@ def test_an_environment_is_merged_over_the_base(tmp_path: Path) -> None:
     # When they are loaded
     data = load_conf("dev", folder)
     # Then dev wins where it says something
-    settings = section(FeatureSettings, data, "features")
+    settings = parse_section(FeatureSettings, data, "features")
     assert (settings.horizon_min, settings.block_days) == (60, 5)
 
 
@@ -46,7 +46,7 @@ def test_a_wrong_key_or_value_is_named(tmp_path: Path, base: str, says: str) -> 
     # Given a mistake in the configuration / When it is read / Then the error names it
     data = load_conf("dev", written(tmp_path, base))
     with pytest.raises(ConfError, match=says):
-        section(FeatureSettings, data, "features")
+        parse_section(FeatureSettings, data, "features")
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Configuration: YAML data in `conf/`, read here and handed on as frozen, strict models."""
+"""The configuration: YAML files in `conf/`, merged by environment and parsed into strict models."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def load_conf(environment: str | None = None, folder: Path | None = None) -> dic
     return merged | {"environment": name}
 
 
-def section(model: type[SettingsT], data: dict[str, Any], name: str) -> SettingsT:
+def parse_section(model: type[SettingsT], data: dict[str, Any], name: str) -> SettingsT:
     """Return one section of the configuration as its settings model.
 
     Raises:
