@@ -5,7 +5,12 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from pipelines.release.promotion import add_verdict, judge, promote
+from pipelines.release.decision_commands import (
+    approve_version,
+    promote_version,
+    reject_version,
+)
+from pipelines.release.promotion import promote
 from pipelines.runtime.command import parser_of, run_command
 from pipelines.runtime.runner import run_stage
 from pipelines.stages import stage_named
@@ -40,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the stage, or take a person's verdict, and return the exit code."""
     stage = stage_named("promote")
     parser = parser_of("python -m pipelines.promote", f"{stage.title}.", stage.parameters)
-    add_verdict(parser)
+    _add_verdict(parser)
     given = parser.parse_args(argv)
     by_hand = given.approve or given.reject or given.version is not None
     anonymous = any(getattr(given, name) == parser.get_default(name) for name in ("by", "reason"))
@@ -49,12 +54,38 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     def work(context: RunContext, arguments: argparse.Namespace) -> None:
         if by_hand:
-            judge(context, arguments)
+            _judge(context, arguments)
         else:
             named = {"by": arguments.by, "reason": arguments.reason}
             run_stage(stage, context, force=arguments.force, arguments=named)
 
     return run_command(parser, stage.parameters, work, argv, alone=not by_hand)
+
+
+def _add_verdict(parser: argparse.ArgumentParser) -> None:
+    """Add what a person may decide about the version that is to be promoted."""
+    parser.add_argument(
+        "--version",
+        metavar="N",
+        help="a number, challenger (Staging) or champion (Production), of what is released; "
+        "default: what this home registered last, or with --approve and --reject the challenger",
+    )
+    verdict = parser.add_mutually_exclusive_group()
+    verdict.add_argument(
+        "--approve", action="store_true", help="approve it first; needs --by and --reason"
+    )
+    verdict.add_argument(
+        "--reject", action="store_true", help="reject it instead; needs --by and --reason"
+    )
+
+
+def _judge(context: RunContext, given: argparse.Namespace) -> None:
+    command = promote_version
+    if given.reject:
+        command = reject_version
+    elif given.approve:
+        command = approve_version
+    command(context, by=given.by, reason=given.reason, version=given.version)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
-"""A version's way to the service, and the decisions of people about it.
+"""From a registered version to the service, and the decisions of a person about it.
 
-Reads the registry and the ledger; writes packages and ledger entries. May import runtime and below.
+Reads the registry and the ledger; writes model packages, ledger entries, the release document and
+aliases. May import the runtime room and the rooms below it.
 """

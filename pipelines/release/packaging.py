@@ -1,4 +1,4 @@
-"""A registered version to the artifact store, released as challenger."""
+"""The package of a registered version: publish it as challenger, check it before a release."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING
 
 from operations.ledger.ledger import read_ledger
 from operations.ledger.state import state_at
-from operations.release.decisions import Decisions
+from operations.release.decisions import Decisions, known_run
 from operations.release.promotion_policy import withdrawal
 from operations.release.reconciliation import follow_ledger
-from pipelines.release.people import require_registered
 from serving.models.model_package import (
     FILES,
     list_versions,
@@ -18,13 +17,14 @@ from serving.models.model_package import (
 )
 from serving.models.release_document import ReleasedVersion
 from serving.schema.clock import iso_ms
+from training.registry.registry_errors import RegistryUnusableError
 
 if TYPE_CHECKING:
     from pipelines.runtime.context import RunContext
 
 
 def publish_version(context: RunContext, version: str) -> tuple[str, str]:
-    """Release a version as challenger, unless it is released or was taken back.
+    """Release a version as challenger, unless it is released already or was withdrawn.
 
     Args:
         context: What every stage is given.
@@ -41,17 +41,49 @@ def publish_version(context: RunContext, version: str) -> tuple[str, str]:
     """
     store, name = context.artifacts, context.settings.serving.model_name
     require_registered(context, version)
-    if version in list_versions(store, model_name=name):  # never changed: neither is its card
+    if version in list_versions(store, model_name=name):  # immutable: its model card is as well
         manifest = read_model_package(store, model_name=name, version=version).manifest_sha256
     else:
-        manifest = _write(context, version)
+        manifest = _write_package(context, version)
     decisions = Decisions(store=store, model=name, by="pipeline")
     decisions.published(ReleasedVersion(version, manifest))
     follow_ledger(store, context.registry)
-    return manifest, f"version {version} is in the artifact store {_place(context, version)}"
+    return manifest, f"version {version} is in the artifact store {_status(context, version)}"
 
 
-def _write(context: RunContext, version: str) -> str:
+def require_registered(context: RunContext, version: str) -> None:
+    """Refuse a version that the registry lacks, or has with another run than the ledger.
+
+    Raises:
+        RegistryError: The registry lacks it, or cannot be reached.
+        LedgerError: The ledger has another run for it.
+    """
+    model = context.settings.serving.model_name
+    registered = context.registry.get(version)
+    known_run(read_ledger(context.artifacts), model, version, registered.run_id)
+
+
+def require_servable(context: RunContext, package: ReleasedVersion) -> None:
+    """Refuse a package that servers would refuse; a registry that is down is only reported.
+
+    Raises:
+        ModelPackageError: The package is damaged.
+        RegistryError: The registry lacks the version.
+        LedgerError: The ledger has another run for it.
+    """
+    read_model_package(
+        context.artifacts,
+        model_name=context.settings.serving.model_name,
+        version=package.version,
+        manifest_sha256=package.manifest_sha256,
+    )
+    try:
+        require_registered(context, package.version)
+    except RegistryUnusableError as error:  # it had the version when that was released
+        context.console.say(f"continuing without the registry: {error}")
+
+
+def _write_package(context: RunContext, version: str) -> str:
     registered = context.registry.get(version)
     return write_model_package(
         context.artifacts,
@@ -63,11 +95,11 @@ def _write(context: RunContext, version: str) -> str:
     )
 
 
-def _place(context: RunContext, version: str) -> str:
+def _status(context: RunContext, version: str) -> str:
     """Return what a published version is released as, or why it is not."""
     state = state_at(read_ledger(context.artifacts).entries)
     champion = state.release.champion
     if champion is not None and champion.version == version:
         return "and the champion"
-    taken_back = withdrawal(version, state)
-    return f"and not released: {taken_back}" if taken_back else "and released as challenger"
+    withdrawn = withdrawal(version, state)
+    return f"and not released: {withdrawn}" if withdrawn else "and released as challenger"

@@ -6,7 +6,8 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from pipelines.release.people import decide, decision_parser, follow, interventions
+from pipelines.release.decision_commands import roll_out
+from pipelines.release.people import decide, decision_parser
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,25 +21,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--weight", type=_share, required=True, help="share of the flights, from 0 to 1"
     )
-    return decide(parser, roll_out, argv)
 
+    def work(context: RunContext, given: argparse.Namespace) -> None:
+        roll_out(context, given.weight, by=given.by, reason=given.reason)
 
-def roll_out(context: RunContext, arguments: argparse.Namespace) -> None:
-    """Set the challenger's weight.
-
-    Raises:
-        InterventionRefusedError: There is no challenger, or its gates refuse it by now.
-        LedgerConflictError: Somebody else released something meanwhile.
-    """
-    people, weight = interventions(context, arguments.by), arguments.weight
-    made = people.roll_out(weight, reason=arguments.reason)
-    if made is None:
-        context.console.say(f"nothing to do: the challenger answers {weight:.0%} of the flights")
-    else:
-        before = made.evidence["weight_before"]
-        shares = f"{weight:.0%} of the flights, was {before:.0%}"
-        context.console.say(f"version {made.version} answers {shares}")
-    follow(context)
+    return decide(parser, work, argv)
 
 
 def _share(text: str) -> float:

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from operations.release.decisions import Decisions
+from operations.release.decisions import Decisions, Interventions
 from pipelines.promote import main
-from pipelines.release.people import interventions
 from serving.models.release_document import ReleasedVersion, read_release
 
 if TYPE_CHECKING:
@@ -150,16 +149,16 @@ def test_a_verdict_that_was_killed_half_way_is_typed_again(
     # Given a verdict of which only the entries were written
     released.champion()
     version = released.on_trial()
-    people = interventions(released.context, "Ada")
+    ada = Interventions(store=released.context.artifacts, model="ontime", by="Ada")
     if verdict == "--approve":
-        people.approve(version, reason="read the card")
+        ada.approve(version, reason="read the card")
         challenger = released.state.release.challenger
         assert challenger is not None
         Decisions(store=released.context.artifacts, model="ontime", by="Ada").promoted(
             challenger, rollout="direct", reason="read the card"
         )
     else:
-        people.reject(version, reason="read the card")
+        ada.reject(version, reason="read the card")
     entries = released.ledger.entries
     # When it is typed again
     assert main([verdict, *WHO]) == 0

@@ -69,7 +69,7 @@ def test_it_says_what_it_did_and_typed_again_it_does_nothing(
     assert main(WHO) == 0
     told = capsys.readouterr().out
     assert "rolled back: the champion is version 1, was 2" in told
-    assert "version 3 stays on trial and answers 0% of the flights" in told
+    assert "version 3 stays the challenger and answers 0% of the flights" in told
     entries = len(released.ledger.entries)
     assert main(WHO) == 0
     assert "done already, by Ada for this reason: the champion is 1" in capsys.readouterr().out
@@ -142,7 +142,7 @@ def test_a_registry_that_is_down_does_not_keep_the_bad_version_answering(
     # When it is rolled back, Then servers get the first, and the aliases are said to be behind
     assert main(WHO) == 0
     told = capsys.readouterr().out
-    assert "going on without the registry" in told
+    assert "continuing without the registry" in told
     assert "the aliases will follow with the next command or run" in told
     release = read_release(released.context.artifacts)
     assert release is not None

@@ -39,7 +39,7 @@ def test_step_by_step_to_champion(
         assert weight(released) == float(share)
     told = capsys.readouterr().out
     assert "version 2 answers 100% of the flights, was 50%" in told
-    assert "the release document is swapped" in told
+    assert "the release document is replaced" in told
     # Then it can be promoted
     assert promote.main(promotion) == 0
     assert released.aliases == {"champion": "2", "challenger": None}
