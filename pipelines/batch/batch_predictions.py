@@ -19,7 +19,7 @@ from features.contract import feature_contract as contracts
 from features.declare import columns as c
 from serving.models.model_loader import load_model
 from serving.models.model_package import CONTRACT, MODEL, read_model_package
-from serving.models.onnx_scorer import Scorer
+from serving.models.onnx_scorer import OnnxScorer
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -143,7 +143,7 @@ def scoring_function(
 
     def score(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         contract = contracts.from_json(contract_json)
-        scorer = Scorer(model, contract)
+        scorer = OnnxScorer(model, contract)
         for batch in batches:
             numbers, texts = matrices(batch, contract)
             found = pa.array(scorer.score_arrays(numbers, texts))

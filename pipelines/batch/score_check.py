@@ -16,8 +16,8 @@ from features.declare import columns as c
 from pipelines.batch.batch_predictions import PROBABILITY, inputs_of
 from serving.inference.core import PredictionCore
 from serving.models.model_loader import load_model
-from serving.models.onnx_scorer import Scorer
-from serving.models.traffic_split import ServedModel, Split
+from serving.models.onnx_scorer import OnnxScorer
+from serving.models.traffic_split import ServedModel, TrafficSplit
 from serving.online.network import read_network
 from serving.stores.online.sqlite import SqliteOnlineStore
 
@@ -103,7 +103,7 @@ def compare_requests(
     )
     with closing(SqliteOnlineStore(database)) as online:
         network = read_network(online)
-        split = Split(_served(context, model))
+        split = TrafficSplit(_served(context, model))
         core = PredictionCore(split=lambda: split, network=lambda: network, online=online)
         differences = [abs(_asked(core, row.asDict()) - float(row[PROBABILITY])) for row in chosen]
     return Comparison(len(differences), max(differences, default=0.0))
@@ -114,7 +114,7 @@ def _one_by_one(
 ) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     def score(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         contract = contracts.from_json(contract_json)
-        scorer = Scorer(model, contract)
+        scorer = OnnxScorer(model, contract)
         names = [spec.name for spec in contract.features]
         for batch in batches:
             columns = [batch[name].to_pylist() for name in names]

@@ -45,7 +45,7 @@ from serving.inference.core import PredictionCore
 from serving.models.model_loader import load_model
 from serving.models.release_document import read_release
 from serving.models.scorer import TOLERANCE
-from serving.models.traffic_split import ServedModel, Split
+from serving.models.traffic_split import ServedModel, TrafficSplit
 from serving.online.network import Network
 from serving.online.online_state import OnlineState
 from serving.online.watermark import move_mark
@@ -220,7 +220,7 @@ def replay(part: ReplayPart) -> Replayed:
     store = MemoryOnlineStore()
     artifacts = open_artifact_store(part.store_uri)
     model = load_model(artifacts, model_name=part.model, version=part.version)
-    split = Split(ServedModel(model, None, 0))
+    split = TrafficSplit(ServedModel(model, None, 0))
     network = msgspec.msgpack.decode(part.network, type=Network)
     now = [0]
     core = PredictionCore(

@@ -9,7 +9,7 @@ import numpy as np
 
 from features.contract import feature_contract as contracts
 from serving.models.model_package import CONTRACT, MODEL
-from serving.models.onnx_scorer import Scorer
+from serving.models.onnx_scorer import OnnxScorer
 from serving.models.scorer import ScorerError
 from training.evaluate.evaluation import auc_difference, quality_of
 from training.evaluate.gates import ExportFigures, Rival
@@ -54,7 +54,7 @@ def export_figures(
         expected: The probabilities that scikit-learn gives them.
     """
     try:
-        scorer = Scorer(model, contract)
+        scorer = OnnxScorer(model, contract)
         found = score(scorer, contract, sample)
     except ScorerError as error:
         return ExportFigures(0, 1.0, 0.0, len(model), (str(error),))
@@ -96,7 +96,7 @@ def champion_of(
     if gone:
         problem = f"the feature table has no {', '.join(gone)} any more"
         return Rival(version, problem=problem, conflicts=conflicts)
-    probability = score(Scorer(files[MODEL], contract), contract, sample)
+    probability = score(OnnxScorer(files[MODEL], contract), contract, sample)
     metrics = quality_of(flights, probability, settings)
     return Rival(
         version,
@@ -108,7 +108,7 @@ def champion_of(
 
 
 def score(
-    scorer: Scorer, contract: Contract, sample: Sample, *, batch: int = _BATCH
+    scorer: OnnxScorer, contract: Contract, sample: Sample, *, batch: int = _BATCH
 ) -> NDArray[np.float64]:
     """Return the scorer's probability of a late arrival of each flight.
 
@@ -128,7 +128,7 @@ def _batches(contract: Contract, sample: Sample, size: int) -> Iterator[list[lis
         yield inputs.iloc[start : start + size].astype(object).to_numpy().tolist()
 
 
-def _row_microseconds(scorer: Scorer, contract: Contract, sample: Sample) -> float:
+def _row_microseconds(scorer: OnnxScorer, contract: Contract, sample: Sample) -> float:
     """Return the median time to score one row, alone."""
     taken = []
     for row in next(_batches(contract, sample, _TIMED_ROWS)):

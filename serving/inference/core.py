@@ -30,7 +30,7 @@ from serving.telemetry.metrics import Metrics
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from serving.models.traffic_split import ServedModel, Split
+    from serving.models.traffic_split import ServedModel, TrafficSplit
     from serving.online.network import Network
     from serving.schema.requests import PredictionRequest
     from serving.schema.responses import HistoryEntry
@@ -102,7 +102,7 @@ class PredictionCore:
     def __init__(
         self,
         *,
-        split: Callable[[], Split],
+        split: Callable[[], TrafficSplit],
         network: Callable[[], Network],
         online: OnlineItems,
         allow_as_of: bool = False,

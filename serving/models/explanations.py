@@ -1,9 +1,9 @@
-"""Why the model says what it says of a flight: what each feature added on the way to the leaves.
+"""Explains a prediction: what each feature adds to the log-odds.
 
-The method is path attribution (Saabas): in each tree a flight goes from the root to a leaf; at
-every branch the mean of what is below changes, and this change is put down to the feature that the
-branch asks about. Mean of the roots and all changes add up to the model's log-odds. The mean of a
-branch is over the flights that the model learned from (docs/adr/0018-reasons-by-path.md).
+The method is path attribution (Saabas): in each tree a flight follows a path from the root to a
+leaf; the change of the mean leaf value at each branch is attributed to the feature that the branch
+tests. The means of the roots and all changes add up to the log-odds of the model. Means are over
+the training flights (docs/adr/0018-reasons-by-path.md).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 METHOD: Final = "path attribution (Saabas)"
 MAIN_REASONS: Final = 6
 _Branch: TypeAlias = "tuple[float, int, float, _Branch, _Branch] | tuple[float]"
-"""Mean of what is below, and for an inner node its column, threshold and two ways."""
+"""Mean leaf value, and for an inner node its column, threshold and two children."""
 
 
 class Explainer:
@@ -37,8 +37,8 @@ class Explainer:
         contract: Names, types and order of the features.
 
     Raises:
-        ScorerError: The file is not one that this project exports, or does not tell how many
-            flights ended in its leaves.
+        ScorerError: The file is not one that this project exports, or does not hold the number of
+            training flights in its leaves.
     """
 
     def __init__(self, model: bytes, contract: Contract) -> None:
@@ -47,7 +47,9 @@ class Explainer:
         strings = [i for i, feature in features if feature.dtype == "string"]
         trees = read_trees(model, len(self._numbers))
         if not trees.leaf_flights:
-            raise ScorerError("The model does not tell how many flights ended in its leaves.")
+            raise ScorerError(
+                "The model does not hold the number of training flights in its leaves."
+            )
         self._ranks: list[tuple[int, dict[Any, float]]] = list(
             zip(strings, trees.categories, strict=True)
         )
@@ -58,7 +60,7 @@ class Explainer:
         self._about = [(f.name, f.definition, f.unit) for f in _declared(contract)]
 
     def explain(self, row: Sequence[FeatureValue]) -> Explanation:
-        """Return the main reasons for what the model says of a row.
+        """Return the main reasons of the prediction for a row.
 
         Args:
             row: Feature values in the order of the contract; None is missing.
@@ -71,7 +73,7 @@ class Explainer:
         return Explanation(METHOD, self._base, reasons, others)
 
     def effects(self, row: Sequence[FeatureValue]) -> list[float]:
-        """Return what each feature adds to the log-odds; with the base they are its log-odds."""
+        """Return what each feature adds; base and effects add up to the log-odds of the row."""
         nan, low = math.nan, -math.inf
         values: list[Any] = [nan if row[i] is None else row[i] for i in self._numbers]
         values += [ranks.get(row[i] or "", nan) for i, ranks in self._ranks]
@@ -87,12 +89,12 @@ class Explainer:
 
     @property
     def base(self) -> float:
-        """The log-odds of a flight of which nothing is known."""
+        """The mean log-odds of the training flights, before any feature."""
         return self._base
 
 
 def _with_means(node: Node, flights: Iterator[int]) -> tuple[_Branch, int]:
-    """Return a tree with the mean of what is below each node, and how many flights that is of."""
+    """Return a tree with the mean leaf value of each node, and its number of training flights."""
     if not isinstance(node, tuple):
         return (node,), next(flights)
     column, threshold, low_way, high_way = node

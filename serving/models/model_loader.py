@@ -1,10 +1,11 @@
-"""From a package in the artifact store to a model that may answer: verified, or refused."""
+"""Loads a model package from the artifact store: verified and ready to score, or refused."""
 
 from __future__ import annotations
 
 import functools
 import logging
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -20,7 +21,7 @@ from serving.models.model_package import (
     SelfTest,
     read_model_package,
 )
-from serving.models.scorer import RowScorer, ScorerError, open_scorer, require_self_test
+from serving.models.scorer import RowScorer, ScorerError, require_self_test
 from serving.telemetry.logs import log
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
 
 class ModelRefusedError(OntimeError):
-    """A model version may not answer: damaged, not what was released, or not of this code."""
+    """A model version may not be served: damaged, not what was released, or of other code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ class LoadedModel:
         contract: Its features and its operating threshold.
         scorer: Scores rows of those features.
         card: Its model card, HTML.
-        explainer: Gives the reasons; made when first asked.
+        explainer: Returns the explainer of its predictions, built at the first call.
     """
 
     name: str
@@ -59,7 +60,7 @@ class LoadedModel:
     explainer: Callable[[], Explainer | None] = field(default=lambda: None, repr=False)
 
     def explanation(self, row: Sequence[FeatureValue]) -> Explanation | None:
-        """Return why the model says what it says of a row; None where its file does not tell."""
+        """Return the reasons of the prediction for a row; None where the model file lacks them."""
         explainer = self.explainer()
         return None if explainer is None else explainer.explain(row)
 
@@ -67,7 +68,7 @@ class LoadedModel:
 def load_model(
     store: ArtifactStore, *, model_name: str, version: str, manifest_sha256: str | None = None
 ) -> LoadedModel:
-    """Return the version once its checksums, its contract and its self-test hold.
+    """Return the version after checking its checksums, its contract and its self-test.
 
     Args:
         store: Where the package is.
@@ -76,7 +77,7 @@ def load_model(
         manifest_sha256: The manifest that was released; None takes the one stored.
 
     Raises:
-        ModelRefusedError: Says which of them does not hold.
+        ModelRefusedError: Names the check that failed.
         StoreError: The store cannot be read.
     """
     try:
@@ -96,8 +97,36 @@ def load_model(
     return LoadedModel(model_name, version, checksum, contract, scorer, card, explainer)
 
 
+def open_scorer(
+    model: bytes, contract: Contract, *, with_onnxruntime: bool | None = None
+) -> RowScorer:
+    """Return a scorer of an exported model.
+
+    Uses onnxruntime where it is installed. The scorer in pure Python, which the function in the
+    cloud carries, starts in a fraction of the time and takes longer per row. Both give the same
+    bits for a row (docs/adr/0015-lambda-without-numpy.md).
+
+    Args:
+        model: Bytes of the exported model.
+        contract: Names, types and order of the features.
+        with_onnxruntime: Whether to use onnxruntime; by default, if it is installed.
+
+    Raises:
+        ScorerError: The bytes are no model, or do not fit the contract.
+    """
+    if with_onnxruntime is None:
+        with_onnxruntime = find_spec("onnxruntime") is not None
+    if with_onnxruntime:
+        from serving.models.onnx_scorer import OnnxScorer  # noqa: PLC0415 - may not be installed
+
+        return OnnxScorer(model, contract)
+    from serving.models.tree_scorer import TreeScorer  # noqa: PLC0415 - only where it scores
+
+    return TreeScorer(model, contract)
+
+
 def _explainer(model: bytes, contract: Contract) -> Explainer | None:
-    from serving.models.explanations import Explainer  # noqa: PLC0415 - few processes are asked for it
+    from serving.models.explanations import Explainer  # noqa: PLC0415 - few processes explain
 
     try:
         return Explainer(model, contract)
@@ -110,11 +139,13 @@ def _contract(body: bytes) -> Contract:
     try:
         return from_json(body)
     except UnicodeDecodeError as error:
-        raise ContractError(f"Its contract cannot be read ({error}): publish it anew.") from error
+        raise ContractError(
+            f"Its contract cannot be read ({error}): publish the version again."
+        ) from error
 
 
 def _require_known(contract: Contract) -> None:
-    """Check that this code computes features exactly as the code that trained the model did."""
+    """Check that this code declares the features exactly as the code that trained the model."""
     ours = contract_of(
         contract.horizon_min,
         contract.operating_threshold,
@@ -122,8 +153,8 @@ def _require_known(contract: Contract) -> None:
     )
     if ours != contract:
         raise ContractError(
-            "The features of its contract are declared otherwise in this code: deploy the code "
-            "that trained it, or train a version with this code."
+            "The features of its contract differ from their declarations in this code: deploy the "
+            "code that trained it, or train a version with this code."
         )
 
 
@@ -131,4 +162,6 @@ def _self_test(body: bytes) -> SelfTest:
     try:
         return msgspec.json.decode(body, type=SelfTest)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise ContractError(f"Its self-test cannot be read ({error}): publish it anew.") from error
+        raise ContractError(
+            f"Its self-test cannot be read ({error}): publish the version again."
+        ) from error

@@ -23,7 +23,7 @@ PROBABILITY_OUTPUT: Final = "probability"
 _ERRORS_ONLY: Final = 3
 
 
-class Scorer:
+class OnnxScorer:
     """Scores rows of feature values with one exported model, on the calling thread alone.
 
     Args:

@@ -1,8 +1,8 @@
-"""Follows the release document: this server answers with what is released, or what it was told.
+"""Keeps the served models equal to the release document, or to a pinned version.
 
-Beside the champion it loads the challenger, which answers its share of the flights.
-A model is loaded beside the one that answers and takes its place at once when all its checks hold;
-until then, and when one does not, the one before keeps answering.
+Beside the champion it loads the challenger, which answers its share of the flights. A new model is
+loaded and checked beside the current one, then swapped in atomically. When a check fails, the
+current model stays.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from serving.models.model_loader import LoadedModel, ModelRefusedError, load_model
 from serving.models.model_package import list_versions
 from serving.models.release_document import ReleaseError, StoredRelease, read_release
-from serving.models.traffic_split import CHALLENGER, CHAMPION, Alias, ServedModel, Split
+from serving.models.traffic_split import CHALLENGER, CHAMPION, Alias, ServedModel, TrafficSplit
 from serving.schema.problems import NotReadyError, RefusedModelError, UnknownModelError
 from serving.stores.errors import StoreError
 from serving.telemetry.logs import log
@@ -26,19 +26,19 @@ if TYPE_CHECKING:
     from serving.stores.artifacts.local import ArtifactStore
 
 RETRY_SECONDS: Final = 30.0
-_KEPT: Final = 4
+_CACHED_MODELS: Final = 4
 _NOTHING_RELEASED: Final = (
     "No model is released yet: run `make run`, which trains, registers and releases one."
 )
 
 
-class ModelFollower:
-    """Keeps the model that answers; safe to use from several threads.
+class ReleaseFollower:
+    """Holds the models that answer; thread-safe.
 
     Args:
         store: Where the release document and the packages are.
         model_name: Registered model.
-        monotonic: Seconds that never go back; a test sets its own.
+        monotonic: A monotonic clock, in seconds.
     """
 
     def __init__(
@@ -51,36 +51,36 @@ class ModelFollower:
         self._store = store
         self._model_name = model_name
         self._monotonic = monotonic
-        self._one_at_a_time = threading.Lock()
+        self._lock = threading.Lock()
         self._loaded: dict[tuple[str, str | None], LoadedModel] = {}
         self._follows: Alias | None = CHAMPION
-        self._current: Split | None = None
+        self._current: TrafficSplit | None = None
         self._etag: str | None = None
         self._retry_at = 0.0
         self._refusal: str | None = None
-        self._trial_refusal: str | None = None
+        self._challenger_refusal: str | None = None
         self._refusals = 0
 
     @property
     def refusal(self) -> str | None:
-        """Why what is released is not what answers; None when it is."""
+        """Why the released model does not answer; None when it does."""
         return self._refusal
 
     @property
-    def trial_refusal(self) -> str | None:
-        """Why the challenger does not answer its share; None when it does, or there is none."""
-        return self._trial_refusal
+    def challenger_refusal(self) -> str | None:
+        """Why the challenger was refused; None when it answers, or there is none."""
+        return self._challenger_refusal
 
     @property
     def refusals(self) -> int:
-        """How often something released was refused, since this server started."""
+        """Number of refused releases since this server started."""
         return self._refusals
 
-    def split(self) -> Split:
+    def split(self) -> TrafficSplit:
         """Return the models that answer.
 
         Raises:
-            NotReadyError: There is none; says why and what to do.
+            NotReadyError: No model is loaded; names the cause and the fix.
         """
         split = self._current
         if split is None:
@@ -88,19 +88,19 @@ class ModelFollower:
         return split
 
     def current(self) -> ServedModel:
-        """Return the model that answers, of two the champion.
+        """Return the primary model.
 
         Raises:
-            NotReadyError: There is none; says why and what to do.
+            NotReadyError: No model is loaded; names the cause and the fix.
         """
-        return self.split().main
+        return self.split().primary
 
     def refresh(self) -> None:
-        """Look at the release document and take over what changed; a failure is logged, not raised.
+        """Apply the release document if it changed; logs a failure and does not raise it.
 
-        After a failure it tries again when the document changes, and every 30 seconds.
+        After a failure it retries when the document changes, and every 30 seconds.
         """
-        with self._one_at_a_time:
+        with self._lock:
             try:
                 self._refresh()
             except (ReleaseError, StoreError, ModelRefusedError) as error:
@@ -111,28 +111,28 @@ class ModelFollower:
 
         Raises:
             UnknownModelError: No version has the alias.
-            RefusedModelError: Its version may not be served; the one before keeps answering.
+            RefusedModelError: Its version may not be served; the current one stays.
             NotReadyError: The store cannot be read.
         """
-        with self._one_at_a_time:
+        with self._lock:
             release = self._release()
             released = release.document.version_of(alias) if release else None
             if release is None or released is None:
                 raise UnknownModelError(f"No version is released as {alias}. {self._existing()}")
             loaded = self._load_or_problem(released.version, released.manifest_sha256)
             self._follows = alias
-            self._take(loaded, alias, release)
+            self._apply(loaded, alias, release)
             return self.current()
 
-    def stay_with(self, version: str) -> ServedModel:
-        """Answer with this version until told to follow an alias.
+    def pin(self, version: str) -> ServedModel:
+        """Answer with this version until `follow` is called.
 
         Raises:
             UnknownModelError: No package of this version was published.
-            RefusedModelError: It may not be served; the one before keeps answering.
+            RefusedModelError: It may not be served; the current one stays.
             NotReadyError: The store cannot be read.
         """
-        with self._one_at_a_time:
+        with self._lock:
             release = self._release()
             if version not in self._versions():
                 raise UnknownModelError(
@@ -141,62 +141,62 @@ class ModelFollower:
                 )
             loaded = self._load_or_problem(version, None)
             self._follows = None
-            self._take(loaded, None, release)
+            self._apply(loaded, None, release)
             return self.current()
 
     def _refresh(self) -> None:
         if self._follows is None:
             return
         release = read_release(self._store)
-        if release is None or self._has_seen(release):
+        if release is None or self._is_applied(release):
             return
         self._etag = release.etag
         self._retry_at = self._monotonic() + RETRY_SECONDS
         released = release.document.version_of(self._follows)
         if released is None:
-            self._refused(f"No version is released as {self._follows}: the one before answers.")
+            self._refused(f"No version is released as {self._follows}: the current model stays.")
             return
-        self._take(self._load(released.version, released.manifest_sha256), self._follows, release)
+        self._apply(self._load(released.version, released.manifest_sha256), self._follows, release)
 
-    def _trial(self, release: StoredRelease) -> ServedModel | None:
-        """Return the challenger beside the champion; one that is refused answers nobody."""
-        released, refusal, trial = release.document.challenger, None, None
+    def _challenger(self, release: StoredRelease) -> ServedModel | None:
+        """Return the challenger beside the champion; None when it is refused."""
+        released, refusal, challenger = release.document.challenger, None, None
         if released is not None and released != release.document.champion:
             try:
                 loaded = self._load(released.version, released.manifest_sha256)
-                trial = ServedModel(loaded, CHALLENGER, release.document.revision)
+                challenger = ServedModel(loaded, CHALLENGER, release.document.revision)
             except (ModelRefusedError, StoreError) as error:
                 refusal = f"The champion answers for it. {error}"
-                self._tell_refusal(refusal, before=self._trial_refusal)
-        self._trial_refusal = refusal
-        return trial
+                self._report_refusal(refusal, previous=self._challenger_refusal)
+        self._challenger_refusal = refusal
+        return challenger
 
-    def _has_seen(self, release: StoredRelease) -> bool:
-        well = self._refusal is None and self._trial_refusal is None
-        waits = well or self._monotonic() < self._retry_at
-        return release.etag == self._etag and waits
+    def _is_applied(self, release: StoredRelease) -> bool:
+        accepted = self._refusal is None and self._challenger_refusal is None
+        retry_due = not accepted and self._monotonic() >= self._retry_at
+        return release.etag == self._etag and not retry_due
 
-    def _take(
+    def _apply(
         self, loaded: LoadedModel, alias: Alias | None, release: StoredRelease | None
     ) -> None:
-        before, self._refusal = self._current, None
+        previous, self._refusal = self._current, None
         self._etag = release.etag if release else None
-        main = ServedModel(loaded, alias, release.document.revision if release else 0)
-        trial, weight = None, 0.0
+        primary = ServedModel(loaded, alias, release.document.revision if release else 0)
+        challenger, weight = None, 0.0
         if release is not None and alias == CHAMPION:
-            trial, weight = self._trial(release), release.document.challenger_weight
+            challenger, weight = self._challenger(release), release.document.challenger_weight
         else:
-            self._trial_refusal = None
-        self._current = Split(main, trial, weight)
-        if before is None or before.main.model is not loaded:
+            self._challenger_refusal = None
+        self._current = TrafficSplit(primary, challenger, weight)
+        if previous is None or previous.primary.model is not loaded:
             log(logging.INFO, "model_loaded", version=loaded.version, alias=alias)
 
     def _refused(self, reason: str) -> None:
-        self._tell_refusal(reason, before=self._refusal)
+        self._report_refusal(reason, previous=self._refusal)
         self._refusal = reason
 
-    def _tell_refusal(self, reason: str, *, before: str | None) -> None:
-        if reason != before:
+    def _report_refusal(self, reason: str, *, previous: str | None) -> None:
+        if reason != previous:
             self._refusals += 1
             log(logging.ERROR, "model_refused", reason=reason)
 
@@ -209,7 +209,7 @@ class ModelFollower:
             manifest_sha256=manifest_sha256,
         )
         self._loaded[key] = loaded
-        while len(self._loaded) > _KEPT:
+        while len(self._loaded) > _CACHED_MODELS:
             del self._loaded[next(iter(self._loaded))]
         return loaded
 
@@ -217,7 +217,7 @@ class ModelFollower:
         try:
             return self._load(version, manifest_sha256)
         except ModelRefusedError as error:
-            raise RefusedModelError(f"{error} The model before keeps answering.") from error
+            raise RefusedModelError(f"{error} The current model stays.") from error
         except StoreError as error:
             raise NotReadyError(str(error)) from error
 

@@ -1,7 +1,7 @@
-"""Which of the released models answers a flight: champion and challenger, split by weight.
+"""Assigns each flight to the champion or the challenger, by weight.
 
-A flight is always answered by the same one at the same weight: its id decides, not the caller and
-not chance. Who was answered by the challenger stays so when its weight is raised.
+The assignment is a hash of the flight id: the same flight gets the same model at the same weight,
+and a flight that the challenger answers stays with it when its weight is raised.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ Alias: TypeAlias = Literal["champion", "challenger"]
 
 CHAMPION: Final[Alias] = "champion"
 CHALLENGER: Final[Alias] = "challenger"
-_PLACES: Final = 2**64
+_HASHES: Final = 2**64
 
 
 @dataclass(frozen=True, slots=True)
 class ServedModel:
-    """A model that answers.
+    """A loaded model with its role.
 
     Attributes:
         model: The model.
-        alias: The alias that it is followed by; None when this server was told a version.
-        revision: Revision of the release document it was chosen under; 0 before the first.
+        alias: The alias that the server follows; None when it is pinned to a version.
+        revision: Revision of the release document it was loaded from; 0 before the first.
     """
 
     model: LoadedModel
@@ -36,32 +36,32 @@ class ServedModel:
 
 
 @dataclass(frozen=True, slots=True)
-class Split:
-    """The models of one instant.
+class TrafficSplit:
+    """The models that answer, as one consistent value.
 
     Attributes:
-        main: Answers all flights that `trial` does not.
-        trial: The challenger; None when there is none, or it may not be served.
-        weight: Share of the flights that `trial` answers, 0 to 1.
+        primary: Answers the flights that `challenger` does not: the champion, or a pinned version.
+        challenger: None when there is none, or it was refused.
+        weight: Share of the flights that `challenger` answers, 0 to 1.
     """
 
-    main: ServedModel
-    trial: ServedModel | None = None
+    primary: ServedModel
+    challenger: ServedModel | None = None
     weight: float = 0.0
 
     def answering(self, flight_id: str) -> ServedModel:
         """Return the model that answers a flight."""
-        if self.trial is not None and self.weight > 0 and place_of(flight_id) < self.weight:
-            return self.trial
-        return self.main
+        if self.challenger is not None and hash_fraction(flight_id) < self.weight:
+            return self.challenger
+        return self.primary
 
     @property
     def shadow(self) -> ServedModel | None:
-        """The challenger that scores beside, while it answers nobody."""
-        return self.trial if self.weight == 0 else None
+        """The challenger that scores in the shadow: only while its weight is 0."""
+        return self.challenger if self.weight == 0 else None
 
 
-def place_of(flight_id: str) -> float:
-    """Return the place of a flight among all, 0 to 1: evenly spread, and always the same."""
+def hash_fraction(flight_id: str) -> float:
+    """Return the hash of a flight id as a number from 0 to 1, uniformly distributed."""
     digest = blake2b(flight_id.encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "big") / _PLACES
+    return int.from_bytes(digest, "big") / _HASHES

@@ -5,19 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from serving.history.spooled_history import SpooledHistory
-from serving.models.model_status import described
+from serving.models.model_status import model_status
 from serving.models.traffic_split import CHALLENGER
 from serving.schema.problems import NotReadyError
 
 if TYPE_CHECKING:
-    from serving.models.release_follower import ModelFollower
+    from serving.models.release_follower import ReleaseFollower
     from serving.stores.history.sqlite import PredictionHistory
     from serving.telemetry.metrics import Labels
 
 
-def gauges(follower: ModelFollower, history: PredictionHistory) -> dict[tuple[str, Labels], float]:
+def gauges(
+    follower: ReleaseFollower, history: PredictionHistory
+) -> dict[tuple[str, Labels], float]:
     """Return the values by name and labels."""
-    refused = follower.refusal or follower.trial_refusal
+    refused = follower.refusal or follower.challenger_refusal
     now: dict[tuple[str, Labels], float] = {
         ("refused_artifacts_total", ()): follower.refusals,
         ("release_refused", ()): 1 if refused else 0,
@@ -25,7 +27,7 @@ def gauges(follower: ModelFollower, history: PredictionHistory) -> dict[tuple[st
     if isinstance(history, SpooledHistory):
         now["spool_waiting", ()] = history.figures().waiting
     try:
-        model = described(follower.split(), follower)
+        model = model_status(follower)
     except NotReadyError:
         return now
     now["release_revision", ()] = model.revision

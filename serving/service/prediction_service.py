@@ -12,8 +12,8 @@ from serving.history.retention import Retention
 from serving.inference.batches import Batch, predict_batch
 from serving.inference.core import Prediction, PredictionCore, Wanted
 from serving.inference.shadow import ShadowScorer
-from serving.models.model_status import described
-from serving.models.release_follower import ModelFollower
+from serving.models.model_status import model_status
+from serving.models.release_follower import ReleaseFollower
 from serving.models.traffic_split import CHALLENGER, CHAMPION, Alias
 from serving.online.network import Network, NetworkError, read_network
 from serving.schema.clock import new_prediction_id, now_ms
@@ -77,7 +77,7 @@ class PredictionService:
         self._due_at = 0.0
         days = options.stores.retention_days
         self._retention = Retention(stores.history, days=days, clock=clock)
-        self._follower = ModelFollower(stores.artifacts, options.model_name)
+        self._follower = ReleaseFollower(stores.artifacts, options.model_name)
         self._core = PredictionCore(
             split=self._follower.split,
             network=self._known_network,
@@ -172,7 +172,7 @@ class PredictionService:
         """
         request = parse_load(body)
         if isinstance(request.version, str):
-            self._follower.stay_with(request.version)
+            self._follower.pin(request.version)
         else:
             self._follower.follow(ALIASES.get(str(request.alias), CHAMPION))
         return self.model()
@@ -183,7 +183,7 @@ class PredictionService:
         Raises:
             NotReadyError: There is none.
         """
-        return msgspec.json.encode(described(self._follower.split(), self._follower))
+        return msgspec.json.encode(model_status(self._follower))
 
     def card(self, alias: str | None) -> bytes:
         """Return the model card of the model that answers, or of the one on trial.
@@ -193,10 +193,10 @@ class PredictionService:
             UnknownModelError: No model has the alias.
         """
         split = self._follower.split()
-        if alias is None or ALIASES.get(alias) == (split.main.alias or CHAMPION):
-            return split.main.model.card
-        if ALIASES.get(alias) == CHALLENGER and split.trial is not None:
-            return split.trial.model.card
+        if alias is None or ALIASES.get(alias) == (split.primary.alias or CHAMPION):
+            return split.primary.model.card
+        if ALIASES.get(alias) == CHALLENGER and split.challenger is not None:
+            return split.challenger.model.card
         raise UnknownModelError(
             f"No model answers here as '{alias[:20]}': GET /model says which ones do."
         )

@@ -20,7 +20,7 @@ from benchmarks.lambda_world import World, events
 from features.arrays.arrow import FLIGHT_COLUMNS, WEATHER_COLUMNS
 from features.online.items_from_silver import online_items
 from pipelines.deploy.lambda_bundle import LIBRARIES, LIMIT_MB, add_code, build_bundle
-from serving.models.onnx_scorer import Scorer
+from serving.models.onnx_scorer import OnnxScorer
 from serving.online.network import write_network
 from serving.service.prediction_service import open_service
 from serving.settings import ServingOptions
@@ -67,7 +67,7 @@ def test_the_function_gives_the_bits_of_the_service(
     shutil.copytree(released, tmp_path / "copy")
     service = open_service(ServingOptions(), tmp_path / "copy")
     service.refresh()
-    assert isinstance(service._follower.current().model.scorer, Scorer)
+    assert isinstance(service._follower.current().model.scorer, OnnxScorer)
     # When both are asked for the same flights
     expected = [json.loads(service.predict(body).answer) for body in FLIGHTS]
     with (

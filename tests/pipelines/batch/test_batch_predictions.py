@@ -13,7 +13,7 @@ from features.contract.feature_contract import to_json
 from features.declare import columns as c
 from pipelines.batch.batch_predictions import batch_model, matrices, scoring_function
 from serving.models.model_loader import ModelRefusedError
-from serving.models.onnx_scorer import Scorer
+from serving.models.onnx_scorer import OnnxScorer
 from serving.stores.artifacts.local import FolderArtifactStore
 from tests.pipelines.real_parts import gold
 from tests.pipelines.scored_world import release_small_model, small_model
@@ -32,7 +32,7 @@ def test_batches_are_scored_as_the_service_scores_rows() -> None:
     # Then each row has the probability that the service's scorer gives it, alone
     assert [batch.num_rows for batch in found] == [999, 999, 502]
     names = [spec.name for spec in made.contract.features]
-    scorer = Scorer(made.onnx, made.contract)
+    scorer = OnnxScorer(made.onnx, made.contract)
     alone = [scorer.score([list(row.values())])[0] for row in rows.select(names).to_pylist()]
     together = np.concatenate([batch["probability"].to_numpy() for batch in found])
     np.testing.assert_allclose(together, alone, rtol=0, atol=1e-15)

@@ -17,7 +17,7 @@ from features.declare import columns as c
 from features.leaks.counterfactual import World
 from features.offline.feature_rows import features_table
 from pipelines.proofs.skew import EXPECTED, FLIGHTS, PROBABILITY, WEATHER, ReplayPart, replay
-from serving.models.scorer import open_scorer
+from serving.models.model_loader import open_scorer
 from serving.online.network import Network
 from serving.stores.artifacts.local import FolderArtifactStore
 from tests.features.real_world import real_world

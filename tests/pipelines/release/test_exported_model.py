@@ -11,7 +11,7 @@ from sklearn.metrics import roc_auc_score
 
 from features.contract import feature_contract as contracts
 from pipelines.release.exported_model import champion_of, export_figures, score
-from serving.models.onnx_scorer import Scorer
+from serving.models.onnx_scorer import OnnxScorer
 from tests.training.made import judged, part, scored, trained
 from tests.training.world import settings
 
@@ -119,6 +119,6 @@ def test_a_champion_of_features_that_are_gone_cannot_be_compared() -> None:
 
 def test_many_flights_are_scored_in_batches_as_in_one() -> None:
     made, sample = trained(), part("train")
-    found = score(Scorer(made.onnx, made.contract), made.contract, sample, batch=100)
-    expected = score(Scorer(made.onnx, made.contract), made.contract, sample)
+    found = score(OnnxScorer(made.onnx, made.contract), made.contract, sample, batch=100)
+    expected = score(OnnxScorer(made.onnx, made.contract), made.contract, sample)
     assert np.array_equal(found, expected)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from serving.models.release_document import ReleasedVersion, read_release
-from serving.models.traffic_split import place_of
+from serving.models.traffic_split import hash_fraction
 from serving.schema.problems import InvalidRequestError, NotReadyError
 from serving.stores.artifacts.local import FolderArtifactStore
 from tests.serving.support import SETTINGS, a_service, body_of, publish, release
@@ -77,7 +77,7 @@ def test_the_batch_is_split_by_weight_like_single_flights(home: Path) -> None:
     service = a_service(home, SETTINGS)
     answer = batch(service, flights(*({"flight_number": n} for n in range(1, 41))))
     for item in answer["items"]:
-        version = "2" if place_of(item["prediction"]["flight_id"]) < 0.5 else "1"
+        version = "2" if hash_fraction(item["prediction"]["flight_id"]) < 0.5 else "1"
         assert item["prediction"]["model"]["version"] == version
     assert {item["prediction"]["model"]["version"] for item in answer["items"]} == {"1", "2"}
 

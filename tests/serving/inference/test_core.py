@@ -10,8 +10,8 @@ import pytest
 from features.contract.feature_contract import contract_of
 from serving.inference.core import PredictionCore
 from serving.models.model_loader import LoadedModel
-from serving.models.onnx_scorer import Scorer
-from serving.models.traffic_split import ServedModel, Split
+from serving.models.onnx_scorer import OnnxScorer
+from serving.models.traffic_split import ServedModel, TrafficSplit
 from serving.schema.problems import InvalidRequestError, NotReadyError, ProblemError
 from serving.stores.errors import StoreError
 from tests.serving.support import HORIZON_MIN, NETWORK, a_contract, a_model, body_of
@@ -44,7 +44,7 @@ class Items:
 
 def served(probability: float = 0.25) -> ServedModel:
     contract = a_contract()
-    scorer = Scorer(a_model(contract, probability), contract)
+    scorer = OnnxScorer(a_model(contract, probability), contract)
     return ServedModel(LoadedModel("ontime", "7", "ab", contract, scorer), "champion", 3)
 
 
@@ -57,7 +57,7 @@ def a_core(
 ) -> PredictionCore:
     model = served(probability)
     return PredictionCore(
-        split=lambda: Split(model),
+        split=lambda: TrafficSplit(model),
         network=lambda: NETWORK,
         online=items or Items(),
         allow_as_of=allow_as_of,
@@ -158,7 +158,7 @@ def test_a_store_that_fails_is_missing_features(capfd: pytest.CaptureFixture[str
 
 
 def test_without_model_or_network_the_reason_is_told() -> None:
-    def no_model() -> Split:
+    def no_model() -> TrafficSplit:
         raise NotReadyError("no model")
 
     def no_network() -> Network:
@@ -167,13 +167,13 @@ def test_without_model_or_network_the_reason_is_told() -> None:
     core = PredictionCore(split=no_model, network=lambda: NETWORK, online=Items())
     with pytest.raises(NotReadyError, match="no model"):
         core.predict(body_of())
-    core = PredictionCore(split=lambda: Split(served()), network=no_network, online=Items())
+    core = PredictionCore(split=lambda: TrafficSplit(served()), network=no_network, online=Items())
     with pytest.raises(NotReadyError, match="no network"):
         core.predict(body_of())
 
 
 def test_a_bad_request_is_told_whatever_the_state_of_the_service() -> None:
-    def no_model() -> Split:
+    def no_model() -> TrafficSplit:
         raise NotReadyError("no model")
 
     core = PredictionCore(split=no_model, network=lambda: NETWORK, online=Items())
@@ -184,9 +184,11 @@ def test_a_bad_request_is_told_whatever_the_state_of_the_service() -> None:
 def test_a_model_of_some_features_is_given_just_those() -> None:
     # Given a model of a contract with few features, in an order of its own
     contract = contract_of(HORIZON_MIN, 0.3, ["origin", "temperature", "carrier"])
-    scorer = Scorer(a_model(contract, 0.5), contract)
+    scorer = OnnxScorer(a_model(contract, 0.5), contract)
     model = ServedModel(LoadedModel("ontime", "8", "ab", contract, scorer), None, 3)
-    core = PredictionCore(split=lambda: Split(model), network=lambda: NETWORK, online=Items())
+    core = PredictionCore(
+        split=lambda: TrafficSplit(model), network=lambda: NETWORK, online=Items()
+    )
     # Then its record holds those
     prediction = core.predict(body_of())
     assert json.loads(prediction.record.body)["features"] == ["JFK", None, "UA"]

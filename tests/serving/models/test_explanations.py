@@ -20,9 +20,11 @@ from tests.pipelines.scored_world import release_small_model, small_model
 from tests.serving.support import a_contract, a_model, a_service, body_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from serving.models.scorer import FeatureValue
+    from serving.models.tree_scorer import Node
 
 NAMES = [spec.name for spec in small_model().contract.features]
 LIMIT = 1e-9
@@ -96,27 +98,36 @@ def test_a_mean_is_over_the_flights_that_the_model_learned_from() -> None:
     assert math.isclose(explainer().base, trees.baseline + expected, abs_tol=LIMIT)
 
 
+def columns_of(node: Node) -> Iterator[int]:
+    if isinstance(node, tuple):
+        yield node[0]
+        yield from columns_of(node[2])
+        yield from columns_of(node[3])
+
+
 def a_spec() -> Any:
     return small_model().contract.features
 
 
-def test_a_feature_that_no_tree_asks_about_has_no_effect() -> None:
-    made = small_model()
-    predictors = made.model.named_steps["trees"]._predictors
-    used = {int(c) for (t,) in predictors for c in t.nodes["feature_idx"][t.nodes["is_leaf"] == 0]}
-    order = explainer()._feature_of_column
-    unused = [order[column] for column in range(len(NAMES)) if column not in used]
+def test_a_feature_that_no_tree_tests_has_no_effect() -> None:
+    # Given the features that no node of the model compares
+    texts = [spec.dtype == "string" for spec in a_spec()]
+    order = sorted(range(len(NAMES)), key=lambda i: texts[i])  # columns: numbers, then texts
+    trees = read_trees(small_model().onnx, texts.count(False))
+    used = {order[column % trees.width] for root in trees.roots for column in columns_of(root)}
+    unused = set(range(len(NAMES))) - used
+    # Then they have no effect on any flight
     for row in rows()[:50]:
         effects = explainer().effects(row)
         assert all(effects[i] == 0 for i in unused)
 
 
-def test_a_model_that_does_not_tell_its_counts_is_not_explained() -> None:
+def test_a_model_without_leaf_counts_is_not_explained() -> None:
     with pytest.raises(ScorerError):
         Explainer(a_model(a_contract(), 0.25), a_contract())
 
 
-def test_an_answer_tells_its_reasons_when_asked(home: Path) -> None:
+def test_an_answer_has_its_reasons_on_request(home: Path) -> None:
     # Given a real model
     release_small_model(FolderArtifactStore(home / "store"), "2")
     service = a_service(home)

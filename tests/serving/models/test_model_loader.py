@@ -53,7 +53,7 @@ def changed_contract(**changes: object) -> bytes:
         (SELF_TEST, b"\xff", "self-test cannot be read"),
         (CONTRACT, b"{}", "contract"),
         (CONTRACT, to_json(a_contract()).replace(b"arrival", b"\xff"), "contract cannot be read"),
-        (CONTRACT, changed_contract(feature_hash="0" * 64), "declared otherwise"),
+        (CONTRACT, changed_contract(feature_hash="0" * 64), "differ from their declarations"),
         (CONTRACT, changed_contract(schema=99), "schema 99"),
     ],
 )

@@ -1,4 +1,4 @@
-"""The scorer, on a small real ONNX model."""
+"""The scorer of onnxruntime, on a small ONNX model."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from features.contract.feature_contract import Contract, contract_of
 from serving.models.model_package import SelfTest
-from serving.models.onnx_scorer import Scorer
+from serving.models.onnx_scorer import OnnxScorer
 from serving.models.scorer import FeatureValue, ScorerError, require_self_test
 from tests.serving.support import a_contract, a_model, a_self_test
 
@@ -22,15 +22,15 @@ def contract() -> Contract:
 
 
 @pytest.fixture
-def scorer(contract: Contract) -> Scorer:
-    return Scorer(a_model(contract, 0.25), contract)
+def scorer(contract: Contract) -> OnnxScorer:
+    return OnnxScorer(a_model(contract, 0.25), contract)
 
 
 def row_of(contract: Contract, number: float | None) -> list[FeatureValue]:
     return ["JFK" if spec.dtype == "string" else number for spec in contract.features]
 
 
-def test_a_batch_gives_what_its_rows_give_alone(contract: Contract, scorer: Scorer) -> None:
+def test_a_batch_gives_what_its_rows_give_alone(contract: Contract, scorer: OnnxScorer) -> None:
     # Given rows with and without missing values
     rows = [row_of(contract, n) for n in (0.0, 1.0, -2.5, None, math.nan, 1e300)]
     # Then one vectorized call gives the same bits as one call each
@@ -40,19 +40,19 @@ def test_a_batch_gives_what_its_rows_give_alone(contract: Contract, scorer: Scor
     assert together[1] != together[2]
 
 
-def test_missing_is_nan(contract: Contract, scorer: Scorer) -> None:
+def test_missing_is_nan(contract: Contract, scorer: OnnxScorer) -> None:
     none, nan = scorer.score([row_of(contract, None), row_of(contract, math.nan)])
     assert none == nan
 
 
-def test_no_rows_give_nothing(scorer: Scorer) -> None:
+def test_no_rows_give_nothing(scorer: OnnxScorer) -> None:
     assert scorer.score([]) == []
 
 
 def test_a_contract_of_numbers_alone_is_scored() -> None:
     # Given a model without text features
     contract = contract_of(120, 0.3, ["departure_minute", "scheduled_duration"])
-    scorer = Scorer(_without_text(contract), contract)
+    scorer = OnnxScorer(_without_text(contract), contract)
     # Then it scores
     assert scorer.score([[0.0, 0.0]]) == [pytest.approx(0.5)]
 
@@ -60,25 +60,25 @@ def test_a_contract_of_numbers_alone_is_scored() -> None:
 @pytest.mark.parametrize("model", [b"", b"no model", b"\x08\x01" * 50])
 def test_bytes_that_are_no_model_are_refused(contract: Contract, model: bytes) -> None:
     with pytest.raises(ScorerError, match="cannot be loaded"):
-        Scorer(model, contract)
+        OnnxScorer(model, contract)
 
 
 def test_a_model_of_other_inputs_is_refused(contract: Contract) -> None:
     fewer = contract_of(120, 0.3, [spec.name for spec in contract.features][:-1])
     with pytest.raises(ScorerError, match="where its contract asks for"):
-        Scorer(a_model(contract, 0.25), fewer)
+        OnnxScorer(a_model(contract, 0.25), fewer)
 
 
-def test_a_model_cut_short_is_refused(contract: Contract) -> None:
+def test_a_truncated_model_is_refused(contract: Contract) -> None:
     model = a_model(contract, 0.25)
     with pytest.raises(ScorerError):
-        Scorer(model[: len(model) // 2], contract)
+        OnnxScorer(model[: len(model) // 2], contract)
 
 
-def test_what_is_no_probability_is_an_error() -> None:
+def test_an_output_that_is_no_probability_is_refused() -> None:
     # Given a model whose output can be anything
     contract = contract_of(120, 0.3, ["departure_minute", "scheduled_duration"])
-    scorer = Scorer(_without_text(contract, last="Identity"), contract)
+    scorer = OnnxScorer(_without_text(contract, last="Identity"), contract)
     # Then values outside 0 to 1, and NaN, are refused
     assert scorer.score([[0.5, 0.25]]) == [0.75]
     for number in (3.0, -1.0, None):
@@ -86,31 +86,33 @@ def test_what_is_no_probability_is_an_error() -> None:
             scorer.score([[number, 0.0]])
 
 
-def test_a_model_that_fails_when_run_is_told() -> None:
+def test_a_model_that_fails_at_run_time_is_reported() -> None:
     # Given a model of the right signature that reads a column which is not there
     contract = contract_of(120, 0.3, ["departure_minute", "scheduled_duration"])
     column = numpy_helper.from_array(np.array(99, dtype=np.int64), "axis")
     node = helper.make_node("Gather", ["numeric", "axis"], ["probability"], axis=1)
-    scorer = Scorer(_of_numbers(contract, [node], column), contract)
-    # Then scoring says that it cannot be run
+    scorer = OnnxScorer(_of_numbers(contract, [node], column), contract)
+    # Then the error says that it cannot be run
     with pytest.raises(ScorerError, match="cannot be run"):
         scorer.score([[0.0, 0.0]])
 
 
-def test_the_self_test_holds_for_the_model_it_came_with(contract: Contract, scorer: Scorer) -> None:
+def test_the_self_test_holds_for_the_model_it_came_with(
+    contract: Contract, scorer: OnnxScorer
+) -> None:
     require_self_test(scorer, a_self_test(contract, 0.25))
     require_self_test(scorer, a_self_test(contract, 0.25 + 9e-7))
 
 
 @pytest.mark.parametrize("probability", [0.25 + 2e-6, 0.5, math.nan])
 def test_another_answer_fails_the_self_test(
-    contract: Contract, scorer: Scorer, probability: float
+    contract: Contract, scorer: OnnxScorer, probability: float
 ) -> None:
     with pytest.raises(ScorerError, match="row 0 of its self-test"):
         require_self_test(scorer, a_self_test(contract, probability))
 
 
-def test_a_self_test_without_rows_fails(scorer: Scorer) -> None:
+def test_a_self_test_without_rows_fails(scorer: OnnxScorer) -> None:
     for test in (SelfTest([], []), SelfTest([[1.0]], [])):
         with pytest.raises(ScorerError, match="holds no rows"):
             require_self_test(scorer, test)
@@ -142,7 +144,7 @@ def _of_numbers(
     return data
 
 
-def test_arrays_give_what_rows_give(contract: Contract, scorer: Scorer) -> None:
+def test_arrays_give_what_rows_give(contract: Contract, scorer: OnnxScorer) -> None:
     # Given the same rows as arrays
     rows = [row_of(contract, n) for n in (0.0, None, -2.5)]
     numbers = np.array([[n] * len(contract.numeric) for n in (0.0, math.nan, -2.5)])
@@ -154,7 +156,7 @@ def test_arrays_give_what_rows_give(contract: Contract, scorer: Scorer) -> None:
 
 def test_arrays_that_get_no_probabilities_are_refused() -> None:
     contract = contract_of(120, 0.3, ["departure_minute", "scheduled_duration"])
-    scorer = Scorer(_without_text(contract, last="Identity"), contract)
+    scorer = OnnxScorer(_without_text(contract, last="Identity"), contract)
     texts = np.empty((2, 0), dtype=np.object_)
     assert scorer.score_arrays(np.full((2, 2), 0.25), texts).tolist() == [0.5, 0.5]
     for number in (3.0, -1.0, math.nan):

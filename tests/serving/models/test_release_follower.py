@@ -9,7 +9,7 @@ import pytest
 
 from serving.models.model_package import MODEL
 from serving.models.release_document import RELEASE_KEY, ReleasedVersion
-from serving.models.release_follower import RETRY_SECONDS, ModelFollower
+from serving.models.release_follower import RETRY_SECONDS, ReleaseFollower
 from serving.schema.problems import NotReadyError, RefusedModelError, UnknownModelError
 from serving.stores.errors import StoreError
 from tests.serving.support import MODEL_NAME, package_files, publish, release, release_version
@@ -33,16 +33,16 @@ def time() -> Time:
 
 
 @pytest.fixture
-def follower(store: FolderArtifactStore, time: Time) -> ModelFollower:
-    return ModelFollower(store, MODEL_NAME, monotonic=time)
+def follower(store: FolderArtifactStore, time: Time) -> ReleaseFollower:
+    return ReleaseFollower(store, MODEL_NAME, monotonic=time)
 
 
-def answering(follower: ModelFollower) -> tuple[str, str | None]:
+def answering(follower: ReleaseFollower) -> tuple[str, str | None]:
     served = follower.current()
     return served.model.version, served.alias
 
 
-def test_before_a_release_the_way_out_is_told(follower: ModelFollower) -> None:
+def test_before_a_release_the_way_out_is_told(follower: ReleaseFollower) -> None:
     with pytest.raises(UnknownModelError, match="make run"):
         follower.follow("champion")
     follower.refresh()
@@ -50,7 +50,7 @@ def test_before_a_release_the_way_out_is_told(follower: ModelFollower) -> None:
         follower.current()
 
 
-def test_a_new_champion_takes_over(store: FolderArtifactStore, follower: ModelFollower) -> None:
+def test_a_new_champion_takes_over(store: FolderArtifactStore, follower: ReleaseFollower) -> None:
     # Given a server that answers with version 1
     release_version(store, "1")
     follower.refresh()
@@ -63,7 +63,7 @@ def test_a_new_champion_takes_over(store: FolderArtifactStore, follower: ModelFo
     assert follower.current().revision == 2
 
 
-def test_a_model_is_loaded_once(store: FolderArtifactStore, follower: ModelFollower) -> None:
+def test_a_model_is_loaded_once(store: FolderArtifactStore, follower: ReleaseFollower) -> None:
     # Given a loaded model, When the release changes and comes back, Then it is the same object
     first = release_version(store, "1")
     follower.refresh()
@@ -79,7 +79,7 @@ def test_a_model_is_loaded_once(store: FolderArtifactStore, follower: ModelFollo
 
 def test_a_broken_artifact_is_refused_and_the_old_one_stays(
     store: FolderArtifactStore,
-    follower: ModelFollower,
+    follower: ReleaseFollower,
     time: Time,
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
@@ -112,7 +112,7 @@ def test_a_broken_artifact_is_refused_and_the_old_one_stays(
 
 
 def test_a_broken_first_artifact_is_the_reason_for_no_answer(
-    store: FolderArtifactStore, follower: ModelFollower
+    store: FolderArtifactStore, follower: ReleaseFollower
 ) -> None:
     files = {**package_files(), MODEL: b"broken"}
     release(store, ReleasedVersion("1", publish(store, "1", files=files)))
@@ -123,7 +123,7 @@ def test_a_broken_first_artifact_is_the_reason_for_no_answer(
 
 @pytest.mark.parametrize("body", [b"", b"{}", b"\xff"])
 def test_a_damaged_release_document_changes_nothing(
-    store: FolderArtifactStore, follower: ModelFollower, body: bytes
+    store: FolderArtifactStore, follower: ReleaseFollower, body: bytes
 ) -> None:
     release_version(store, "1")
     follower.refresh()
@@ -134,7 +134,7 @@ def test_a_damaged_release_document_changes_nothing(
 
 
 def test_a_lost_release_document_changes_nothing(
-    store: FolderArtifactStore, follower: ModelFollower, tmp_path: Path
+    store: FolderArtifactStore, follower: ReleaseFollower, tmp_path: Path
 ) -> None:
     release_version(store, "1")
     follower.refresh()
@@ -144,7 +144,7 @@ def test_a_lost_release_document_changes_nothing(
 
 
 def test_a_release_without_champion_keeps_the_old_one(
-    store: FolderArtifactStore, follower: ModelFollower
+    store: FolderArtifactStore, follower: ReleaseFollower
 ) -> None:
     release_version(store, "1")
     follower.refresh()
@@ -155,14 +155,14 @@ def test_a_release_without_champion_keeps_the_old_one(
 
 
 def test_a_told_version_stays_until_the_champion_is_asked_for(
-    store: FolderArtifactStore, follower: ModelFollower
+    store: FolderArtifactStore, follower: ReleaseFollower
 ) -> None:
     # Given versions 1 and 2, of which 2 is champion
     publish(store, "1")
     release_version(store, "2", 0.4)
     follower.refresh()
     # When the server is told version 1
-    follower.stay_with("1")
+    follower.pin("1")
     # Then it stays with it over releases
     release_version(store, "3")
     follower.refresh()
@@ -176,7 +176,7 @@ def test_a_told_version_stays_until_the_champion_is_asked_for(
 
 
 def test_the_challenger_is_followed_on_request(
-    store: FolderArtifactStore, follower: ModelFollower
+    store: FolderArtifactStore, follower: ReleaseFollower
 ) -> None:
     # Given a release with a challenger
     champion = ReleasedVersion("1", publish(store, "1"))
@@ -191,34 +191,34 @@ def test_the_challenger_is_followed_on_request(
 
 
 def test_what_does_not_exist_is_told_with_what_does(
-    store: FolderArtifactStore, follower: ModelFollower
+    store: FolderArtifactStore, follower: ReleaseFollower
 ) -> None:
     release_version(store, "1")
     follower.refresh()
     with pytest.raises(UnknownModelError, match=r"'9'.*Published versions: 1\."):
-        follower.stay_with("9")
+        follower.pin("9")
     with pytest.raises(UnknownModelError, match=r"challenger.*Published versions: 1\."):
         follower.follow("challenger")
     assert answering(follower) == ("1", "champion")
 
 
 def test_a_broken_version_is_not_switched_to(
-    store: FolderArtifactStore, follower: ModelFollower
+    store: FolderArtifactStore, follower: ReleaseFollower
 ) -> None:
     # Given a champion, and a broken version 2
     release_version(store, "1")
     follower.refresh()
     publish(store, "2", files={**package_files(), MODEL: b"broken"})
     # When the server is told version 2, Then it is refused, and the champion is still followed
-    with pytest.raises(RefusedModelError, match="The model before keeps answering"):
-        follower.stay_with("2")
+    with pytest.raises(RefusedModelError, match="The current model stays"):
+        follower.pin("2")
     release_version(store, "3")
     follower.refresh()
     assert answering(follower) == ("3", "champion")
 
 
 def test_a_store_that_fails_is_told_and_survived(
-    store: FolderArtifactStore, follower: ModelFollower, monkeypatch: pytest.MonkeyPatch
+    store: FolderArtifactStore, follower: ReleaseFollower, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Given a server that answers, and a store that then fails
     release_version(store, "1")
@@ -236,12 +236,12 @@ def test_a_store_that_fails_is_told_and_survived(
     with pytest.raises(NotReadyError, match="the store is down"):
         follower.follow("champion")
     with pytest.raises(NotReadyError, match="the store is down"):
-        follower.stay_with("1")
+        follower.pin("1")
     # Also where only the list of versions fails
     monkeypatch.undo()
     monkeypatch.setattr(store, "list", failing)
     with pytest.raises(NotReadyError, match="the store is down"):
-        follower.stay_with("1")
+        follower.pin("1")
     # And once it is back, the reason is gone
     monkeypatch.undo()
     follower.follow("champion")

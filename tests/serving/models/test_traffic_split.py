@@ -11,7 +11,13 @@ from hypothesis import strategies as st
 from serving.inference.shadow import ShadowScorer
 from serving.models.model_loader import load_model
 from serving.models.release_document import ReleasedVersion, read_release
-from serving.models.traffic_split import CHALLENGER, CHAMPION, ServedModel, Split, place_of
+from serving.models.traffic_split import (
+    CHALLENGER,
+    CHAMPION,
+    ServedModel,
+    TrafficSplit,
+    hash_fraction,
+)
 from serving.stores.artifacts.local import FolderArtifactStore
 from tests.serving.support import MODEL_NAME, SETTINGS, a_service, body_of, publish, release
 
@@ -33,11 +39,13 @@ def versions(store: FolderArtifactStore) -> tuple[ReleasedVersion, ReleasedVersi
     return release_one.document.champion, ReleasedVersion("2", publish(store, "2", 0.4))
 
 
-def a_split(home: Path, weight: float) -> Split:
+def a_split(home: Path, weight: float) -> TrafficSplit:
     store = FolderArtifactStore(home / "store")
     versions(store)
     models = [load_model(store, model_name=MODEL_NAME, version=version) for version in "12"]
-    return Split(ServedModel(models[0], CHAMPION, 1), ServedModel(models[1], CHALLENGER, 1), weight)
+    return TrafficSplit(
+        ServedModel(models[0], CHAMPION, 1), ServedModel(models[1], CHALLENGER, 1), weight
+    )
 
 
 def test_the_share_of_the_flights_is_the_weight(home: Path) -> None:
@@ -45,17 +53,23 @@ def test_the_share_of_the_flights_is_the_weight(home: Path) -> None:
     answered = [split.answering(flight_id).alias for flight_id in IDS]
     assert abs(answered.count(CHALLENGER) / len(IDS) - 0.1) < 0.015
     # And the ends are the ends
-    assert all(Split(split.main, split.trial, 0.0).answering(i) is split.main for i in IDS)
-    assert all(Split(split.main, split.trial, 1.0).answering(i) is split.trial for i in IDS)
-    assert all(Split(split.main, None, 1.0).answering(i) is split.main for i in IDS)
+    assert all(
+        TrafficSplit(split.primary, split.challenger, 0.0).answering(i) is split.primary
+        for i in IDS
+    )
+    assert all(
+        TrafficSplit(split.primary, split.challenger, 1.0).answering(i) is split.challenger
+        for i in IDS
+    )
+    assert all(TrafficSplit(split.primary, None, 1.0).answering(i) is split.primary for i in IDS)
 
 
 @given(flight_id=st.text(max_size=30), low=st.floats(0, 1), more=st.floats(0, 1))
 def test_who_has_the_challenger_keeps_it_when_its_weight_is_raised(
     flight_id: str, low: float, more: float
 ) -> None:
-    place = place_of(flight_id)
-    assert place == place_of(flight_id)
+    place = hash_fraction(flight_id)
+    assert place == hash_fraction(flight_id)
     assert 0 <= place < 1
     assert not place < low or place < max(low, more)
 
@@ -69,7 +83,7 @@ def test_the_service_answers_by_the_weight_and_says_so(home: Path) -> None:
     # When many flights are asked about, Then each is answered by the one that its id says
     for number in range(1, 60):
         answer = json.loads(service.predict(body_of(flight_number=number)).answer)
-        version = "2" if place_of(answer["flight_id"]) < 0.4 else "1"
+        version = "2" if hash_fraction(answer["flight_id"]) < 0.4 else "1"
         assert answer["model"]["version"] == version
         assert answer["model"]["alias"] == ("challenger" if version == "2" else "champion")
     # And the description has both with their weights

@@ -1,4 +1,4 @@
-"""The scorer without libraries, held against onnxruntime on a real model: not a bit may differ."""
+"""The scorer in pure Python gives the same bits as onnxruntime, on a real model."""
 
 from __future__ import annotations
 
@@ -9,16 +9,19 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 import msgspec
+import numpy as np
+import onnx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from onnx import numpy_helper
 
 from features.contract.feature_contract import contract_of
-from serving.models import scorer
+from serving.models.model_loader import open_scorer
 from serving.models.model_package import SelfTest
-from serving.models.onnx_scorer import Scorer
-from serving.models.scorer import ScorerError, open_scorer, require_self_test
-from serving.models.tree_scorer import TreeScorer
+from serving.models.onnx_scorer import OnnxScorer
+from serving.models.scorer import ScorerError, require_self_test
+from serving.models.tree_scorer import TreeScorer, read_trees
 from tests.pipelines.real_parts import gold
 from tests.pipelines.scored_world import small_model
 from tests.serving.support import ROOT, a_contract, a_model
@@ -31,9 +34,9 @@ TEXTS = [spec.dtype == "string" for spec in small_model().contract.features]
 
 
 @cache
-def both() -> tuple[TreeScorer, Scorer]:
+def both() -> tuple[TreeScorer, OnnxScorer]:
     made = small_model()
-    return TreeScorer(made.onnx, made.contract), Scorer(made.onnx, made.contract)
+    return TreeScorer(made.onnx, made.contract), OnnxScorer(made.onnx, made.contract)
 
 
 def one_by_one(rows: list[list[FeatureValue]]) -> tuple[list[float], list[float]]:
@@ -42,10 +45,10 @@ def one_by_one(rows: list[list[FeatureValue]]) -> tuple[list[float], list[float]
 
 
 def test_real_flights_get_the_same_bits() -> None:
-    # Given flights over all days, with what they lack
+    # Given flights of all days, some with missing values
     rows = [list(row.values()) for row in gold().select(NAMES).to_pylist()[::7]]
     assert any(None in row for row in rows)
-    # Then each has the probability of onnxruntime
+    # Then each gets the probability of onnxruntime
     found, expected = one_by_one(rows)
     assert found == expected
     assert len(set(found)) > 100
@@ -58,25 +61,25 @@ def test_real_flights_get_the_same_bits() -> None:
     value=st.one_of(st.floats(allow_infinity=True), st.none()),
     at=st.integers(0, len(NAMES) - 1),
 )
-def test_rows_that_never_were_get_the_same_bits(
+def test_synthetic_rows_get_the_same_bits(
     seed: int, blanks: set[int], value: float | None, at: int
 ) -> None:
-    # Given a flight with some features taken away and one of any value, infinite or NaN as well
+    # Given a flight with some features removed and one set to any value, infinity and NaN included
     row = list(gold().select(NAMES).slice(seed, 1).to_pylist()[0].values())
     row = [None if i in blanks else each for i, each in enumerate(row)]
     row[at] = "no such category" if TEXTS[at] else value
-    # Then both scorers say the same
+    # Then both scorers agree
     found, expected = one_by_one([row])
     assert found == expected
 
 
-def test_thresholds_themselves_go_the_same_way() -> None:
-    # Given each number set to a value that some node compares with
-    trees, _ = both()
+def test_values_equal_to_a_threshold_get_the_same_bits() -> None:
+    # Given numbers set to a threshold of a node
+    trees = read_trees(small_model().onnx, TEXTS.count(False))
     row = list(gold().select(NAMES).slice(5, 1).to_pylist()[0].values())
     numbers = [i for i, text in enumerate(TEXTS) if not text]
     rows = []
-    for root in trees._roots[:12]:
+    for root in trees.roots[:12]:
         node = root
         while isinstance(node, tuple):
             column, threshold, node, _ = node
@@ -111,14 +114,14 @@ def test_a_contract_of_other_inputs_is_refused() -> None:
 @settings(max_examples=150, deadline=None)
 @given(data=st.data())
 def test_a_damaged_file_is_refused_or_gives_probabilities(data: st.DataObject) -> None:
-    # Given the model cut short, or with a byte changed
+    # Given the model truncated, or with one byte changed
     model = bytearray(small_model().onnx)
     at = data.draw(st.integers(0, len(model) - 1))
     if data.draw(st.booleans()):
         del model[at:]
     else:
         model[at] ^= data.draw(st.integers(1, 255))
-    # Then it is refused, or scores: it neither fails otherwise nor goes on for ever
+    # Then it is refused or scores: no other error, no endless loop
     row: list[FeatureValue] = ["JFK" if text else 1.0 for text in TEXTS]
     try:
         (found,) = TreeScorer(bytes(model), small_model().contract).score([row])
@@ -127,11 +130,11 @@ def test_a_damaged_file_is_refused_or_gives_probabilities(data: st.DataObject) -
         pass
 
 
-def test_onnxruntime_scores_where_it_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_onnxruntime_scores_where_it_is_installed() -> None:
     made = small_model()
-    assert isinstance(open_scorer(made.onnx, made.contract), Scorer)
-    monkeypatch.setattr(scorer, "find_spec", lambda _: None)
-    assert isinstance(open_scorer(made.onnx, made.contract), TreeScorer)
+    assert isinstance(open_scorer(made.onnx, made.contract), OnnxScorer)
+    without = open_scorer(made.onnx, made.contract, with_onnxruntime=False)
+    assert isinstance(without, TreeScorer)
 
 
 def test_it_needs_nothing_but_python_and_msgspec() -> None:
@@ -139,13 +142,17 @@ def test_it_needs_nothing_but_python_and_msgspec() -> None:
     code = (
         "import sys\n"
         "sys.modules['numpy'] = sys.modules['onnxruntime'] = None\n"
-        "import serving.models.tree_scorer, serving.models.scorer\n"
+        "import serving.models.tree_scorer, serving.models.model_loader\n"
     )
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
 
 
 def test_a_model_that_gives_no_probability_is_refused() -> None:
-    trees = TreeScorer(small_model().onnx, small_model().contract)
-    trees._baseline = math.nan
+    # Given a model whose baseline is NaN
+    model = onnx.load_model_from_string(small_model().onnx)
+    (baseline,) = (each for each in model.graph.initializer if each.name == "baseline")
+    baseline.CopyFrom(numpy_helper.from_array(np.array([math.nan]), "baseline"))
+    trees = TreeScorer(model.SerializeToString(), small_model().contract)
+    # Then its answers are refused
     with pytest.raises(ScorerError, match="not probabilities"):
         trees.score([["JFK" if text else 1.0 for text in TEXTS]])
