@@ -15,7 +15,7 @@ class OperationsSettings(Settings):
     Attributes:
         rollout: `direct`: the challenger becomes champion at once when its gates passed;
             `gradual`: only when it already answers every flight.
-        approval: `required`: and only when a person has approved it; `none`: the gates suffice.
+        approval: `required`: a person has to approve it as well; `none`: the gates suffice.
         online_days: For how many days before the end of the data a flight can be predicted online.
     """
 

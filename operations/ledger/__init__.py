@@ -1,4 +1,5 @@
-"""The ledger: hash-chained entries, and the state that follows from them.
+"""The ledger: hash-chained entries, and the state computed from them.
 
-Reads and writes ledger objects of the artifact store. May import serving's stores.
+Reads and writes the ledger objects of the artifact store. May import serving's stores, clock and
+release document.
 """

@@ -72,7 +72,7 @@ class LedgerEntry(Decision, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     previous_sha256: str
     schema: Literal[1] = 1
 
-    def told(self) -> str:
+    def summary(self) -> str:
         """Return who decided what and when, as a clause of a sentence."""
         what = self.kind.replace("_", " ")
         return f"entry {self.sequence}: version {self.version} {what} by {self.by} at {self.at}"

@@ -1,7 +1,7 @@
 """The ledger: every decision about model versions, one object each, hash-chained, never changed.
 
-An entry is the commit of its decision: the release document and the registry's aliases follow it.
-This module is pure but for `read_ledger` and `append_entry`, which need only the artifact store.
+An entry is the commit of its decision: the release document and the registry's aliases are computed
+from it. Only `read_ledger` and `append_entry` touch the artifact store.
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ class Ledger:
 
     def about(self, version: str, kind: Kind) -> LedgerEntry | None:
         """Return the newest entry of a kind about a version; None if there is none."""
-        found = [e for e in self.entries if e.version == version and e.kind == kind]
-        return found[-1] if found else None
+        entries = [e for e in self.entries if e.version == version and e.kind == kind]
+        return entries[-1] if entries else None
 
 
 def verified(bodies: Mapping[str, bytes]) -> Ledger:
@@ -102,7 +102,7 @@ def append_entry(store: ArtifactStore, ledger: Ledger, decision: Decision, at: s
         at: Now, UTC, with milliseconds.
 
     Raises:
-        LedgerConflictError: The ledger has grown since: read it again and decide anew.
+        LedgerConflictError: The ledger has grown since: read it again and decide again.
         StoreError: The store cannot be written.
     """
     sequence = len(ledger.entries) + 1
@@ -118,7 +118,7 @@ def append_entry(store: ArtifactStore, ledger: Ledger, decision: Decision, at: s
     except ObjectExistsError as error:
         raise LedgerConflictError(
             f"Another decision came first ({key_of(sequence)}) while '{decision.kind}' of version "
-            f"{decision.version} was being recorded: run it again, it decides anew."
+            f"{decision.version} was being recorded: run it again."
         ) from error
     return _extended(ledger, entry, body)
 

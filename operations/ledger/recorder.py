@@ -1,4 +1,4 @@
-"""Recording a decision once: taken on the ledger as read, and taken anew if that has grown."""
+"""Recording a decision exactly once: an optimistic append, retried when the ledger has grown."""
 
 from __future__ import annotations
 
@@ -57,8 +57,8 @@ class Recorder:
     def commit(self, decide: Callable[[Ledger], Decision | None]) -> Decision | None:
         """Append what is decided on the ledger; nothing if nothing is to be recorded.
 
-        When somebody else appends first it decides anew, but only if the same versions are
-        released as before: a person's decision is about what was released when it was taken.
+        When somebody else appends first the decision is taken again, but only if the same versions
+        are released as before: a person decides about what was released at that time.
 
         Args:
             decide: Takes the decision on a ledger; called again after a conflict.
@@ -83,10 +83,10 @@ class Recorder:
                     raise _overtaken(decision, ledger) from error
             else:
                 return decision
-        raise AssertionError(released)  # the last turn returned or raised
+        raise AssertionError(released)  # the last attempt returned or raised
 
     def _now(self, ledger: Ledger) -> str:
-        """Return the time of the next entry: never before the newest, whatever the clocks say."""
+        """Return the time of the next entry: never before the newest, also when clocks differ."""
         now = iso_ms(self.clock())
         return max(now, ledger.entries[-1].at) if ledger.entries else now
 
@@ -95,7 +95,7 @@ def _overtaken(decision: Decision, ledger: Ledger) -> LedgerConflictError:
     what = decision.kind.replace("_", " ")
     return LedgerConflictError(
         f"Somebody else decided first, so version {decision.version} of {decision.model} was not "
-        f"{what}; {ledger.entries[-1].told()}. Look at "
+        f"{what}; {ledger.entries[-1].summary()}. Look at "
         "`python -m pipelines.release.ledger_commands show`, and run "
         "it again if you still want it."
     )

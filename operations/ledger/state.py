@@ -25,8 +25,8 @@ class LedgerState:
         candidate: The version whose gates passed last and that is not yet champion: it has the
             alias `challenger`.
         champions: The champion, and before it those that a rollback can go back to, oldest first.
-        withdrawn: Versions that a person took back, each with the entry that did: the pipeline
-            does not release them again.
+        withdrawn: Versions that a person withdrew, each with the entry that did: the pipeline does
+            not release them again.
     """
 
     release: Release = field(default_factory=Release)
@@ -90,7 +90,7 @@ def _withdrawn(state: LedgerState, entry: LedgerEntry) -> dict[str, LedgerEntry]
 def _champions(
     before: tuple[ReleasedVersion, ...], entry: LedgerEntry
 ) -> tuple[ReleasedVersion, ...]:
-    """Return the champions up to the one after an entry; a rollback forgets those it goes past."""
+    """Return the champions up to the one after an entry; a rollback drops those it skips."""
     champion = entry.release.champion if entry.release else None
     if champion is None or champion in before[-1:]:
         return before

@@ -1,12 +1,8 @@
-"""What a person (or the rollout's watch) decides about released versions, each recorded once.
+"""Decisions about model versions, each recorded once: those of the pipeline and those of a person.
 
-Every method is safe to repeat, and one entry is the whole change: the release document and the
-aliases follow by `operations.release.reconciliation.follow_ledger`.
-
-The decisions of the pipeline about a model version, each recorded once.
-
-Every method is safe to repeat: what the ledger has already is not recorded again. The release
-document and the aliases follow by `operations.release.reconciliation.follow_ledger`.
+Every method is idempotent: what the ledger has already is not recorded again. One entry is the
+whole change; `operations.release.reconciliation.follow_ledger` updates release document and
+aliases.
 """
 
 from __future__ import annotations
@@ -36,18 +32,22 @@ if TYPE_CHECKING:
     from operations.release.promotion_policy import Rollout
 
 
+class InterventionRefusedError(OntimeError):
+    """The ledger does not allow the decision; nothing was recorded."""
+
+
 class Decisions(Recorder):
-    """Records what the pipeline decides about the versions of one registered model."""
+    """Records the decisions of the pipeline about the versions of one registered model."""
 
     def registered(self, version: str, evidence: Mapping[str, Any]) -> None:
         """Record that a version was registered, and from what.
 
         Args:
             version: The version.
-            evidence: What it was made from; `run_id` tells it from any other.
+            evidence: What it was made from; `run_id` identifies it.
 
         Raises:
-            LedgerError: The ledger knows another run by this version.
+            LedgerError: The ledger has another run for this version.
             LedgerConflictError: Somebody else decided something meanwhile.
         """
 
@@ -62,7 +62,7 @@ class Decisions(Recorder):
     def gated(
         self, version: str, *, passed: bool, reasons: tuple[str, ...], figures: Mapping[str, Any]
     ) -> None:
-        """Record what the gates said about a version, unless they said the same before.
+        """Record the verdict of the gates on a version, unless it is the same as before.
 
         Raises:
             LedgerConflictError: Somebody else decided something meanwhile.
@@ -82,7 +82,7 @@ class Decisions(Recorder):
     def published(self, version: ReleasedVersion) -> None:
         """Make a version the challenger, which answers no flights yet.
 
-        Nothing is recorded if it is released already, or if a person took it back.
+        Nothing is recorded if it is released already, or if a person withdrew it.
 
         Raises:
             LedgerConflictError: Somebody else released something meanwhile.
@@ -144,29 +144,8 @@ class Decisions(Recorder):
         return taken[-1]
 
 
-def known_run(ledger: Ledger, model: str, version: str, run_id: str) -> bool:
-    """Return whether the ledger knows a version, of this very run.
-
-    Raises:
-        LedgerError: It knows another run by it: the registry was lost and counts again.
-    """
-    before = ledger.about(version, "registered")
-    if before is not None and before.evidence["run_id"] != run_id:
-        raise LedgerError(
-            f"The registry calls run {run_id} version {version} of {model}, and the ledger knows "
-            f"run {before.evidence['run_id']} by it: they do not belong together. Restore the "
-            "registry (mlflow.db) that the ledger is of, or start with an empty home folder "
-            "(`make clean`)."
-        )
-    return before is not None
-
-
-class InterventionRefusedError(OntimeError):
-    """What is asked for cannot be decided on what the ledger says; nothing was recorded."""
-
-
 class Interventions(Recorder):
-    """Records what people decide about the versions of one registered model."""
+    """Records the decisions of a person about the versions of one registered model."""
 
     def approve(self, version: str, *, reason: str) -> Decision | None:
         """Record that a person approves the published package of a version.
@@ -177,7 +156,7 @@ class Interventions(Recorder):
             What was recorded; None if its approval stands already.
 
         Raises:
-            InterventionRefusedError: It is not on trial, or its gates refused it.
+            InterventionRefusedError: It is not the challenger, or its gates refused it.
             LedgerConflictError: Somebody else released something meanwhile.
         """
 
@@ -283,7 +262,7 @@ class Interventions(Recorder):
     ) -> Decision | None:
         """Make an earlier champion the champion again; it answers every flight.
 
-        A challenger stays on trial and answers none.
+        A challenger stays, and answers none.
 
         Args:
             to_version: Which; None: the champion before this one.
@@ -328,6 +307,23 @@ class Interventions(Recorder):
         return state.release.challenger
 
 
+def known_run(ledger: Ledger, model: str, version: str, run_id: str) -> bool:
+    """Return whether the ledger has a version, of this very run.
+
+    Raises:
+        LedgerError: It has another run for it: the registry was lost and counts again.
+    """
+    before = ledger.about(version, "registered")
+    if before is not None and before.evidence["run_id"] != run_id:
+        raise LedgerError(
+            f"The registry calls run {run_id} version {version} of {model}, and the ledger "
+            f"has run {before.evidence['run_id']} for it: they do not belong together. Restore the "
+            "registry (mlflow.db) that the ledger is of, or start with an empty home folder "
+            "(`make clean`)."
+        )
+    return before is not None
+
+
 def _is_approved(version: str, ledger: Ledger, state: LedgerState) -> bool:
     """Return whether the approval of a released version stands, before or after its promotion."""
     for released in (state.release.champion, state.release.challenger):
@@ -348,7 +344,7 @@ def _to_be_judged(
         why = withdrawal(version, state) or "it is not the published challenger"
         raise InterventionRefusedError(
             f"Version {version} of {model} is not to be approved: {why}. `python -m "
-            "pipelines.release.ledger_commands show` tells what is."
+            "pipelines.release.ledger_commands show` lists what is."
         )
     if challenger is not None:
         raise InterventionRefusedError(

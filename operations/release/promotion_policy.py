@@ -34,7 +34,7 @@ class PromotionDecision:
 def decide_promotion(
     candidate: ReleasedVersion, ledger: Ledger, rollout: Rollout, approval: Approval = "none"
 ) -> PromotionDecision:
-    """Return whether the candidate becomes champion, from what the ledger says about it.
+    """Return whether the candidate becomes champion, from its entries in the ledger.
 
     Args:
         candidate: The version, with the checksum of its published package.
@@ -93,7 +93,7 @@ def gate_refusals(version: str, ledger: Ledger) -> list[str]:
 
 
 def withdrawal(version: str, state: LedgerState) -> str:
-    """Return who took a version back and why, as a clause; empty if nobody did."""
+    """Return who withdrew a version and why, as a clause; empty if nobody did."""
     entry = state.withdrawn.get(version)
     if entry is None:
         return ""
@@ -116,7 +116,7 @@ def _unapproved(candidate: ReleasedVersion, ledger: Ledger) -> str:
         other = "is of another package than the published one"
     else:
         other = "is older than the last verdict about it"
-    return f"the approval by {stale.by} in entry {stale.sequence} {other}: it has to be given anew"
+    return f"the approval by {stale.by} in entry {stale.sequence} {other}: approve it again"
 
 
 def _package(entry: LedgerEntry) -> str:

@@ -1,7 +1,6 @@
-"""Making the release document and the registry's aliases follow the ledger.
+"""Reconciliation of the release document and the registry's aliases with the ledger.
 
-Both are functions of the ledger: whatever a crash or a hand left behind, following it again puts
-them right.
+Both are functions of the ledger: after a crash or a manual change, following it again repairs them.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ class Aliases(Protocol):
 
 
 def document_of(ledger: Ledger) -> ReleaseDocument | None:
-    """Return the release document that a ledger demands; None before anything was released."""
+    """Return the release document of a ledger; None before anything was released."""
     state = state_at(ledger.entries)
     entry = state.released_by
     if entry is None:
@@ -59,7 +58,7 @@ def aliases_of(state: LedgerState) -> dict[str, str | None]:
 
 
 def follow_ledger(store: ArtifactStore, aliases: Aliases) -> tuple[str, ...]:
-    """Make the release document, then the aliases, what the ledger says; return what was changed.
+    """Update the release document, then the aliases, from the ledger; return what was changed.
 
     Raises:
         LedgerError: The ledger is broken, or older than the release document that follows it.
@@ -71,10 +70,10 @@ def follow_ledger(store: ArtifactStore, aliases: Aliases) -> tuple[str, ...]:
 
 
 def follow_with_aliases(store: ArtifactStore, aliases: Aliases) -> tuple[str, ...]:
-    """Make the aliases what the ledger says; return what was changed.
+    """Update the aliases from the ledger; return what was changed.
 
-    A registry has no conditional write: whoever moves an alias looks at the ledger again, so that
-    the last of several to move one has seen the newest entry.
+    A registry has no conditional write: the ledger is read again after an alias was moved, so that
+    the last of several concurrent writers has seen the newest entry.
 
     Raises:
         LedgerError: The ledger is broken, or others kept appending to it.
@@ -91,13 +90,13 @@ def follow_with_aliases(store: ArtifactStore, aliases: Aliases) -> tuple[str, ..
         if not moved or read_ledger(store).head == ledger.head:
             return tuple(changed)
     raise LedgerError(
-        "Others kept deciding while the registry's aliases were made to follow the ledger: run any "
-        "stage again, and they follow."
+        "Others kept deciding while the registry's aliases were being updated from the ledger: run "
+        "any stage again to update them."
     )
 
 
 def follow_with_document(store: ArtifactStore) -> bool:
-    """Make the release document what the ledger says; return whether it was anything else.
+    """Update the release document from the ledger; return whether it differed.
 
     Raises:
         LedgerError: The ledger is broken, or older than the release document that follows it.
@@ -105,11 +104,11 @@ def follow_with_document(store: ArtifactStore) -> bool:
         StoreError: The store cannot be read or written.
     """
     for attempt in range(1, ATTEMPTS + 1):
-        found, etag = _stored(store)
+        stored, etag = _stored(store)
         ledger = read_ledger(store)  # after the document, whose entry it must have
         wanted = document_of(ledger)
-        require_known_head(found, ledger)
-        if wanted is None or wanted == found:
+        require_known_head(stored, ledger)
+        if wanted is None or wanted == stored:
             return False
         try:
             write_release(store, wanted, after=etag)
@@ -122,7 +121,7 @@ def follow_with_document(store: ArtifactStore) -> bool:
 
 
 def _stored(store: ArtifactStore) -> tuple[ReleaseDocument | None, str | None]:
-    """Return the stored document and its etag; an unreadable one is None, to be written over."""
+    """Return the stored document and its etag; an unreadable one is None, to be overwritten."""
     try:
         release = read_release(store)
     except ReleaseError:
@@ -131,7 +130,7 @@ def _stored(store: ArtifactStore) -> tuple[ReleaseDocument | None, str | None]:
 
 
 def require_known_head(document: ReleaseDocument | None, ledger: Ledger) -> None:
-    """Refuse a ledger that lost its newest entries: its chain is whole, but the document tells.
+    """Refuse a ledger that lost its newest entries: its chain is intact, but the document shows it.
 
     Raises:
         LedgerError: It does not have the entry that the document follows.

@@ -1,4 +1,4 @@
-"""What was in production at a time, and why: told from the ledger alone."""
+"""What was in production at a time, and why, from the ledger alone."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class VersionStory:
-    """Why a version answered.
+class VersionEvidence:
+    """Why a version answered: the ledger entries that decided it.
 
     Attributes:
         released: The version and the checksum of its package.
@@ -36,12 +36,12 @@ class VersionStory:
 
     @property
     def run_id(self) -> str:
-        """The training run; empty if the ledger does not say."""
+        """The training run; empty if the ledger has none."""
         return str(self._origin.get("run_id", ""))
 
     @property
     def gold_hash(self) -> str:
-        """The content hash of the feature table; empty if the ledger does not say."""
+        """The content hash of the feature table; empty if the ledger has none."""
         return str(self._origin.get("gold_hash", ""))
 
     @property
@@ -56,7 +56,7 @@ class VersionStory:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ProductionState:
     """What was in production at a time.
 
     Attributes:
@@ -68,13 +68,13 @@ class Standing:
     """
 
     at: str
-    champion: VersionStory | None
-    challenger: VersionStory | None
+    champion: VersionEvidence | None
+    challenger: VersionEvidence | None
     challenger_weight: float
     last: LedgerEntry | None
 
 
-def standing_at(ledger: Ledger, at: str) -> Standing:
+def production_at(ledger: Ledger, at: str) -> ProductionState:
     """Return what was in production at a time, and why.
 
     Args:
@@ -85,19 +85,19 @@ def standing_at(ledger: Ledger, at: str) -> Standing:
     then = Ledger(tuple(known), ledger.checksums[: len(known)])
     state = state_at(then.entries)
     release = state.release
-    return Standing(
+    return ProductionState(
         at=at,
-        champion=_story(then, release.champion, "champion"),
-        challenger=_story(then, release.challenger, "challenger"),
+        champion=_evidence(then, release.champion, "champion"),
+        challenger=_evidence(then, release.challenger, "challenger"),
         challenger_weight=release.challenger_weight,
         last=state.released_by,
     )
 
 
-def _story(then: Ledger, released: ReleasedVersion | None, place: str) -> VersionStory | None:
+def _evidence(then: Ledger, released: ReleasedVersion | None, place: str) -> VersionEvidence | None:
     if released is None:
         return None
-    return VersionStory(
+    return VersionEvidence(
         released=released,
         decided=_decided(then, released, place),
         registered=then.about(released.version, "registered"),
@@ -108,11 +108,11 @@ def _story(then: Ledger, released: ReleasedVersion | None, place: str) -> Versio
 
 def _decided(then: Ledger, released: ReleasedVersion, place: str) -> LedgerEntry:
     """Return the entry since which a version had its place without a break."""
-    held, found = None, then.entries[-1]
+    held, since = None, then.entries[-1]
     for entry in then.entries:
         if entry.release is not None:
             now = getattr(entry.release, place)
             if now == released != held:
-                found = entry
+                since = entry
             held = now
-    return found
+    return since

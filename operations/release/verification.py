@@ -1,4 +1,4 @@
-"""Whether ledger, release document, packages and registry agree: what `verify` looks at."""
+"""Checks that ledger, release document, packages and registry agree."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that was looked at.
+    """The result of one check.
 
     Attributes:
-        name: What.
+        name: What was checked.
         holds: Whether it is as it should be.
-        found: What was found, or what is wrong and how it is put right.
+        found: What was found, or what is wrong and how to repair it.
     """
 
     name: str
@@ -48,7 +48,7 @@ class Versions(Protocol):
     """What is asked of the registry."""
 
     def get(self, version: str) -> KnownVersion:
-        """Return a version; an error that says so if there is none."""
+        """Return a version; raises if there is none."""
 
     def version_of(self, alias: str) -> str | None:
         """Return the version with an alias; None if no version has it."""
@@ -57,9 +57,9 @@ class Versions(Protocol):
 def verify(
     store: ArtifactStore, versions: Versions, model: str, *, head: str | None = None
 ) -> tuple[Check, ...]:
-    """Return what was looked at: the ledger, and all that follows it.
+    """Return the checks of the ledger, and of all that follows it.
 
-    A broken ledger ends it: nothing can be held to that.
+    A broken ledger is the only check: nothing can be compared with it.
 
     Args:
         store: Ledger, release document and packages.
@@ -90,9 +90,9 @@ def verify(
     return tuple(checks)
 
 
-def _checked(name: str, look: Callable[[], str]) -> Check:
+def _checked(name: str, check: Callable[[], str]) -> Check:
     try:
-        return Check(name, holds=True, found=look())
+        return Check(name, holds=True, found=check())
     except OntimeError as error:
         return Check(name, holds=False, found=str(error))
 
@@ -104,7 +104,7 @@ def _noted(ledger: Ledger, head: str) -> Check:
     return Check(
         "noted end",
         holds=False,
-        found=f"no entry has the checksum {head}: entries were cut off or written anew. Restore "
+        found=f"no entry has the checksum {head}: entries were removed or rewritten. Restore "
         "the objects under ledger/ from a backup of the artifact store.",
     )
 
@@ -115,7 +115,7 @@ def _document(store: ArtifactStore, ledger: Ledger) -> str:
     require_known_head(document, ledger)
     if document != document_of(ledger):
         raise ReleaseError(
-            "It is not what the ledger says: a run was killed, or a hand changed it. "
+            "It differs from the ledger: a run was killed, or somebody edited it. "
             "`python -m pipelines.promote --force` writes it from the ledger."
         )
     return f"revision {document.revision} follows the ledger" if document else "none, as yet"
@@ -135,14 +135,14 @@ def _known(ledger: Ledger, versions: Versions, model: str, released: ReleasedVer
 
 def _aliases(ledger: Ledger, versions: Versions) -> str:
     wanted = aliases_of(state_at(ledger.entries))
-    astray = [
+    wrong = [
         f"{alias} is {versions.version_of(alias) or 'no version'}, not {version or 'none'}"
         for alias, version in wanted.items()
         if versions.version_of(alias) != version
     ]
-    if astray:
+    if wrong:
         raise LedgerError(
-            f"{'; '.join(astray)}: `python -m pipelines.promote --force` makes them follow the "
+            f"{'; '.join(wrong)}: `python -m pipelines.promote --force` makes them follow the "
             "ledger."
         )
     return ", ".join(f"{alias}: {version or 'none'}" for alias, version in wanted.items())

@@ -1,4 +1,4 @@
-"""Which released version a word means: a number, an alias, or `Staging` or `Production`."""
+"""The released version that a number, an alias, `Staging` or `Production` names."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 
 class UnknownReleaseError(OntimeError):
-    """No released version is meant by a word."""
+    """No released version has that name."""
 
 
 def version_named(word: str, ledger: Ledger) -> str:
-    """Return the number of the version that a word means.
+    """Return the number of the version that a word names.
 
     Raises:
         RegistryError: The word is no alias.
@@ -28,13 +28,13 @@ def version_named(word: str, ledger: Ledger) -> str:
         return word
     release = state_at(ledger.entries).release
     alias = alias_named(word)
-    found = {CHALLENGER: release.challenger, CHAMPION: release.champion}[alias]
-    if found is None:
+    released = {CHALLENGER: release.challenger, CHAMPION: release.champion}[alias]
+    if released is None:
         raise UnknownReleaseError(
             f"No version is released as {alias}: "
-            "`python -m pipelines.release.ledger_commands show` tells what is."
+            "`python -m pipelines.release.ledger_commands show` lists what is."
         )
-    return found.version
+    return released.version
 
 
 def package_of(version: str, ledger: Ledger) -> ReleasedVersion:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from ontime_base.errors import OntimeError
 from ontime_base.atomic_files import write_atomically
+from ontime_base.errors import OntimeError
 from operations.ledger.ledger import read_ledger
-from operations.release.timeline import standing_at
+from operations.release.timeline import production_at
 from operations.release.verification import verify
 from pipelines.release.people import decide
 from pipelines.runtime.command import parser_of
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from operations.ledger.entries import LedgerEntry
     from operations.ledger.ledger import Ledger
-    from operations.release.timeline import Standing, VersionStory
+    from operations.release.timeline import ProductionState, VersionEvidence
     from operations.release.verification import Check
     from pipelines.runtime.context import RunContext
 
@@ -49,7 +49,7 @@ def show_ledger(context: RunContext, *, last: int | None = None) -> None:
         context.console.say(line)
 
 
-def show_standing(context: RunContext, at: str) -> None:
+def show_production(context: RunContext, at: str) -> None:
     """Print what was in production at a time, and why.
 
     Args:
@@ -59,8 +59,8 @@ def show_standing(context: RunContext, at: str) -> None:
     Raises:
         LedgerError: The ledger is broken.
     """
-    standing = standing_at(read_ledger(context.artifacts), at)
-    for line in standing_text(standing, context.settings.serving.model_name):
+    state = production_at(read_ledger(context.artifacts), at)
+    for line in production_text(state, context.settings.serving.model_name):
         context.console.say(line)
 
 
@@ -133,21 +133,21 @@ def ledger_text(ledger: Ledger, *, last: int | None = None) -> list[str]:
     return [titles, *(_line(entry, by_width) for entry in entries)]
 
 
-def standing_text(standing: Standing, model: str) -> list[str]:
+def production_text(state: ProductionState, model: str) -> list[str]:
     """Return what was in production at a time, and why."""
-    champion, challenger = standing.champion, standing.challenger
-    lines = [f"At {_when(standing.at)} UTC"]
+    champion, challenger = state.champion, state.challenger
+    lines = [f"At {_when(state.at)} UTC"]
     if champion is None:
         lines.append(f"no version of {model} was the champion: none answered.")
     else:
         lines.append(f"version {champion.released.version} of {model} was the champion.")
         lines += _evidence_lines(champion)
     if challenger is not None:
-        share = f"answered {standing.challenger_weight:.0%} of the flights"
+        share = f"answered {state.challenger_weight:.0%} of the flights"
         lines += ["", f"Version {challenger.released.version} was the challenger and {share}."]
         lines += _evidence_lines(challenger)
-        if standing.last is not None and standing.last.kind == "rolled_out":
-            lines.append(_pair("weight set", _decided(standing.last)))
+        if state.last is not None and state.last.kind == "rolled_out":
+            lines.append(_pair("weight set", _decided(state.last)))
     return lines
 
 
@@ -175,20 +175,20 @@ def _share(entry: LedgerEntry) -> str:
     return f"{entry.evidence['weight_before']:.0%} -> {entry.evidence['weight']:.0%}: "
 
 
-def _evidence_lines(story: VersionStory) -> list[str]:
-    lines = [_pair("since", _decided(story.decided))]
-    if story.approval is not None:
-        lines.append(_pair("approval", _decided(story.approval)))
-    if story.gated is not None:
-        lines.append(_pair("gates", f"{story.gated.reason} (entry {story.gated.sequence})"))
-        measured = _measured(story.figures)
+def _evidence_lines(version: VersionEvidence) -> list[str]:
+    lines = [_pair("since", _decided(version.decided))]
+    if version.approval is not None:
+        lines.append(_pair("approval", _decided(version.approval)))
+    if version.gated is not None:
+        lines.append(_pair("gates", f"{version.gated.reason} (entry {version.gated.sequence})"))
+        measured = _measured(version.figures)
         if measured:
             lines.append(_pair("measured", measured))
-    if story.run_id:
-        lines.append(_pair("run", story.run_id))
-    if story.gold_hash:
-        lines.append(_pair("features", story.gold_hash))
-    lines.append(_pair("manifest", story.released.manifest_sha256))
+    if version.run_id:
+        lines.append(_pair("run", version.run_id))
+    if version.gold_hash:
+        lines.append(_pair("features", version.gold_hash))
+    lines.append(_pair("manifest", version.released.manifest_sha256))
     return lines
 
 
@@ -232,7 +232,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if given.command == "show":
             show_ledger(context, last=given.last)
         elif given.command == "at":
-            show_standing(context, given.time)
+            show_production(context, given.time)
         elif given.command == "verify":
             verify_ledger(context, head=given.head)
         else:

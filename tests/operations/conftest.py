@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.operations.lives import Life
+from tests.operations.ledger_world import LedgerWorld
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
 @pytest.fixture
-def life(tmp_path: Path) -> Life:
+def world(tmp_path: Path) -> LedgerWorld:
     """Return decisions in a store of the test's own."""
-    return Life(tmp_path / "store")
+    return LedgerWorld(tmp_path / "store")

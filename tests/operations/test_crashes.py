@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from operations.ledger.entries import LedgerEntry
     from serving.stores.artifacts.local import ArtifactStore
 
-WRITES = 38  # of undisturbed lives: 18 ledger entries, 12 documents, 8 moves of an alias
+WRITES = 38  # of an undisturbed sequence: 18 ledger entries, 12 documents, 8 moves of an alias
 
 
 class Killed(BaseException):
@@ -141,7 +141,7 @@ def steps(store: ArtifactStore) -> Iterator[Callable[[], object]]:
     yield partial(ada.reject, "3", reason="unfair")
 
 
-def live(store: MemoryStore, aliases: dict[str, str], fuse: Fuse) -> None:
+def decide_all(store: MemoryStore, aliases: dict[str, str], fuse: Fuse) -> None:
     """Take every decision, each with what follows it; one that is killed is taken again."""
     fused, moved = FusedStore(store, fuse), FusedAliases(aliases, fuse)
     for decide in steps(fused):
@@ -159,20 +159,20 @@ def without_time(entry: LedgerEntry) -> tuple[object, ...]:
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("writes", range(WRITES))
-def test_killed_at_any_write_and_repeated_the_end_is_that_of_an_undisturbed_life(
+def test_killed_at_any_write_and_repeated_the_end_is_that_of_an_undisturbed_sequence(
     writes: int, *, after: bool
 ) -> None:
-    # Given undisturbed lives of two versions
+    # Given undisturbed decisions of two versions
     undisturbed: dict[str, str] = {}
     calm = MemoryStore()
     fuse = Fuse()
-    live(calm, undisturbed, fuse)
+    decide_all(calm, undisturbed, fuse)
     assert fuse.done == WRITES
     # When others are killed at a write, and what was killed is done again
     aliases: dict[str, str] = {}
     store = MemoryStore()
     blown = Fuse(writes, after=after)
-    live(store, aliases, blown)
+    decide_all(store, aliases, blown)
     assert blown.left is None
     # Then ledger, aliases and document are the same, and nothing is left to repair
     ledger = read_ledger(store)

@@ -96,7 +96,7 @@ def test_one_wins_the_other_is_refused_and_everything_agrees(
     # And the loser is told in a sentence who was first
     error = said[loser][1]
     assert "Somebody else decided first, so version" in error
-    assert entry.told() in error
+    assert entry.summary() in error
     # And ledger, release document, packages, registry and aliases agree
     context = released.context
     checks = verify(context.artifacts, context.registry, "ontime")

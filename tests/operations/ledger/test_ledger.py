@@ -130,7 +130,7 @@ def test_the_state_names_the_entry_that_made_it(store: FolderArtifactStore) -> N
     assert (entry.kind, entry.version, entry.at) == ("promoted", "1", at(4))
 
 
-def test_a_version_that_is_refused_later_is_a_candidate_no_more(store: FolderArtifactStore) -> None:
+def test_a_version_that_is_refused_later_is_no_candidate(store: FolderArtifactStore) -> None:
     # Given a candidate
     ledger = append_entry(store, Ledger(), decision("gated", "1", passed=True), at(1))
     # When stricter gates refuse it

@@ -11,7 +11,7 @@ from ontime_base.errors import OntimeError
 from operations.ledger.entries import Release
 from operations.ledger.state import state_at
 from serving.models.release_document import ReleasedVersion
-from tests.operations.lives import ONE, THREE, TWO, Life
+from tests.operations.ledger_world import ONE, THREE, TWO, LedgerWorld
 
 if TYPE_CHECKING:
     import pytest
@@ -27,31 +27,31 @@ STEPS = st.one_of(
 )
 
 
-def take(life: Life, step: tuple[str, object], reason: str) -> None:
+def take(world: LedgerWorld, step: tuple[str, object], reason: str) -> None:
     kind, about = step
-    people = {"back": life.ada.roll_back, "reject": life.ada.reject, "approve": life.ada.approve}
+    people = {"back": world.ada.roll_back, "reject": world.ada.reject, "approve": world.ada.approve}
     try:
         if kind == "weight":
-            life.ada.roll_out(float(str(about)), reason=reason)
+            world.ada.roll_out(float(str(about)), reason=reason)
         elif kind in people:
             people[kind](about, reason=reason)  # type: ignore[operator] # by name
         elif isinstance(about, ReleasedVersion) and kind == "on_trial":
-            life.on_trial(about)
+            world.publish(about)
         elif isinstance(about, ReleasedVersion):
-            life.pipeline.promoted(about, rollout="direct", reason=reason)
+            world.pipeline.promoted(about, rollout="direct", reason=reason)
     except OntimeError:
         pass  # refused: the ledger is as before
 
 
 @given(steps=st.lists(STEPS, max_size=14))
-def test_whatever_is_decided_the_state_makes_sense(
+def test_every_sequence_of_decisions_leaves_a_consistent_state(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, object]]
 ) -> None:
     # Given a ledger after any decisions, in any order
-    life = Life(tmp_path_factory.mktemp("life"))
+    world = LedgerWorld(tmp_path_factory.mktemp("world"))
     for place, step in enumerate(steps):
-        take(life, step, f"step {place}")
-    entries = life.ledger.entries
+        take(world, step, f"step {place}")
+    entries = world.ledger.entries
     # Then after each of them
     for end in range(len(entries) + 1):
         state = state_at(entries[:end])
@@ -71,10 +71,12 @@ def test_whatever_is_decided_the_state_makes_sense(
         assert entry is None or entry.release is None or state.released_by == entry
 
 
-def test_a_release_of_long_ago_is_found_by_its_time(life: Life) -> None:
-    life.champion(ONE)
-    life.champion(TWO)
-    life.ada.roll_back(reason="false alarms")
-    found = [state_at(life.ledger.entries, f"2026-03-01T10:00:0{s}.500Z").release for s in range(9)]
+def test_a_release_from_long_ago_is_found_by_its_time(world: LedgerWorld) -> None:
+    world.champion(ONE)
+    world.champion(TWO)
+    world.ada.roll_back(reason="false alarms")
+    found = [
+        state_at(world.ledger.entries, f"2026-03-01T10:00:0{s}.500Z").release for s in range(9)
+    ]
     assert found[2:5] == [Release(None, ONE), Release(ONE), Release(ONE)]
     assert found[6:] == [Release(ONE, TWO), Release(TWO), Release(ONE)]

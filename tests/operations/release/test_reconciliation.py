@@ -105,7 +105,7 @@ def test_following_twice_changes_nothing(
     assert follow_ledger(store, aliases) == ()
 
 
-def test_what_a_hand_or_a_crash_changed_is_put_right(
+def test_a_manual_change_or_a_crash_is_repaired(
     store: FolderArtifactStore, aliases: AliasesInMemory
 ) -> None:
     # Given a promotion whose document was overwritten, and whose alias was taken away
@@ -122,7 +122,7 @@ def test_what_a_hand_or_a_crash_changed_is_put_right(
     assert aliases.versions == {"champion": "1"}
 
 
-def test_a_ledger_cut_at_its_end_is_noticed_by_the_document_that_follows_it(
+def test_a_truncated_ledger_is_detected_by_the_document_that_follows_it(
     store: FolderArtifactStore, aliases: AliasesInMemory, tmp_path: Path
 ) -> None:
     append(store, "gated")

@@ -68,7 +68,7 @@ def test_an_export_that_does_not_fit_its_contract_is_a_problem_not_a_crash() -> 
     # Given a contract with one feature less than the model takes
     made = trained()
     short = msgspec.structs.replace(made.contract, features=made.contract.features[:-1])
-    # When the export is measured, Then what is wrong is told, and it can pass no gate
+    # When the export is measured, Then the problem is reported, and it can pass no gate
     found = export_figures(made.onnx, short, part("test"), scored().score)
     assert "where its contract asks for" in found.problems[0]
     assert found.largest_difference == 1.0
@@ -83,7 +83,7 @@ def test_the_champion_is_scored_on_the_same_flights() -> None:
     # Given the same model as champion
     made = trained()
     registry = RegistryOf(made.contract, made.onnx)
-    # When it is compared with the candidate, Then neither is better, and its AUC is told
+    # When it is compared with the candidate, Then neither is better, and its AUC is measured
     found = compared(registry)
     assert found is not None
     assert found.advantage is not None
@@ -97,7 +97,7 @@ def test_the_champion_is_scored_on_the_same_flights() -> None:
     assert found.conflicts == ()
 
 
-def test_a_champion_that_reads_a_feature_in_another_unit_is_told() -> None:
+def test_a_champion_that_reads_a_feature_in_another_unit_is_reported() -> None:
     made = trained()
     first, *others = made.contract.features
     strange = msgspec.structs.replace(first, unit="furlongs")

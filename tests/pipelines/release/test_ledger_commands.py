@@ -1,4 +1,4 @@
-"""`python -m pipelines.release.ledger_commands`: what a person asks of it."""
+"""The ledger commands: what they print, and their exit codes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pipelines.release.ledger_commands import main
+from operations.release.timeline import production_at
+from operations.release.verification import Check
+from pipelines.release.ledger_commands import (
+    checks_text,
+    ledger_text,
+    main,
+    production_text,
+)
+from tests.operations.ledger_world import ONE, TWO, LedgerWorld
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,7 +45,7 @@ def test_show_is_a_line_for_each_decision(
     assert capsys.readouterr().out.splitlines()[1:] == lines[-2:]
 
 
-def test_at_tells_what_was_in_production_then_and_why(
+def test_at_prints_what_was_in_production_then_and_why(
     two_champions: ReleasedHome, capsys: pytest.CaptureFixture[str]
 ) -> None:
     # Given the instant of the first promotion
@@ -45,11 +53,11 @@ def test_at_tells_what_was_in_production_then_and_why(
     # When it is asked for, with another offset
     assert main(["at", promoted.at.replace("Z", "+00:00")]) == 0
     # Then it tells the version and the evidence
-    told = capsys.readouterr().out
-    assert "version 1 of ontime was the champion." in told
-    assert "promoted by pipeline: gates passed (entry 4)" in told
-    assert "AUC 0.771 (0.744 to 0.791), naive 0.629" in told
-    assert promoted.evidence["manifest_sha256"] in told
+    output = capsys.readouterr().out
+    assert "version 1 of ontime was the champion." in output
+    assert "promoted by pipeline: gates passed (entry 4)" in output
+    assert "AUC 0.771 (0.744 to 0.791), naive 0.629" in output
+    assert promoted.evidence["manifest_sha256"] in output
 
 
 def test_before_the_first_promotion_none_answered(
@@ -61,7 +69,7 @@ def test_before_the_first_promotion_none_answered(
 
 
 @pytest.mark.parametrize("time", ["2026-03-01T10:00", "yesterday"])
-def test_a_time_that_is_none_is_told(time: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_time_that_is_none_is_reported(time: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["at", time])
     assert time in capsys.readouterr().err
@@ -74,11 +82,11 @@ def test_verify_ends_with_0_only_if_all_is_well(
     assert all(line.startswith("ok") for line in capsys.readouterr().out.splitlines())
     # Given a version that answers and was deleted from the registry
     two_champions.context.registry._client.delete_model_version("ontime", "2")
-    # When it is verified, Then that is told
+    # When it is verified, Then that is reported
     assert main(["verify"]) == 1
-    told = capsys.readouterr()
-    assert "WRONG registry has the champion" in told.out
-    assert "not as it should be: registry has the champion, aliases" in told.err
+    output = capsys.readouterr()
+    assert "WRONG registry has the champion" in output.out
+    assert "not as it should be: registry has the champion, aliases" in output.err
 
 
 def test_export_is_all_of_it_with_checksums(
@@ -117,3 +125,71 @@ def test_it_is_a_command(two_champions: ReleasedHome) -> None:
         check=True,
     )
     assert done.stdout.startswith("At 2013-01-01 10:00:00.000 UTC\n")
+
+
+def a_world(tmp_path: Path) -> LedgerWorld:
+    world = LedgerWorld(tmp_path / "store")
+    world.publish(ONE)
+    world.ada.approve("1", reason="read the card")
+    world.pipeline.promoted(ONE, rollout="direct", approval="required", reason="approved")
+    world.publish(TWO)
+    world.ada.roll_out(0.1, reason="no errors in shadow")
+    return world
+
+
+def test_the_lines_of_a_ledger_stand_below_each_other(tmp_path: Path) -> None:
+    text = ledger_text(a_world(tmp_path).ledger, last=2)
+    assert text == [
+        "entry  when (UTC)           what         version  by        why",
+        (
+            "    8  2026-03-01 10:00:07  published          2  pipeline  "
+            "its package is in the artifact store"
+        ),
+        (
+            "    9  2026-03-01 10:00:08  rolled out         2  Ada       "
+            "0% -> 10%: no errors in shadow"
+        ),
+    ]
+
+
+def test_what_was_in_production_reads_as_an_answer(tmp_path: Path) -> None:
+    state = production_at(a_world(tmp_path).ledger, "2026-03-01T10:01:00.000Z")
+    assert production_text(state, "ontime") == [
+        "At 2026-03-01 10:01:00.000 UTC",
+        "version 1 of ontime was the champion.",
+        "  since       2026-03-01 10:00:04.000, promoted by pipeline: approved (entry 5)",
+        "  approval    2026-03-01 10:00:03.000, approved by Ada: read the card (entry 4)",
+        "  gates       all gates passed (entry 2)",
+        "  measured    AUC 0.750 (0.740 to 0.760), naive 0.620",
+        "  run         run-1",
+        f"  features    {'d' * 64}",
+        f"  manifest    {'a' * 64}",
+        "",
+        "Version 2 was the challenger and answered 10% of the flights.",
+        (
+            "  since       2026-03-01 10:00:07.000, published by pipeline: its package is in the "
+            "artifact store (entry 8)"
+        ),
+        "  gates       all gates passed (entry 7)",
+        "  measured    AUC 0.750 (0.740 to 0.760), naive 0.620",
+        "  run         run-2",
+        f"  features    {'d' * 64}",
+        f"  manifest    {'b' * 64}",
+        "  weight set  2026-03-01 10:00:08.000, rolled out by Ada: no errors in shadow (entry 9)",
+    ]
+
+
+def test_a_gate_result_without_figures_has_no_line_for_them(tmp_path: Path) -> None:
+    world = LedgerWorld(tmp_path / "store")
+    world.champion(ONE)
+    world.pipeline.gated("1", passed=False, reasons=("too slow",), figures={"auc": 0.7})
+    text = "\n".join(
+        production_text(production_at(world.ledger, world.ledger.entries[-1].at), "ontime")
+    )
+    assert "gates refused it: too slow (entry 5)" in text
+    assert "measured" not in text
+
+
+def test_checks_are_printed_with_what_was_found() -> None:
+    checks = (Check("ledger", holds=True, found="4 entries"), Check("x", holds=False, found="no"))
+    assert checks_text(checks) == ["ok    ledger  4 entries", "WRONG x       no"]

@@ -29,16 +29,16 @@ def test_where_approval_is_required_a_version_waits_until_a_person_approves_it(
     policy(rollout="direct", approval="required")
     released.on_trial()
     assert main(["--version", "Staging", *WHO]) == 0
-    told = capsys.readouterr().out
-    assert "version 1 waits: a person has to approve it: `python -m pipelines.promote" in told
+    output = capsys.readouterr().out
+    assert "version 1 waits: a person has to approve it: `python -m pipelines.promote" in output
     assert champion(released) is None
     # When Ada approves it
     assert main(["--approve", *WHO]) == 0
     # Then it is champion, and the ledger has her approval of this very package
-    told = capsys.readouterr().out
-    assert "version 1 is approved" in told
-    assert "version 1 is the champion now" in told
-    assert "Ada approved it in entry 4" in told
+    output = capsys.readouterr().out
+    assert "version 1 is approved" in output
+    assert "version 1 is the champion now" in output
+    assert "Ada approved it in entry 4" in output
     approved, promoted = released.ledger.entries[-2:]
     assert (approved.kind, approved.by, approved.reason) == ("approved", "Ada", "read the card")
     package = released.state.release.champion
@@ -54,8 +54,8 @@ def test_an_approval_is_kept_while_the_rollout_goes_on(
     policy(rollout="gradual", approval="required")
     released.on_trial()
     assert main(["--approve", *WHO]) == 0
-    told = capsys.readouterr().out
-    assert "version 1 waits: the rollout is gradual and it answers 0% of the flights" in told
+    output = capsys.readouterr().out
+    assert "version 1 waits: the rollout is gradual and it answers 0% of the flights" in output
     assert released.ledger.entries[-1].kind == "approved"
     assert main(["--approve", *WHO]) == 0
     assert "version 1 was already approved" in capsys.readouterr().out
@@ -141,10 +141,10 @@ def test_an_approval_of_a_package_that_was_replaced_does_not_count(
 
 
 @pytest.mark.parametrize(
-    ("verdict", "told"), [("--approve", "already approved"), ("--reject", "already rejected")]
+    ("verdict", "outcome"), [("--approve", "already approved"), ("--reject", "already rejected")]
 )
-def test_a_verdict_that_was_killed_half_way_is_typed_again(
-    released: ReleasedHome, capsys: pytest.CaptureFixture[str], verdict: str, told: str
+def test_a_verdict_that_was_killed_half_way_is_repeated(
+    released: ReleasedHome, capsys: pytest.CaptureFixture[str], verdict: str, outcome: str
 ) -> None:
     # Given a verdict of which only the entries were written
     released.champion()
@@ -163,7 +163,7 @@ def test_a_verdict_that_was_killed_half_way_is_typed_again(
     # When it is typed again
     assert main([verdict, *WHO]) == 0
     # Then nothing is added, and document and aliases have followed
-    assert f"version 2 was {told}" in capsys.readouterr().out
+    assert f"version 2 was {outcome}" in capsys.readouterr().out
     assert released.ledger.entries == entries
     expected = version if verdict == "--approve" else "1"
     assert released.aliases == {"champion": expected, "challenger": None}

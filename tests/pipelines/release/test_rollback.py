@@ -60,16 +60,16 @@ def test_a_running_server_answers_with_the_champion_before_within_a_moment(
     assert released.aliases == {"champion": "1", "challenger": None}
 
 
-def test_it_says_what_it_did_and_typed_again_it_does_nothing(
+def test_it_reports_what_it_did_and_repeated_it_does_nothing(
     released: ReleasedHome, capsys: pytest.CaptureFixture[str]
 ) -> None:
     released.champion()
     released.champion()
     released.on_trial()
     assert main(WHO) == 0
-    told = capsys.readouterr().out
-    assert "rolled back: the champion is version 1, was 2" in told
-    assert "version 3 stays the challenger and answers 0% of the flights" in told
+    output = capsys.readouterr().out
+    assert "rolled back: the champion is version 1, was 2" in output
+    assert "version 3 stays the challenger and answers 0% of the flights" in output
     entries = len(released.ledger.entries)
     assert main(WHO) == 0
     assert "done already, by Ada for this reason: the champion is 1" in capsys.readouterr().out
@@ -84,9 +84,7 @@ def test_it_does_not_wait_for_a_run_in_the_same_home(released: ReleasedHome) -> 
     assert released.aliases["champion"] == "1"
 
 
-def test_the_words_of_people_and_force(
-    released: ReleasedHome, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_aliases_and_force(released: ReleasedHome, capsys: pytest.CaptureFixture[str]) -> None:
     released.champion()
     released.on_trial()
     assert main([*WHO, "--to-version", "Staging"]) == 1
@@ -141,9 +139,9 @@ def test_a_registry_that_is_down_does_not_keep_the_bad_version_answering(
     request.getfixturevalue("registry_that_is_down")
     # When it is rolled back, Then servers get the first, and the aliases are said to be behind
     assert main(WHO) == 0
-    told = capsys.readouterr().out
-    assert "continuing without the registry" in told
-    assert "the aliases will follow with the next command or run" in told
+    output = capsys.readouterr().out
+    assert "continuing without the registry" in output
+    assert "the aliases will follow with the next command or run" in output
     release = read_release(released.context.artifacts)
     assert release is not None
     assert release.document.champion is not None

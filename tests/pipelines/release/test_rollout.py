@@ -37,9 +37,9 @@ def test_step_by_step_to_champion(
     for share in ("0.1", "0.5", "1"):
         assert main(["--weight", share, *WHO]) == 0
         assert weight(released) == float(share)
-    told = capsys.readouterr().out
-    assert "version 2 answers 100% of the flights, was 50%" in told
-    assert "the release document is replaced" in told
+    output = capsys.readouterr().out
+    assert "version 2 answers 100% of the flights, was 50%" in output
+    assert "the release document is replaced" in output
     # Then it can be promoted
     assert promote.main(promotion) == 0
     assert released.aliases == {"champion": "2", "challenger": None}
@@ -57,7 +57,7 @@ def test_the_same_share_again_is_no_entry(
     assert len(released.ledger.entries) == entries
 
 
-def test_a_trial_is_ended_by_no_share(released: ReleasedHome) -> None:
+def test_a_share_of_zero_ends_the_rollout(released: ReleasedHome) -> None:
     released.on_trial()
     assert main(["--weight", "0.5", *WHO]) == 0
     assert main(["--weight", "0", *WHO]) == 0
@@ -65,7 +65,7 @@ def test_a_trial_is_ended_by_no_share(released: ReleasedHome) -> None:
 
 
 @pytest.mark.parametrize("share", ["1.5", "-0.1", "half", "nan"])
-def test_a_share_that_is_none_is_told(share: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_share_that_is_none_is_reported(share: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main([f"--weight={share}", *WHO])
     assert "--weight" in capsys.readouterr().err

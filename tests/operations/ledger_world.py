@@ -1,4 +1,4 @@
-"""Versions that live through decisions, in a store of their own, a second between each two."""
+"""A ledger in a store of its own, with a second between each two decisions."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ THREE = ReleasedVersion("3", "c" * 64)
 START = 1_772_359_200_000  # 2026-03-01T10:00Z
 
 
-class Life:
+class LedgerWorld:
     """Decisions of the pipeline and of Ada about the versions of one model."""
 
     def __init__(self, folder: Path) -> None:
@@ -30,7 +30,7 @@ class Life:
         self.pipeline = Decisions(store=self.store, model="ontime", by="pipeline", clock=self.clock)
         self.ada = Interventions(store=self.store, model="ontime", by="Ada", clock=self.clock)
 
-    def on_trial(self, version: ReleasedVersion, *refusals: str) -> None:
+    def publish(self, version: ReleasedVersion, *refusals: str) -> None:
         """Register, gate and publish a version."""
         number = version.version
         evidence = {"run_id": f"run-{number}", "gold_hash": "d" * 64}
@@ -40,8 +40,8 @@ class Life:
         self.pipeline.published(version)
 
     def champion(self, version: ReleasedVersion) -> None:
-        """Make a version the champion by its gates."""
-        self.on_trial(version)
+        """Make a version the champion after its gates passed."""
+        self.publish(version)
         self.pipeline.promoted(version, rollout="direct", reason="gates passed")
 
     @property
