@@ -17,7 +17,7 @@ from benchmarks.years import (
 )
 from features.declare import columns as c
 from features.silver.raw import FLIGHTS, RAW_COLUMNS, WEATHER
-from features.silver.weather_rows import MEASURED
+from features.silver.silver_weather import MEASURED
 from ontime_base.configuration import conf_folder
 
 if TYPE_CHECKING:

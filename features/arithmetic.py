@@ -1,27 +1,44 @@
 """The arithmetic of features: one definition for the whole table and for one flight.
 
-Every function works element by element on float64 arrays, and on one Python float: with only
-`+ - *`, `//` and `%` by constants, look-ups in tables, and the operations of
-`features.arrays.numeric`,
-both shapes give the same bits. NaN is missing.
+Every function works element by element on float64 arrays and on single Python floats, and gives the
+same bits for both: IEEE 754, with NaN for a missing value. Functions use `+ - *`, `//` and `%` by
+constants, look-ups in tables, and the operations at the end of this module, which numpy and plain
+Python spell differently. One flight needs no numpy and is several times faster without it.
+
+A contract's `feature_hash` includes the module and the name of each function that a feature calls:
+renaming or moving one changes the hash.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import math
 from functools import lru_cache
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
-from features.arrays import numeric
-from features.arrays.numeric import divided, greatest, least, looked_up, otherwise
 from features.declare.declarations import MINUTES_PER_DAY
 from features.declare.streams import OVERDUE_FOR_MIN
 
-Values: TypeAlias = numeric.Values
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import ModuleType
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+Values: TypeAlias = "NDArray[np.float64] | float"
+
 
 EPOCH_ORDINAL: Final = dt.date(1970, 1, 1).toordinal()
+
+
 _EPOCH_WEEKDAY: Final = 4  # 1970-01-01 was a Thursday; Monday is 1
+
+
 _HOLIDAY_REACH_DAYS: Final = 8
+
+
 _JUNETEENTH_SINCE: Final = 2021
 
 
@@ -141,3 +158,55 @@ def slack_after_leg(
     """Return the turn-around slack less the delay of the leg so far."""
     slack = turnaround_slack(at, leg_departure, leg_arrival)
     return slack - delay_so_far(prediction_at, leg_departure, departed)
+
+
+def divided(left: Values, right: Values) -> Values:
+    """Return `left / right`: NaN for 0 / 0, infinite for anything else by 0."""
+    if not isinstance(right, float) or right:
+        return left / right
+    if isinstance(left, float):
+        if left == 0 or math.isnan(left):
+            return math.nan
+        return math.copysign(math.inf, left) * math.copysign(1.0, right)
+    return _arrays().divide(left, right)  # type: ignore[no-any-return]
+
+
+def least(left: Values, right: Values) -> Values:
+    """Return the smaller of two; NaN where either is."""
+    if isinstance(left, float) and isinstance(right, float):
+        if math.isnan(left) or math.isnan(right):
+            return math.nan
+        return min(left, right)
+    return _arrays().minimum(left, right)  # type: ignore[no-any-return]
+
+
+def greatest(left: Values, right: Values) -> Values:
+    """Return the greater of two; NaN where either is."""
+    if isinstance(left, float) and isinstance(right, float):
+        if math.isnan(left) or math.isnan(right):
+            return math.nan
+        return max(left, right)
+    return _arrays().maximum(left, right)  # type: ignore[no-any-return]
+
+
+def otherwise(values: Values, missing: Values, present: Values) -> Values:
+    """Return `missing` where `values` are NaN, `present` elsewhere."""
+    if isinstance(values, float):
+        return missing if math.isnan(values) else present
+    return _arrays().where(values != values, missing, present)  # type: ignore[no-any-return]  # noqa: PLR0124 - NaN is not itself
+
+
+def looked_up(table: Callable[[int], float], keys: Values) -> Values:
+    """Return a function of whole numbers, called once for each that there is."""
+    if isinstance(keys, float):
+        return table(int(keys))
+    numpy = _arrays()
+    unique, inverse = numpy.unique(keys, return_inverse=True)
+    found = numpy.array([table(int(key)) for key in unique], dtype=numpy.float64)
+    return found[inverse]  # type: ignore[no-any-return]
+
+
+def _arrays() -> ModuleType:
+    import numpy as np  # noqa: PLC0415 - whoever has arrays has loaded it; one flight needs none
+
+    return np

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.work import FEATURES, HORIZON_MIN
 from features.offline.blocks import EVERY_DAY
-from features.offline.feature_rows import gold_arrow_schema
+from features.offline.feature_table import gold_arrow_schema
 from pipelines.gold.block_files import FLIGHT_DAY, WEATHER_DAY, FeatureWork, Silver, write_blocks
 from pipelines.settings import load_settings
 from pipelines.spark.session import open_session

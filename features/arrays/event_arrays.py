@@ -9,7 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.declare import columns as c
-from features.declare.declarations import LOCAL_HOUR, MINUTES_PER_DAY, Entity
+from features.declare.declarations import (
+    LOCAL_HOUR,
+    MINUTES_PER_DAY,
+    Entity,
+)
 from features.declare.streams import (
     COUNT,
     MAX_EVENT_LAG_MIN,

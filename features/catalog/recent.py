@@ -16,8 +16,8 @@ from features.declare.declarations import (
     Entity,
     Feature,
     Minutes,
+    OpenIntervals,
     Own,
-    Standing,
     Sum,
 )
 from features.declare.streams import ARRIVALS, CANCELLATIONS, COUNT, DEPARTURES, OVERDUE
@@ -77,7 +77,7 @@ def _overdue_count(where: str) -> Feature:
         unit="flights",
         definition=f"Flights {words} that should have left by now and have not (12 h at most).",
         null="never missing",
-        inputs=(Standing(OVERDUE.name, COUNT, entity),),
+        inputs=(OpenIntervals(OVERDUE.name, COUNT, entity),),
         compute=same,
         minimum=0,
     )
@@ -92,8 +92,8 @@ def _overdue_minutes(where: str) -> Feature:
         definition=f"How long the overdue flights {words} are overdue by now, in all.",
         null="never missing",
         inputs=(
-            Standing(OVERDUE.name, COUNT, entity),
-            Standing(OVERDUE.name, "scheduled_at", entity),
+            OpenIntervals(OVERDUE.name, COUNT, entity),
+            OpenIntervals(OVERDUE.name, "scheduled_at", entity),
             Own(c.PREDICTION_TIME),
         ),
         compute=waited,

@@ -6,7 +6,11 @@ from typing import Final
 
 from features.arithmetic import difference, same
 from features.declare import columns as c
-from features.declare.declarations import ORIGIN, Feature, Latest
+from features.declare.declarations import (
+    ORIGIN,
+    Feature,
+    Latest,
+)
 from features.declare.streams import WEATHER
 
 _WITHIN_MIN: Final = 360

@@ -116,19 +116,25 @@ def selected(
 
 
 def feature_hash(features: Iterable[Feature]) -> str:
-    """Return the SHA-256 of the declarations, and of the streams they read; not of their wording.
+    """Return the SHA-256 of the declarations and of the streams they read, without their wording.
 
-    Name, type, unit, inputs and function of each feature count, and so does the rule by which
-    each stream knows an event.
+    Name, type, unit, inputs and function of each feature count, and so does each stream's rule for
+    when an event is known.
     """
     declared = tuple(features)
     reads = {item.stream for f in declared for item in f.inputs if not isinstance(item, Own)}
     lines = [repr(STREAMS[name]) for name in sorted(reads)]
     lines += [
-        f"{f.name}|{f.dtype}|{f.unit}|{f.inputs!r}|{f.compute.__module__}.{f.compute.__qualname__}"
+        f"{f.name}|{f.dtype}|{f.unit}|{_inputs_text(f)}|"
+        f"{f.compute.__module__}.{f.compute.__qualname__}"
         for f in declared
     ]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def _inputs_text(feature: Feature) -> str:
+    """Return the inputs as they are hashed: with the class names of the first release."""
+    return repr(feature.inputs).replace("OpenIntervals(", "Standing(")
 
 
 def conflicts_between(one: Contract, other: Contract) -> tuple[str, ...]:

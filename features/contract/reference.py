@@ -20,8 +20,8 @@ from features.declare.declarations import (
     Input,
     Latest,
     Minutes,
+    OpenIntervals,
     Own,
-    Standing,
     UntilDeparture,
 )
 from features.declare.streams import (
@@ -170,7 +170,7 @@ def _window_words(item: Input) -> str:
     match item:
         case Own():
             return ""
-        case Standing():
+        case OpenIntervals():
             return "open at the prediction time"
         case Latest():
             before = f"{_span(item.ago_min)} before " if item.ago_min else ""

@@ -81,7 +81,7 @@ class Sum:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class OpenIntervals:
     """The total of a measure over the intervals that are open at the prediction time.
 
     Opened before it, and not closed before it; `stream` names a stream of intervals.
@@ -115,7 +115,7 @@ class Own:
     column: str
 
 
-Input: TypeAlias = Sum | Standing | Latest | Own
+Input: TypeAlias = Sum | OpenIntervals | Latest | Own
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from features.declare import columns as c
-from features.declare.declarations import MINUTES_PER_DAY, Feature, Own
+from features.declare.declarations import (
+    MINUTES_PER_DAY,
+    Feature,
+    Own,
+)
 
 COUNT: Final = "count"
 

@@ -1,4 +1,4 @@
-"""Another world that tells the same story up to an instant, and a different one from then on.
+"""Another data that tells the same story up to an instant, and a different one from then on.
 
 What counts as known, and when:
 
@@ -48,26 +48,26 @@ _FIRST_NUMBER: Final = 100_000
 
 
 @dataclass(frozen=True)
-class World:
+class Dataset:
     """Silver flights and silver weather as Arrow tables, all their columns or all but lineage."""
 
     flights: pa.Table
     weather: pa.Table
 
 
-def counterfactual(world: World, instant: int, rng: np.random.Generator) -> World:
-    """Return a world that differs in nothing known before the instant, and in much from then on.
+def counterfactual(data: Dataset, instant: int, rng: np.random.Generator) -> Dataset:
+    """Return a data that differs in nothing known before the instant, and in much from then on.
 
     Args:
-        world: The world as it was.
+        data: The data as it was.
         instant: Minutes since the epoch.
         rng: Where chance comes from.
     """
-    flights = _with_other_schedule(world.flights, instant, rng)
+    flights = _with_other_schedule(data.flights, instant, rng)
     flights = _with_other_departures(flights, instant, rng)
     flights = _with_other_arrivals(flights, instant, rng)
-    weather = _with_other_weather(world.weather, instant, rng)
-    return World(_shuffled(flights, rng), _shuffled(weather, rng))
+    weather = _with_other_weather(data.weather, instant, rng)
+    return Dataset(_shuffled(flights, rng), _shuffled(weather, rng))
 
 
 def _with_other_schedule(flights: pa.Table, instant: int, rng: np.random.Generator) -> pa.Table:

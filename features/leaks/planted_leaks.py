@@ -25,8 +25,8 @@ from features.declare.declarations import (
     Input,
     Latest,
     Minutes,
+    OpenIntervals,
     Own,
-    Standing,
     Sum,
 )
 from features.declare.streams import (
@@ -41,7 +41,7 @@ from features.declare.streams import (
     Measure,
     Stream,
 )
-from features.offline.feature_rows import table_of
+from features.offline.feature_table import table_of
 from features.offline.kernel import Kernel
 
 if TYPE_CHECKING:
@@ -204,7 +204,7 @@ PLANTED: Final = (
     PlantedLeak(
         "overdue_with_final_delay",
         "Overdue flights count with the delay they end up with.",
-        _tried(Standing(OVERDUE.name, "delay_min", ORIGIN)),
+        _tried(OpenIntervals(OVERDUE.name, "delay_min", ORIGIN)),
         streams=(_OVERDUE_WITH_END,),
     ),
     PlantedLeak(

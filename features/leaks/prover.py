@@ -22,7 +22,7 @@ import pyarrow.compute as pc
 from features.arrays.arrow import to_minutes
 from features.declare import columns as c
 from features.declare.declarations import MINUTES_PER_DAY
-from features.leaks.counterfactual import World, counterfactual
+from features.leaks.counterfactual import Dataset, counterfactual
 from ontime_base.errors import OntimeError
 
 if TYPE_CHECKING:
@@ -53,11 +53,11 @@ class ComputeFeatures(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Branch:
-    """A world that differs from the true one in what is known at an instant or later."""
+class Counterfactual:
+    """A data that differs from the true one in what is known at an instant or later."""
 
     instant: int
-    world: World
+    data: Dataset
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +69,8 @@ class Leak:
         instant: Minutes since the epoch; only what is known then or later was changed.
         flights: How many flights with a prediction time up to the instant it changed for.
         flight_id: The last of them.
-        before: The feature of that flight in the true world.
-        after: The same in the other world.
+        before: The feature of that flight in the true data.
+        after: The same in the other data.
     """
 
     feature: str
@@ -103,7 +103,7 @@ class Proof:
         return tuple(dict.fromkeys(leak.feature for leak in self.leaks))
 
 
-def instants_of(world: World, count: int, *, horizon_min: int, seed: int) -> tuple[int, ...]:
+def draw_instants(data: Dataset, count: int, *, horizon_min: int, seed: int) -> tuple[int, ...]:
     """Return instants spread over the whole time: each is the prediction time of some flight.
 
     So there is a flight at every instant whose prediction time is that very minute.
@@ -111,7 +111,7 @@ def instants_of(world: World, count: int, *, horizon_min: int, seed: int) -> tup
     Raises:
         ProofError: There are fewer flights than instants.
     """
-    departures = np.sort(to_minutes(world.flights[c.SCHEDULED_DEPARTURE]))
+    departures = np.sort(to_minutes(data.flights[c.SCHEDULED_DEPARTURE]))
     if len(departures) < count:
         raise ProofError(
             f"There are {len(departures)} flights for {count} instants: ask for fewer, or ingest "
@@ -122,27 +122,29 @@ def instants_of(world: World, count: int, *, horizon_min: int, seed: int) -> tup
     return tuple(int(rng.choice(part)) - horizon_min for part in parts)
 
 
-def branches(world: World, instants: Iterable[int], *, seed: int) -> Iterator[Branch]:
-    """Return, one at a time, another world for each instant; the same for the same seed."""
+def counterfactuals(
+    data: Dataset, instants: Iterable[int], *, seed: int
+) -> Iterator[Counterfactual]:
+    """Return, one at a time, another data for each instant; the same for the same seed."""
     for instant in instants:
         rng = np.random.default_rng([seed, instant])
-        yield Branch(instant, counterfactual(world, instant, rng))
+        yield Counterfactual(instant, counterfactual(data, instant, rng))
 
 
-def middle_of(world: World, *, days: int = 30) -> World:
-    """Return so many days of the world around its middle flight, for what is dear to prove."""
-    departures = to_minutes(world.flights[c.SCHEDULED_DEPARTURE])
+def middle_days(data: Dataset, *, days: int = 30) -> Dataset:
+    """Return so many days of the data around its middle flight, for what is dear to prove."""
+    departures = to_minutes(data.flights[c.SCHEDULED_DEPARTURE])
     middle, reach = np.median(departures), days * MINUTES_PER_DAY / 2
-    known = to_minutes(world.weather[c.KNOWN])
-    return World(
-        world.flights.filter(pa.array(np.abs(departures - middle) <= reach)),
-        world.weather.filter(pa.array(np.abs(known - middle) <= reach + MINUTES_PER_DAY)),
+    known = to_minutes(data.weather[c.KNOWN])
+    return Dataset(
+        data.flights.filter(pa.array(np.abs(departures - middle) <= reach)),
+        data.weather.filter(pa.array(np.abs(known - middle) <= reach + MINUTES_PER_DAY)),
     )
 
 
 def prove(
-    world: World,
-    others: Iterable[Branch],
+    data: Dataset,
+    others: Iterable[Counterfactual],
     compute: ComputeFeatures,
     *,
     features: Sequence[str],
@@ -151,8 +153,8 @@ def prove(
     """Return which features change with what is known at their prediction time or later.
 
     Args:
-        world: The true world.
-        others: Other worlds, each with the instant from which on it differs.
+        data: The true data.
+        others: Other datasets, each with the instant from which on it differs.
         compute: Computes the features.
         features: Names of the columns to look at.
         horizon_min: Minutes from the prediction time to the scheduled departure.
@@ -160,8 +162,8 @@ def prove(
     Raises:
         ProofError: The two computations are not about the same flights.
     """
-    everything = np.ones(len(world.flights), dtype=np.bool_)
-    truth = compute(world.flights, world.weather, everything, horizon_min=horizon_min)
+    everything = np.ones(len(data.flights), dtype=np.bool_)
+    truth = compute(data.flights, data.weather, everything, horizon_min=horizon_min)
     predicted = to_minutes(truth[c.PREDICTION_TIME])
     instants: list[int] = []
     leaks: list[Leak] = []
@@ -170,7 +172,7 @@ def prove(
     for branch in others:
         until = branch.instant + _WATCHED_MIN
         before = truth.filter(pa.array(predicted <= until))
-        after = _computed_until(until, branch.world, compute, horizon_min)
+        after = _computed_until(until, branch.data, compute, horizon_min)
         _require_same_flights(before, after)
         past = predicted[predicted <= until] <= branch.instant
         for name in features:
@@ -185,16 +187,16 @@ def prove(
 
 
 def _computed_until(
-    minute: int, world: World, compute: ComputeFeatures, horizon_min: int
+    minute: int, data: Dataset, compute: ComputeFeatures, horizon_min: int
 ) -> pa.Table:
-    wanted = to_minutes(world.flights[c.SCHEDULED_DEPARTURE]) - horizon_min <= minute
-    return compute(world.flights, world.weather, wanted, horizon_min=horizon_min)
+    wanted = to_minutes(data.flights[c.SCHEDULED_DEPARTURE]) - horizon_min <= minute
+    return compute(data.flights, data.weather, wanted, horizon_min=horizon_min)
 
 
 def _require_same_flights(before: pa.Table, after: pa.Table) -> None:
     if before[c.FLIGHT_ID].to_pylist() != after[c.FLIGHT_ID].to_pylist():
         raise ProofError(
-            "The features of the two worlds are not about the same flights in the same order: "
+            "The features of the two datasets are not about the same flights in the same order: "
             "compute one row per wanted flight, in the order of scheduled departure."
         )
 

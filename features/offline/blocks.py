@@ -18,7 +18,7 @@ from features.catalog import FEATURES
 from features.declare import columns as c
 from features.declare.declarations import MAX_WINDOW_DAYS, MINUTES_PER_DAY
 from features.declare.streams import MAX_EVENT_LAG_MIN
-from features.offline.feature_rows import features_table, gold_columns
+from features.offline.feature_table import features_table, gold_columns
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -35,8 +35,8 @@ from features.declare.declarations import (
     Input,
     Latest,
     Minutes,
+    OpenIntervals,
     Own,
-    Standing,
     Sum,
     UntilDeparture,
     Window,
@@ -106,7 +106,7 @@ class Kernel:
                 return self._own(item)
             case Sum():
                 return self._sum(item)
-            case Standing():
+            case OpenIntervals():
                 return self._standing(item)
             case Latest():
                 return self._latest(item)
@@ -128,13 +128,13 @@ class Kernel:
         totals = self._totals(index, stream, item.measure)
         return np.where(queries.missing, 0, totals[last] - totals[first]).astype(np.float64)
 
-    def _standing(self, item: Standing) -> Floats:
+    def _standing(self, item: OpenIntervals) -> Floats:
         opened = self._total_before(item, "at")
         closed = self._total_before(item, "until")
         missing = self._queries_of(item.entity).missing
         return np.where(missing, 0, opened - closed).astype(np.float64)
 
-    def _total_before(self, item: Standing, side: Side) -> Ints:
+    def _total_before(self, item: OpenIntervals, side: Side) -> Ints:
         """Return the total of the events of the flight's key before the prediction time."""
         stream, at = self._streams[item.stream], self._anchors["prediction"]
         index, queries = self._index(stream, item.entity, side), self._queries_of(item.entity)

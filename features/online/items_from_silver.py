@@ -11,25 +11,41 @@ import pyarrow.compute as pc
 from features.arrays.arrow import MICROSECONDS_PER_MINUTE
 from features.catalog import FEATURES
 from features.declare import columns as c
-from features.declare.declarations import HORIZON_MIN, LOCAL_HOUR, MAX_WINDOW_DAYS, MINUTES_PER_DAY
+from features.declare.declarations import (
+    HORIZON_MIN,
+    LOCAL_HOUR,
+    MAX_WINDOW_DAYS,
+    MINUTES_PER_DAY,
+)
 from features.declare.streams import MAX_EVENT_LAG_MIN
-from features.online.item_rows import Placement, Placer
-from features.online.items import SUMS_DAYS, Columns, encode, sums_suffix, view
-from features.online.sums import DayRows, day_rows, sums_item
+from features.online.day_sums import (
+    DayRows,
+    day_rows,
+    sums_item,
+)
+from features.online.item_bytes import (
+    Columns,
+    encode,
+    item_integers,
+)
+from features.online.item_keys import sums_suffix
+from features.online.item_layout import SUMS_DAYS
+from features.online.row_mapping import RowChange, RowMapper
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from features.declare.declarations import Feature
-    from features.online.item_rows import Facts
-    from features.online.items import EntityLayout, Row
+    from features.online.item_bytes import Row
+    from features.online.item_layout import EntityLayout
+    from features.online.row_mapping import Facts
 
 OPEN_DAYS: Final = 4
 """Days after its scheduled departure in which an event can still change a flight."""
 
 _LAG_DAYS: Final = MAX_EVENT_LAG_MIN // MINUTES_PER_DAY
 DAYS_NEEDED: Final = SUMS_DAYS + OPEN_DAYS + _LAG_DAYS + 2
-"""Days of silver that the items need besides the days they are retained for: whole stretches of
+"""Days of silver that the items need besides the days they are retained for: whole buckets of
 what events may still change, and the days before that windows reach back to."""
 
 
@@ -52,7 +68,7 @@ def online_items(
         horizon_min: Minutes from the prediction time to the scheduled departure.
         features: The declared features.
     """
-    placer = Placer(features, horizon_min=horizon_min)
+    placer = RowMapper(features, horizon_min=horizon_min)
     rows: list[dict[tuple[str, str], _Rows]] = [{} for _ in placer.layouts]
     end = max(_plain(flights[c.SCHEDULED_DEPARTURE]), default=0)
     longest = max((x.rows.span for x in placer.layouts if x.rows_read), default=0)
@@ -99,17 +115,17 @@ def _plain(column: pa.ChunkedArray) -> list[Any]:
 
 
 class _Rows:
-    """The rows of one item, by track, and the stretch they are of."""
+    """The rows of one item, by track, and the bucket they are of."""
 
-    __slots__ = ("stretch", "tracks")
+    __slots__ = ("bucket", "tracks")
 
-    def __init__(self, stretch: int, tracks: int) -> None:
-        self.stretch = stretch
+    def __init__(self, bucket: int, tracks: int) -> None:
+        self.bucket = bucket
         self.tracks: list[list[Row]] = [[] for _ in range(tracks)]
 
 
 def _place(
-    rows: list[dict[tuple[str, str], _Rows]], placer: Placer, placements: Iterable[Placement]
+    rows: list[dict[tuple[str, str], _Rows]], placer: RowMapper, placements: Iterable[RowChange]
 ) -> None:
     for placement in placements:
         if placement.row is None:
@@ -117,7 +133,7 @@ def _place(
         items, where = rows[placement.entity], (placement.prefix, placement.key)
         if where not in items:
             tracks = len(placer.layouts[placement.entity].rows.tracks)
-            items[where] = _Rows(placement.stretch, tracks)
+            items[where] = _Rows(placement.bucket, tracks)
         items[where].tracks[placement.track].append(placement.row)
 
 
@@ -137,11 +153,11 @@ def _items_of(
             ],
         )
         if layout.sums is not None:
-            block = rows.stretch * span // (SUMS_DAYS * MINUTES_PER_DAY)
-            days = day_rows(layout, view(layout.rows, body))
+            block = rows.bucket * span // (SUMS_DAYS * MINUTES_PER_DAY)
+            days = day_rows(layout, item_integers(layout.rows, body))
             if any(days):
                 sums[prefix, block].append(days)
-        if (rows.stretch + 1) * span > rows_since:
+        if (rows.bucket + 1) * span > rows_since:
             yield key, body
     if layout.sums is None:
         return

@@ -19,15 +19,26 @@ from features.catalog import FEATURES
 from features.declare import columns as c
 from features.declare.declarations import LOCAL_HOUR, MINUTES_PER_DAY
 from features.declare.streams import PUBLISHED_AHEAD_MIN
-from features.online.items import ItemError, key_of, rows_suffix, sums_suffix, utc_hour, view
-from features.online.lookup_plan import plan_for, text_of
+from features.online.item_bytes import ItemError, item_integers
+from features.online.item_keys import (
+    key_of,
+    rows_suffix,
+    sums_suffix,
+    utc_hour,
+)
+from features.online.lookup_plan import text_of
+from features.online.lookup_planner import plan_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from features.contract.feature_contract import Contract
     from features.declare.declarations import Feature
-    from features.online.lookup_plan import ItemPlan, Plan, Reads
+    from features.online.lookup_plan import (
+        ItemPlan,
+        Plan,
+        Reads,
+    )
 
 
 _PAIR: Final = 2
@@ -85,18 +96,18 @@ class Lookup:
         for item in plan.items:
             prefix = prefixes[item.entity]
             if prefix is not None:
-                keys = [(stretch, prefix + suffix) for stretch, suffix in suffixes[item.reads]]
+                keys = [(bucket, prefix + suffix) for bucket, suffix in suffixes[item.reads]]
                 self._items.append((item, keys))
                 self.keys += [key for _, key in keys]
 
     def _suffixes(self, reads: Reads, in_days: bool) -> list[tuple[int, str]]:  # noqa: FBT001 - private
-        """Return the stretches of time that windows touch, each with the end of its items' keys."""
+        """Return the buckets of time that windows touch, each with the end of its items' keys."""
         edges, found = self._edges, {}
         suffix = sums_suffix if in_days else rows_suffix
         for first, last in reads:
             span = self._plan.edges[first].span
-            for stretch in range(edges[first][1], edges[last][1] + 1):
-                found[stretch] = suffix(stretch, span)
+            for bucket in range(edges[first][1], edges[last][1] + 1):
+                found[bucket] = suffix(bucket, span)
         return list(found.items())
 
     def resolve(self, items: Mapping[str, bytes]) -> OnlineFeatures:
@@ -105,9 +116,9 @@ class Lookup:
         slots, newest, unreadable = list(plan.slots), dict[str, int | None](), 0
         for item, keys in self._items:
             found = {}
-            for stretch, key in keys:
+            for bucket, key in keys:
                 try:
-                    found[stretch] = view(item.layout, items[key])
+                    found[bucket] = item_integers(item.layout, items[key])
                 except KeyError:
                     continue
                 except ItemError:
@@ -131,7 +142,7 @@ class Lookup:
 
     def _by_numpy(self, slots: list[float]) -> list[float | str | None]:
         """Return every feature, one by one."""
-        import numpy as np  # noqa: PLC0415 - see features.arrays.numeric
+        import numpy as np  # noqa: PLC0415 - only this fallback needs it
 
         values: list[float | str | None] = []
         with np.errstate(divide="ignore", invalid="ignore"):

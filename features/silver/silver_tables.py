@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from pyspark.sql import functions as F
 
 from features.declare import columns as c
-from features.silver import flight_rows, reference_rows, weather_rows
+from features.silver import reference_tables, silver_flights, silver_weather
 from features.silver.fields import REASON, REFUSAL, RULE, SINCE
 from features.silver.raw import (
     AIRLINES,
@@ -54,35 +54,35 @@ class SilverTable:
 
 SILVER: Final[Mapping[str, SilverTable]] = {
     AIRPORTS: SilverTable(
-        candidates=lambda bronze, _: reference_rows.to_airports(bronze),
-        key=(reference_rows.AIRPORT,),
+        candidates=lambda bronze, _: reference_tables.to_airports(bronze),
+        key=(reference_tables.AIRPORT,),
         words="airport",
-        fields=reference_rows.AIRPORT_FIELDS,
+        fields=reference_tables.AIRPORT_FIELDS,
     ),
     AIRLINES: SilverTable(
-        candidates=lambda bronze, _: reference_rows.to_airlines(bronze),
+        candidates=lambda bronze, _: reference_tables.to_airlines(bronze),
         key=(c.CARRIER,),
         words="airline",
-        fields=reference_rows.AIRLINE_FIELDS,
+        fields=reference_tables.AIRLINE_FIELDS,
     ),
     PLANES: SilverTable(
-        candidates=lambda bronze, _: reference_rows.to_planes(bronze),
+        candidates=lambda bronze, _: reference_tables.to_planes(bronze),
         key=(c.TAIL_NUMBER,),
         words="plane",
-        fields=reference_rows.PLANE_FIELDS,
+        fields=reference_tables.PLANE_FIELDS,
     ),
     WEATHER: SilverTable(
-        candidates=weather_rows.to_weather,
+        candidates=silver_weather.to_weather,
         key=(c.AIRPORT, c.OBSERVED),
         words="hour",
-        fields=weather_rows.FIELDS,
+        fields=silver_weather.FIELDS,
         day=c.KNOWN,
     ),
     FLIGHTS: SilverTable(
-        candidates=flight_rows.to_flights,
+        candidates=silver_flights.to_flights,
         key=(c.FLIGHT_ID,),
         words="flight",
-        fields=flight_rows.FIELDS,
+        fields=silver_flights.FIELDS,
         day=c.FLIGHT_DATE,
     ),
 }

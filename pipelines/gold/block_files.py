@@ -20,7 +20,7 @@ from deltalake.transaction import AddAction
 from features.arrays.arrow import FLIGHT_COLUMNS, WEATHER_COLUMNS
 from features.declare import columns as c
 from features.offline.blocks import LOOK_AHEAD_DAYS, LOOK_BACK_DAYS, DayRange
-from features.offline.feature_rows import features_table
+from features.offline.feature_table import features_table
 from pipelines.tables.arrow_writer import DayColumn, DayFile, day_span, read_days, write_file
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from pyspark.sql import DataFrame
 from features.catalog import FEATURES
 from features.declare.columns import FLIGHT_DATE
 from features.offline.blocks import EVERY_DAY, DayRange, to_features
-from features.offline.feature_rows import gold_arrow_schema
+from features.offline.feature_table import gold_arrow_schema
 from pipelines.gold.block_files import (
     FLIGHT_DAY,
     WEATHER_DAY,

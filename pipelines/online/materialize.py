@@ -11,7 +11,8 @@ from pyspark.sql import functions as F
 from features.arrays.arrow import FLIGHT_COLUMNS, WEATHER_COLUMNS
 from features.declare import columns as c
 from features.declare.declarations import MINUTES_PER_DAY
-from features.online.flight_events import flight_story, known_minute, observation
+from features.online.event_resolution import event_of_observation, events_of_flight
+from features.online.flight_events import known_minute
 from features.online.items_from_silver import DAYS_NEEDED, flight_facts, online_items, weather_facts
 from pipelines.online.unsynced_events import Untold
 from serving.online.network import Network, write_network
@@ -77,8 +78,10 @@ def tell_open_flights(
     events: list[Event] = []
     for flight in facts:
         if flight[c.SCHEDULED_DEPARTURE] >= since:
-            events += flight_story(flight)
-    events += [observation(seen) for seen in weather_facts(weather) if seen[c.KNOWN] >= since]
+            events += events_of_flight(flight)
+    events += [
+        event_of_observation(seen) for seen in weather_facts(weather) if seen[c.KNOWN] >= since
+    ]
     # Moved first, so that no flight becomes too late between two of its events.
     move_mark(store, max([end, *map(known_minute, events)]), horizon_min=horizon_min)
     state = OnlineState(store)

@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Final
 from features.catalog import FEATURES
 from features.declare import columns as c
 from features.declare.declarations import MINUTES_PER_DAY
-from features.online.item_rows import with_kept, with_sums
-from features.online.items import SUMS_DAYS, due_minute, identity, layouts, sums_suffix
+from features.online.day_sums import update_sums
+from features.online.item_bytes import due_minute, identity
+from features.online.item_keys import sums_suffix
+from features.online.item_layout import SUMS_DAYS, layouts
+from features.online.item_updates import carry_over_rows
 from serving.online.online_state import OPEN_DAYS
 
 if TYPE_CHECKING:
-    from features.online.item_rows import Facts
-    from features.online.items import EntityLayout
+    from features.online.item_layout import EntityLayout
+    from features.online.row_mapping import Facts
     from serving.stores.online.sqlite import OnlineStore
 
 _EPOCH: Final = dt.date(1970, 1, 1).toordinal()
@@ -49,8 +52,8 @@ class Untold:
     def _kept(self, key: str, body: bytes, former: bytes) -> bytes:
         layout, mark, _ = self._read(key)
         if mark == "#" and layout.sums is not None:
-            return with_kept(layout.sums, body, former, self._is_new_day)
-        found = with_kept(layout.rows, body, former, self._is_untold)
+            return carry_over_rows(layout.sums, body, former, self._is_new_day)
+        found = carry_over_rows(layout.rows, body, former, self._is_untold)
         if found != body and layout.sums is not None:
             self._revived[key] = found
         return found
@@ -70,7 +73,7 @@ class Untold:
             layout, _, stretch = self._read(key)
             block = stretch * layout.rows.span // (SUMS_DAYS * MINUTES_PER_DAY)
             where = key.partition("@")[0] + sums_suffix(block, SUMS_DAYS)
-            sums = with_sums(layout, store.get_many([where]).get(where), [(stretch, body)])
+            sums = update_sums(layout, store.get_many([where]).get(where), [(stretch, body)])
             if sums is not None:
                 store.put_many({where: sums})
 

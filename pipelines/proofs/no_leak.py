@@ -12,10 +12,15 @@ from typing import TYPE_CHECKING
 
 from features.catalog import FEATURES
 from features.declare import columns as c
-from features.leaks.counterfactual import World
+from features.leaks.counterfactual import Dataset
 from features.leaks.planted_leaks import PLANTED
-from features.leaks.prover import branches, instants_of, middle_of, prove
-from features.offline.feature_rows import features_table
+from features.leaks.prover import (
+    counterfactuals,
+    draw_instants,
+    middle_days,
+    prove,
+)
+from features.offline.feature_table import features_table
 from ontime_base.errors import OntimeError
 from pipelines.runtime.command import parser_of, run_command
 from pipelines.runtime.figures import write_figures
@@ -27,7 +32,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from features.leaks.planted_leaks import PlantedLeak
-    from features.leaks.prover import Branch, Leak, Proof
+    from features.leaks.prover import (
+        Counterfactual,
+        Leak,
+        Proof,
+    )
     from pipelines.runtime.console import Console
     from pipelines.runtime.context import RunContext
 
@@ -145,13 +154,13 @@ def work(context: RunContext, arguments: argparse.Namespace) -> None:
     # Sorted, so that a seed gives the same worlds however the rows were written.
     flights = context.tables.read("silver_flights").orderBy(c.FLIGHT_ID).toArrow()
     weather = context.tables.read("silver_weather").orderBy(c.AIRPORT, c.OBSERVED).toArrow()
-    world, part = World(flights, weather), middle_of(World(flights, weather))
+    world, part = Dataset(flights, weather), middle_days(Dataset(flights, weather))
     horizon_min, seed = context.settings.features.horizon_min, arguments.seed
-    instants = instants_of(world, arguments.instants, horizon_min=horizon_min, seed=seed)
-    others = _told(branches(world, instants, seed=seed), len(instants), context.console)
+    instants = draw_instants(world, arguments.instants, horizon_min=horizon_min, seed=seed)
+    others = _told(counterfactuals(world, instants, seed=seed), len(instants), context.console)
     proof = prove(world, others, features_table, features=NAMES, horizon_min=horizon_min)
-    instants = instants_of(part, PLANTED_INSTANTS, horizon_min=horizon_min, seed=seed)
-    few = tuple(branches(part, instants, seed=seed))
+    instants = draw_instants(part, PLANTED_INSTANTS, horizon_min=horizon_min, seed=seed)
+    few = tuple(counterfactuals(part, instants, seed=seed))
     found = [
         prove(part, few, leak.compute, features=leak.names, horizon_min=horizon_min)
         for leak in PLANTED
@@ -164,7 +173,9 @@ def work(context: RunContext, arguments: argparse.Namespace) -> None:
     report.require_clean()
 
 
-def _told(others: Iterable[Branch], count: int, console: Console) -> Iterator[Branch]:
+def _told(
+    others: Iterable[Counterfactual], count: int, console: Console
+) -> Iterator[Counterfactual]:
     for number, branch in enumerate(others, start=1):
         console.step(f"instant {number} of {count}: {utc_text(branch.instant)}")
         yield branch

@@ -32,8 +32,9 @@ from features.arrays.arrow import FLIGHT_COLUMNS, WEATHER_COLUMNS, to_minutes
 from features.contract.feature_contract import selected
 from features.declare import columns as c
 from features.declare.declarations import MAX_WINDOW_DAYS, MINUTES_PER_DAY
-from features.online.flight_events import MS_PER_MINUTE, flight_story, observation
-from features.online.items import SUMS_DAYS
+from features.online.event_resolution import event_of_observation, events_of_flight
+from features.online.flight_events import MS_PER_MINUTE
+from features.online.item_layout import SUMS_DAYS
 from features.online.items_from_silver import flight_facts, weather_facts
 from ontime_base.errors import OntimeError
 from pipelines.online.materialize import network_of
@@ -65,7 +66,7 @@ if TYPE_CHECKING:
 
     from features.contract.feature_contract import Contract
     from features.online.flight_events import Event
-    from features.online.item_rows import Facts
+    from features.online.row_mapping import Facts
     from pipelines.runtime.context import RunContext
     from serving.models.release_document import ReleasedVersion
 
@@ -266,8 +267,10 @@ def _events(part: ReplayPart, flights: list[Facts]) -> list[Event]:
     events: list[Event] = []
     for facts in flights:
         if facts[c.SCHEDULED_DEPARTURE] >= since:
-            events += flight_story(facts)
-    events += [observation(f) for f in weather_facts(_read(part, WEATHER)) if f[c.KNOWN] >= since]
+            events += events_of_flight(facts)
+    events += [
+        event_of_observation(f) for f in weather_facts(_read(part, WEATHER)) if f[c.KNOWN] >= since
+    ]
     chosen = [event for event in events if event.reported_at < until]
     return sorted(chosen, key=lambda event: event.reported_at)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from features.catalog import FEATURES
 from features.declare import columns as c
-from features.offline.feature_rows import gold_columns
+from features.offline.feature_table import gold_columns
 from pipelines.quality.validation import QualityReport, validate
 
 if TYPE_CHECKING:

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 from pyspark.sql import functions as F
 
 from features.declare.columns import INGESTED, LINEAGE, SOURCE_CHECKSUM, SOURCE_FILE, SOURCE_ROW
+from features.silver.deduplicate import to_duplicate_keys, with_duplicates_refused
 from features.silver.fields import REFUSAL
 from features.silver.silver_tables import SILVER, to_silver
-from features.silver.versions import to_repeated_keys, with_repeats_refused
 from ontime_base.errors import OntimeError
 from pipelines.silver.bronze import bronze_table
 from pipelines.spark.persist import kept, let_go
@@ -255,10 +255,10 @@ def _with_superseded(new: DataFrame, bronze: DataFrame, gone: DataFrame) -> Data
 def _with_repeats(typed: DataFrame, source: str) -> DataFrame:
     """Return the candidates with repeated keys refused; computes and keeps them."""
     table = SILVER[source]
-    repeated = kept(to_repeated_keys(typed, table.key))
+    repeated = kept(to_duplicate_keys(typed, table.key))
     rows = typed
     if not repeated.isEmpty():
-        rows = kept(with_repeats_refused(typed, repeated, key=table.key, words=table.words))
+        rows = kept(with_duplicates_refused(typed, repeated, key=table.key, words=table.words))
         rows.count()
         let_go(typed)
     let_go(repeated)

@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 
 from features.silver.fields import REASON, RULE
 from features.silver.raw import AIRPORTS, FLIGHTS, RAW_COLUMNS, WEATHER
-from features.silver.reference_rows import AIRPORT, TIME_ZONE
+from features.silver.reference_tables import AIRPORT, TIME_ZONE
 from features.silver.silver_tables import SILVER, to_quarantine, to_silver
 from pipelines.runtime.fingerprint import code_of
 from pipelines.silver.bronze import bronze_table, bronze_until
@@ -70,7 +70,7 @@ def all_candidates(tables: Tables, contents: Contents, *, forced: bool = False) 
         sorted(
             {
                 **code_of("features.silver.silver_tables"),
-                **code_of("features.silver.versions"),
+                **code_of("features.silver.deduplicate"),
             }.items()
         )
     )

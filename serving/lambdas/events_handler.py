@@ -11,7 +11,7 @@ import logging
 import sys
 from typing import TYPE_CHECKING, Any
 
-from features.online.items import ItemError
+from features.online.item_bytes import ItemError
 from serving.lambdas.api_handler import function_home, function_options
 from serving.schema.problems import NotReadyError
 from serving.service.prediction_service import open_service

@@ -14,21 +14,25 @@ from typing import TYPE_CHECKING, Final
 
 from features.catalog import FEATURES
 from features.declare.declarations import MINUTES_PER_DAY
+from features.online.day_sums import sums_key, update_sums
+from features.online.event_resolution import (
+    affected_streams,
+    resolve_flight,
+    resolve_observation,
+    superseded_flights,
+)
 from features.online.flight_events import (
     Event,
+    EventSetError,
     Observed,
-    SubjectError,
+    decode_events,
     due_at,
-    events_of,
     known_minute,
-    merged,
-    newest_facts,
-    past_facts,
-    streams_of,
-    subject_of,
-    weather_facts_of,
+    merge_events,
+    subject_key,
 )
-from features.online.item_rows import Placement, Placer, sums_key_of, with_rows, with_sums
+from features.online.item_updates import upsert_rows
+from features.online.row_mapping import RowChange, RowMapper
 from serving.online.watermark import move_mark, read_mark
 from serving.stores.errors import ConflictError
 
@@ -36,7 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from features.declare.declarations import Feature
-    from features.online.items import EntityLayout
+    from features.online.item_layout import EntityLayout
     from serving.stores.online.sqlite import OnlineItem, OnlineStore
 
 OPEN_DAYS: Final = 4
@@ -79,7 +83,7 @@ class OnlineState:
     ) -> None:
         self._store = store
         self._features = features
-        self._placer = Placer(features)
+        self._placer = RowMapper(features)
         self._open_min = open_days * MINUTES_PER_DAY
 
     def apply(self, events: Sequence[Event]) -> Applied:
@@ -104,14 +108,14 @@ class OnlineState:
         if newest >= mark.newest + _MARKED_EVERY_MIN:
             move_mark(self._store, newest)
         if mark.horizon_min != self._placer.horizon_min:
-            self._placer = Placer(self._features, horizon_min=mark.horizon_min)
+            self._placer = RowMapper(self._features, horizon_min=mark.horizon_min)
         oldest = max(mark.newest, newest) - self._open_min
         by_subject: dict[str, list[Event]] = defaultdict(list)
         for event in events:
             if due_at(event) < oldest:
                 applied.too_late.append(event)
             else:
-                by_subject[subject_of(event)].append(event)
+                by_subject[subject_key(event)].append(event)
         return by_subject
 
     def _keep(self, by_subject: dict[str, list[Event]], applied: Applied) -> dict[str, bytes]:
@@ -122,20 +126,20 @@ class OnlineState:
             for subject, events in list(by_subject.items()):
                 item = found.get(subject)
                 try:
-                    bodies[subject] = merged(None if item is None else item.body, events)
-                except SubjectError as error:
+                    bodies[subject] = merge_events(None if item is None else item.body, events)
+                except EventSetError as error:
                     applied.refused += [(event, str(error)) for event in events]
                     del by_subject[subject]
             return bodies
 
         return self._swap(list(by_subject), change)
 
-    def _change_rows(self, by_subject: Mapping[str, list[Event]]) -> list[Placement]:
+    def _change_rows(self, by_subject: Mapping[str, list[Event]]) -> list[RowChange]:
         """Put the rows that follow from what is known of the subjects into their items."""
-        placed: list[Placement] = []
+        placed: list[RowChange] = []
         bodies: dict[str, bytes] = {}
 
-        def look() -> dict[str, list[Placement]]:
+        def look() -> dict[str, list[RowChange]]:
             """Read what is known, and return the rows that follow from it, by item."""
             items = self._store.read_many(by_subject)
             now = {key: item.body for key, item in items.items()}
@@ -143,7 +147,7 @@ class OnlineState:
                 bodies.clear()
                 bodies.update(now)
                 placed[:] = self._placements(now, by_subject)
-            by_key: dict[str, list[Placement]] = defaultdict(list)
+            by_key: dict[str, list[RowChange]] = defaultdict(list)
             for placement in placed:
                 by_key[placement.key].append(placement)
             return by_key
@@ -151,7 +155,7 @@ class OnlineState:
         def change(found: Mapping[str, OnlineItem]) -> dict[str, bytes]:
             by_key = look()
             return {
-                key: with_rows(
+                key: upsert_rows(
                     self._placer.layouts[by_key[key][0].entity].rows,
                     found[key].body if key in found else None,
                     by_key[key],
@@ -166,42 +170,42 @@ class OnlineState:
 
     def _placements(
         self, bodies: Mapping[str, bytes], by_subject: Mapping[str, list[Event]]
-    ) -> list[Placement]:
+    ) -> list[RowChange]:
         """Return the rows of subjects, and those that must go since a report was corrected."""
-        placements: list[Placement] = []
+        placements: list[RowChange] = []
         for subject, body in bodies.items():
-            events = events_of(body)
+            events = decode_events(body)
             if isinstance(events[0], Observed):
-                placements += self._placer.weather(weather_facts_of(events))
+                placements += self._placer.weather(resolve_observation(events))
                 continue
-            facts = newest_facts(events)
+            facts = resolve_flight(events)
             if facts is None:
                 continue
-            past = list(past_facts(events))
-            streams = None if past else streams_of(by_subject[subject])
+            past = list(superseded_flights(events))
+            streams = None if past else affected_streams(by_subject[subject])
             wanted = list(self._placer.flight(facts, streams))
-            kept = {(p.key, p.track, p.own) for p in wanted}
+            kept = {(p.key, p.track, p.row_id) for p in wanted}
             placements += wanted
             for then in past:
                 gone = [p._replace(row=None) for p in self._placer.flight(then)]
-                placements += [p for p in gone if (p.key, p.track, p.own) not in kept]
+                placements += [p for p in gone if (p.key, p.track, p.row_id) not in kept]
         return placements
 
-    def _change_sums(self, placed: Iterable[Placement]) -> None:
+    def _change_sums(self, placed: Iterable[RowChange]) -> None:
         """Make the sums follow from the rows."""
         sums: dict[str, tuple[EntityLayout, dict[str, int]]] = {}
         for placement in placed:
             layout = self._placer.layouts[placement.entity]
             if layout.sums is not None and placement.track in layout.summed:
-                key = sums_key_of(placement, layout)
-                sums.setdefault(key, (layout, {}))[1][placement.key] = placement.stretch
+                key = sums_key(placement, layout)
+                sums.setdefault(key, (layout, {}))[1][placement.key] = placement.bucket
 
         def change(found: Mapping[str, OnlineItem]) -> dict[str, bytes]:
             rows = self._store.read_many({key for _, items in sums.values() for key in items})
             changed = {}
             for key, (layout, items) in sums.items():
                 there = [(at, rows[item].body) for item, at in items.items() if item in rows]
-                body = with_sums(layout, found[key].body if key in found else None, there)
+                body = update_sums(layout, found[key].body if key in found else None, there)
                 if body is not None:
                     changed[key] = body
             return changed

@@ -15,8 +15,8 @@ from features.declare.declarations import (
     Input,
     Latest,
     Minutes,
+    OpenIntervals,
     Own,
-    Standing,
     Sum,
     UntilDeparture,
     Window,
@@ -50,7 +50,7 @@ def resolved(item: Input, own: Row, flights: list[Row], weather: list[Row], hori
         first, last = _edges(item.window, prediction, departure)
         inside = [row for row in events if first <= _heard(stream, row, horizon) < last]
         return sum(_value(stream, item.measure, row) or 0 for row in inside)
-    if isinstance(item, Standing):
+    if isinstance(item, OpenIntervals):
         is_open = [r for r in events if minute(r[stream.at]) < prediction <= _end(stream, r)]
         return sum(_value(stream, item.measure, row) or 0 for row in is_open)
     return _latest(item, stream, events, prediction, departure)

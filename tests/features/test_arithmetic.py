@@ -13,7 +13,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features import arithmetic
-from features.arrays import numeric
 from features.catalog import FEATURES
 
 NUMBERS = st.one_of(st.just(float("nan")), st.integers(-(10**8), 10**8).map(float))
@@ -87,7 +86,7 @@ def test_a_leg_that_has_not_left_is_overdue_for_twelve_hours_at_most() -> None:
 
 
 FLOATS = st.one_of(NUMBERS, st.sampled_from([0.0, -0.0, float("inf"), float("-inf")]))
-OPERATIONS = [numeric.divided, numeric.least, numeric.greatest]
+OPERATIONS = [arithmetic.divided, arithmetic.least, arithmetic.greatest]
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
@@ -101,7 +100,7 @@ def test_operations_give_the_same_bits_without_numpy(operation: Any, pairs: Any)
     alone = np.array([operation(*pair) for pair in pairs])
     # Then both are equal, and signs of zero are those of the arrays where that tells apart
     np.testing.assert_array_equal(together, alone)
-    if operation is numeric.divided:
+    if operation is arithmetic.divided:
         known = ~np.isnan(together)
         np.testing.assert_array_equal(np.signbit(together[known]), np.signbit(alone[known]))
 
@@ -109,9 +108,9 @@ def test_operations_give_the_same_bits_without_numpy(operation: Any, pairs: Any)
 def test_a_missing_value_takes_the_other_branch() -> None:
     # Given a missing and a present value / When / Then each takes its branch, alone or together
     nan = float("nan")
-    assert numeric.otherwise(nan, 1.0, 2.0) == 1.0
-    assert numeric.otherwise(3.0, 1.0, 2.0) == 2.0
-    assert numeric.otherwise(np.array([nan, 3.0]), 1.0, 2.0).tolist() == [1.0, 2.0]  # type: ignore[union-attr]
+    assert arithmetic.otherwise(nan, 1.0, 2.0) == 1.0
+    assert arithmetic.otherwise(3.0, 1.0, 2.0) == 2.0
+    assert arithmetic.otherwise(np.array([nan, 3.0]), 1.0, 2.0).tolist() == [1.0, 2.0]  # type: ignore[union-attr]
 
 
 def test_one_flight_needs_no_numpy() -> None:

@@ -21,10 +21,15 @@ from features.arrays.arrow import FLIGHT_COLUMNS
 from features.catalog import FEATURES
 from features.contract.feature_contract import contract_of
 from features.declare import columns as c
-from features.declare.declarations import FLIGHT, Feature, Minutes, Sum
+from features.declare.declarations import (
+    FLIGHT,
+    Feature,
+    Minutes,
+    Sum,
+)
 from features.declare.streams import COUNT, DEPARTURES
-from features.leaks.counterfactual import World
-from features.offline.feature_rows import features_table
+from features.leaks.counterfactual import Dataset
+from features.offline.feature_table import features_table
 from features.online.items_from_silver import online_items
 from features.online.lookup import features_of, keys_of
 from features.silver.silver_tables import SILVER
@@ -164,7 +169,7 @@ def test_event_time_and_known_time_are_different_columns(silver: dict[str, Any])
 
 
 @lru_cache
-def around(*row: Any) -> World:
+def around(*row: Any) -> Dataset:
     """Return the flights and the weather of the three days up to a real flight."""
     own = one_received(*row)
     end = dt.datetime.fromisoformat(own["time_hour"]) + dt.timedelta(hours=1)
@@ -172,10 +177,10 @@ def around(*row: Any) -> World:
         pl.col(c.SCHEDULED_DEPARTURE).is_between(end - dt.timedelta(days=3), end)
     )
     weather = real_weather().filter(pl.col(c.OBSERVED).is_between(end - dt.timedelta(days=1), end))
-    return World(with_events(flights).to_arrow(), weather.to_arrow())
+    return Dataset(with_events(flights).to_arrow(), weather.to_arrow())
 
 
-def row_of(world: World, carrier: str, flight: int) -> int:
+def row_of(world: Dataset, carrier: str, flight: int) -> int:
     """Return the place of the last flight with a number."""
     pairs = zip(world.flights[c.CARRIER].to_pylist(), world.flights[c.FLIGHT_NUMBER].to_pylist(),
                 world.flights[c.SCHEDULED_DEPARTURE].to_pylist(), strict=True)  # fmt: skip
@@ -183,7 +188,7 @@ def row_of(world: World, carrier: str, flight: int) -> int:
     return max(places)[1]
 
 
-def seen(world: World, place: int, horizon: int, features: tuple[Feature, ...]) -> dict[str, Any]:
+def seen(world: Dataset, place: int, horizon: int, features: tuple[Feature, ...]) -> dict[str, Any]:
     """Return the features of the flight at a place."""
     wanted = np.arange(len(world.flights)) == place
     table = features_table(
@@ -207,14 +212,14 @@ def test_a_flight_that_left_early_never_sees_itself(row: tuple[Any, ...], horizo
     tried = Feature("tried", "recent", "", "", "", (count,), same)
     assert seen(world, place, horizon, (tried,)) == {"tried": 0}
     # And no feature changes when it is taken as not having left at all
-    without = World(_not_left(world, place), world.weather)
+    without = Dataset(_not_left(world, place), world.weather)
     assert seen(world, place, horizon, FEATURES) == seen(without, place, horizon, FEATURES)
     # And online it is the same
     wanted = seen(world, place, horizon, FEATURES)
     assert _online(world, own, horizon) == wanted
 
 
-def _not_left(world: World, place: int) -> Any:
+def _not_left(world: Dataset, place: int) -> Any:
     rows = world.flights.slice(place, 1).to_pylist()
     for name in (
         c.DEPARTURE_KNOWN,
@@ -229,7 +234,7 @@ def _not_left(world: World, place: int) -> Any:
     return pa.concat_tables([table.slice(0, place), other, table.slice(place + 1)])
 
 
-def _online(world: World, own: dict[str, Any], horizon: int) -> dict[str, Any]:
+def _online(world: Dataset, own: dict[str, Any], horizon: int) -> dict[str, Any]:
     flights = world.flights.select(FLIGHT_COLUMNS)
     items = dict(online_items(flights, world.weather, retain_days=1, horizon_min=horizon))
     flight, contract = as_flight(own), contract_of(horizon, 0.5)
@@ -268,7 +273,7 @@ def test_ties_do_not_depend_on_the_order_of_rows() -> None:
     # Given a real evening, in which many flights share a minute, and its rows the other way round
     world = around(*EARLY[1])
     order = np.arange(len(world.flights))[::-1]
-    turned = World(world.flights.take(order), world.weather)
+    turned = Dataset(world.flights.take(order), world.weather)
     minutes = world.flights[c.DEPARTURE_KNOWN].to_pylist()
     assert len(set(minutes)) < len(minutes)
     # When the features of all flights are computed from both

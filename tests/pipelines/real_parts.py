@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from features.catalog import FEATURES
-from features.offline.feature_rows import features_table
+from features.offline.feature_table import features_table
 from pipelines.runtime.console import Console
 from pipelines.runtime.context import RunContext
 from pipelines.runtime.stage_records import StageRecord

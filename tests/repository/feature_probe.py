@@ -12,8 +12,12 @@ from features.catalog import FEATURES
 from features.contract.feature_contract import contract_of, to_json
 from features.contract.reference import reference
 from features.declare import columns as c
-from features.leaks.prover import branches, instants_of, prove
-from features.offline.feature_rows import features_table, gold_columns
+from features.leaks.prover import (
+    counterfactuals,
+    draw_instants,
+    prove,
+)
+from features.offline.feature_table import features_table, gold_columns
 from features.online.items_from_silver import online_items
 from features.online.lookup import features_of, keys_of
 from pipelines.proofs.no_leak import NAMES
@@ -70,8 +74,8 @@ def values(name: str) -> tuple[list[float | None], list[float | None]]:
 def proof(name: str) -> tuple[str, ...]:
     """Return the feature, if it leaks at some instants of real weeks."""
     world = real_world()
-    instants = instants_of(world, 2, horizon_min=HORIZON, seed=1)
-    others = branches(world, instants, seed=1)
+    instants = draw_instants(world, 2, horizon_min=HORIZON, seed=1)
+    others = counterfactuals(world, instants, seed=1)
     return prove(world, others, features_table, features=[name], horizon_min=HORIZON).leaking
 
 

@@ -10,7 +10,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Final
 
-from features.online.items import Opened
+from features.online.item_bytes import CachedItem
 from serving.stores.database import connect, explained
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class OnlineCache:
         self._seen: tuple[int] | None = None
         self._unseen_seconds = unseen_seconds
         self._look_at = 0.0
-        self._items: dict[str, Opened | None] = {}
+        self._items: dict[str, CachedItem | None] = {}
 
     def get_many(self, keys: Iterable[str]) -> dict[str, bytes]:
         """Return the items that exist; see `OnlineStore.get_many`."""
@@ -72,7 +72,7 @@ class OnlineCache:
         # Read after the number: what changes in between is read anew next time.
         wanted = list(keys)
         if unknown := [key for key in wanted if key not in items]:
-            found = {key: Opened(body) for key, body in self._store.get_many(unknown).items()}
+            found = {key: CachedItem(body) for key, body in self._store.get_many(unknown).items()}
             items.update(dict.fromkeys(unknown) | found)  # at once: other threads read meanwhile
         return {key: body for key in wanted if (body := items[key]) is not None}
 

@@ -23,12 +23,12 @@ from features.declare.declarations import (
     Input,
     Latest,
     Minutes,
+    OpenIntervals,
     Own,
-    Standing,
     Sum,
 )
 from features.declare.streams import COUNT, STREAMS, known_when, measure_of
-from features.offline.feature_rows import features_table, gold_columns
+from features.offline.feature_table import features_table, gold_columns
 from tests.features.real_world import real_world
 
 FAMILIES = {"schedule", "calendar", "weather", "recent", "history", "tail"}
@@ -94,7 +94,7 @@ def test_every_input_resolves(feature: Feature) -> None:
 def test_what_is_summed_is_an_integer(feature: Feature) -> None:
     # Given a feature / Then its totals are exact in every order of the rows
     for item in feature.inputs:
-        if isinstance(item, Sum | Standing) and item.measure != COUNT:
+        if isinstance(item, Sum | OpenIntervals) and item.measure != COUNT:
             measure = measure_of(STREAMS[item.stream], item.measure)
             assert measure.column in (*FLIGHT_INSTANTS, *FLIGHT_INTEGERS)
 
@@ -110,7 +110,7 @@ def test_windows_end_at_the_prediction_and_look_back_a_bounded_time(feature: Fea
             assert isinstance(item, Sum | Latest)
             assert STREAMS[item.stream].published
         # And open intervals are asked of a stream of intervals
-        assert not isinstance(item, Standing) or STREAMS[item.stream].until
+        assert not isinstance(item, OpenIntervals) or STREAMS[item.stream].until
 
 
 def days_back(item: Input) -> int:

@@ -11,10 +11,21 @@ from features.catalog import FEATURES
 from features.contract.feature_contract import contract_of
 from features.contract.reference import reference
 from features.declare import columns as c
-from features.declare.declarations import CARRIER, ORIGIN, Feature, Minutes, Sum
+from features.declare.declarations import (
+    CARRIER,
+    ORIGIN,
+    Feature,
+    Minutes,
+    Sum,
+)
 from features.declare.streams import ARRIVALS, COUNT, DEPARTURES
-from features.leaks.prover import branches, instants_of, middle_of, prove
-from features.offline.feature_rows import features_table
+from features.leaks.prover import (
+    counterfactuals,
+    draw_instants,
+    middle_days,
+    prove,
+)
+from features.offline.feature_table import features_table
 from features.online.items_from_silver import online_items
 from features.online.lookup import Flight, features_of, keys_of
 from tests.features.real_world import real_world
@@ -46,7 +57,7 @@ DECLARED = (*FEATURES, SURPLUS)
 
 def test_a_new_feature_is_in_the_table_and_the_same_online() -> None:
     # Given some real days, and one more feature than is declared
-    world = middle_of(real_world(), days=8)
+    world = middle_days(real_world(), days=8)
     last = int(to_minutes(world.flights[c.SCHEDULED_DEPARTURE]).max())
     wanted = to_minutes(world.flights[c.SCHEDULED_DEPARTURE]) > last - 240
     # When it is computed for the table, and for each flight from the state of its keys
@@ -88,7 +99,7 @@ def online_value(row: dict[str, Any], items: dict[str, bytes], contract: Any) ->
 def test_a_new_feature_is_proven_and_documented_without_being_named() -> None:
     # Given some real days / When the prover and the reference get the new declarations
     world = real_world()
-    others = branches(world, instants_of(world, 2, horizon_min=HORIZON, seed=3), seed=3)
+    others = counterfactuals(world, draw_instants(world, 2, horizon_min=HORIZON, seed=3), seed=3)
 
     def compute(flights: Any, weather: Any, wanted: Any, *, horizon_min: int) -> Any:
         return features_table(

@@ -13,12 +13,12 @@ from features.arrays.arrow import to_instants, to_minutes
 from features.arrays.event_arrays import NULL
 from features.declare import columns as c
 from features.declare.streams import PUBLISHED_AHEAD_MIN
-from features.leaks.counterfactual import World, counterfactual
-from features.leaks.prover import instants_of
+from features.leaks.counterfactual import Dataset, counterfactual
+from features.leaks.prover import draw_instants
 from tests.features.real_world import real_world
 
 HORIZON = 120
-INSTANT = instants_of(real_world(), 3, horizon_min=HORIZON, seed=5)[1]
+INSTANT = draw_instants(real_world(), 3, horizon_min=HORIZON, seed=5)[1]
 DEPARTURE = (c.DEPARTED, c.DEPARTURE_DELAY)
 ARRIVAL = (c.ARRIVED, c.ARRIVAL_DELAY, c.AIR_TIME, c.STATUS, *DEPARTURE)
 KNOWLEDGE = {
@@ -30,7 +30,7 @@ KNOWLEDGE = {
 
 
 @pytest.fixture(scope="module")
-def other() -> World:
+def other() -> Dataset:
     return counterfactual(real_world(), INSTANT, np.random.default_rng(7))
 
 
@@ -43,7 +43,7 @@ def known(table: pa.Table, column: str) -> pa.Table:
 
 
 @pytest.mark.parametrize("column", KNOWLEDGE)
-def test_what_is_known_before_the_instant_is_kept(other: World, column: str) -> None:
+def test_what_is_known_before_the_instant_is_kept(other: Dataset, column: str) -> None:
     # Given the flights of which an event is known before the instant, in both worlds
     wanted = [c.FLIGHT_ID, column, *KNOWLEDGE[column]]
     true, told = (known(world.flights, column) for world in (real_world(), other))
@@ -52,7 +52,7 @@ def test_what_is_known_before_the_instant_is_kept(other: World, column: str) -> 
     assert told.select(wanted).equals(true.select(wanted))
 
 
-def test_the_published_schedule_is_kept(other: World) -> None:
+def test_the_published_schedule_is_kept(other: Dataset) -> None:
     # Given the flights whose schedule is published before the instant
     until = to_instants(np.array([INSTANT + PUBLISHED_AHEAD_MIN]))[0]
     schedule = [c.FLIGHT_ID, c.CARRIER, c.TAIL_NUMBER, c.SCHEDULED_DEPARTURE, c.SCHEDULED_ARRIVAL]
@@ -66,14 +66,14 @@ def test_the_published_schedule_is_kept(other: World) -> None:
     assert told.equals(true)
 
 
-def test_the_weather_known_before_the_instant_is_kept(other: World) -> None:
+def test_the_weather_known_before_the_instant_is_kept(other: Dataset) -> None:
     # Given the observations known before the instant / Then they are the same in both worlds
     keys = [(c.AIRPORT, "ascending"), (c.KNOWN, "ascending")]
     true, told = (known(w.weather, c.KNOWN).sort_by(keys) for w in (real_world(), other))
     assert told.equals(true)
 
 
-def test_everything_else_differs(other: World) -> None:
+def test_everything_else_differs(other: Dataset) -> None:
     # Given the flights of the next days, by id
     true, told = (by_id(world.flights) for world in (real_world(), other))
     after = [row for row in true.values() if minute(row[c.SCHEDULED_DEPARTURE]) > INSTANT]
@@ -87,7 +87,7 @@ def test_everything_else_differs(other: World) -> None:
     assert set(told) - set(true)
 
 
-def test_airborne_flights_may_arrive_any_time_or_be_diverted(other: World) -> None:
+def test_airborne_flights_may_arrive_any_time_or_be_diverted(other: Dataset) -> None:
     # Given the flights in the air at the instant
     true, told = (by_id(world.flights) for world in (real_world(), other))
     airborne = [key for key, row in true.items() if in_the_air(row)]
@@ -99,14 +99,14 @@ def test_airborne_flights_may_arrive_any_time_or_be_diverted(other: World) -> No
     assert ends == {c.ARRIVED_STATUS, c.DIVERTED_STATUS}
 
 
-def test_much_becomes_known_at_the_very_instant(other: World) -> None:
+def test_much_becomes_known_at_the_very_instant(other: Dataset) -> None:
     # Given the other world / Then departures, arrivals and weather are known at its first minute
     for column in (c.DEPARTURE_KNOWN, c.ARRIVAL_KNOWN, c.CANCELLATION_KNOWN):
         assert (to_minutes(other.flights[column]) == INSTANT).sum() >= 5
     assert (to_minutes(other.weather[c.KNOWN]) == INSTANT).sum() == 3
 
 
-def test_rows_are_shuffled_and_lose_their_lineage(other: World) -> None:
+def test_rows_are_shuffled_and_lose_their_lineage(other: Dataset) -> None:
     # Given the other world / Then rows are in no order, and the column of lineage is gone
     departures = to_minutes(other.flights[c.SCHEDULED_DEPARTURE])
     assert (np.diff(departures) < 0).mean() > 0.4
@@ -114,7 +114,7 @@ def test_rows_are_shuffled_and_lose_their_lineage(other: World) -> None:
     assert c.SOURCE_ROW not in other.flights.column_names
 
 
-def test_a_flight_is_one_row_and_its_outcome_makes_sense(other: World) -> None:
+def test_a_flight_is_one_row_and_its_outcome_makes_sense(other: Dataset) -> None:
     # Given the other world's flights / Then an id is there once
     rows = by_id(other.flights)
     assert len(rows) == len(other.flights)

@@ -7,17 +7,24 @@ from functools import lru_cache
 import pytest
 
 from features.leaks.planted_leaks import PLANTED, PlantedLeak
-from features.leaks.prover import Branch, branches, instants_of, prove
-from features.offline.feature_rows import features_table
+from features.leaks.prover import (
+    Counterfactual,
+    counterfactuals,
+    draw_instants,
+    prove,
+)
+from features.offline.feature_table import features_table
 from tests.features.real_world import real_world
 
 HORIZON = 120
 
 
 @lru_cache
-def others() -> tuple[Branch, ...]:
+def others() -> tuple[Counterfactual, ...]:
     world = real_world()
-    return tuple(branches(world, instants_of(world, 6, horizon_min=HORIZON, seed=8), seed=8))
+    return tuple(
+        counterfactuals(world, draw_instants(world, 6, horizon_min=HORIZON, seed=8), seed=8)
+    )
 
 
 @pytest.mark.parametrize("planted", PLANTED, ids=lambda planted: planted.name)

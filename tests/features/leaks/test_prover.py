@@ -14,10 +14,16 @@ from features.catalog import FEATURES
 from features.declare import columns as c
 from features.declare.declarations import Own
 from features.declare.streams import STREAMS
-from features.leaks.counterfactual import World
+from features.leaks.counterfactual import Dataset
 from features.leaks.planted_leaks import PLANTED
-from features.leaks.prover import Branch, ProofError, branches, instants_of, prove
-from features.offline.feature_rows import features_table
+from features.leaks.prover import (
+    Counterfactual,
+    ProofError,
+    counterfactuals,
+    draw_instants,
+    prove,
+)
+from features.offline.feature_table import features_table
 from tests.features.real_world import real_world
 
 if TYPE_CHECKING:
@@ -30,8 +36,8 @@ NAMES = [feature.name for feature in FEATURES]
 def test_no_declared_feature_knows_what_comes(horizon_min: int, count: int) -> None:
     # Given real weeks, and other worlds that part from them at instants in between
     world = real_world()
-    instants = instants_of(world, count, horizon_min=horizon_min, seed=11)
-    others = branches(world, instants, seed=11)
+    instants = draw_instants(world, count, horizon_min=horizon_min, seed=11)
+    others = counterfactuals(world, instants, seed=11)
     # When all features of all flights are computed in each
     proof = prove(world, others, features_table, features=NAMES, horizon_min=horizon_min)
     # Then none of a flight predicted before its world parts has changed a bit
@@ -57,7 +63,7 @@ def test_a_leak_among_true_features_is_named_and_told_with_its_flight() -> None:
     leaky = replace(PLANTED[0].features[0], name="own_delay")
     compute = partial(features_table, features=(*FEATURES, leaky))
     world = real_world()
-    others = branches(world, instants_of(world, 1, horizon_min=120, seed=2), seed=2)
+    others = counterfactuals(world, draw_instants(world, 1, horizon_min=120, seed=2), seed=2)
     # When the prover looks at all of them
     proof = prove(world, others, compute, features=[*NAMES, "own_delay"], horizon_min=120)
     # Then it names that one, and a flight with both its values
@@ -78,7 +84,7 @@ def test_a_leak_among_true_features_is_named_and_told_with_its_flight() -> None:
 def test_a_missing_value_and_zero_are_not_the_same() -> None:
     # Given a feature that is missing in the true world and 0 in the other
     world = real_world()
-    (instant,) = instants_of(world, 1, horizon_min=120, seed=4)
+    (instant,) = draw_instants(world, 1, horizon_min=120, seed=4)
     calls: list[float | None] = []
 
     def compute(
@@ -89,20 +95,24 @@ def test_a_missing_value_and_zero_are_not_the_same() -> None:
         return table.append_column("x", pa.array([calls[-1]] * len(table), pa.float64()))
 
     # When it is looked at / Then it leaks
-    proof = prove(world, [Branch(instant, world)], compute, features=["x"], horizon_min=120)
+    proof = prove(world, [Counterfactual(instant, world)], compute, features=["x"], horizon_min=120)
     assert proof.leaking == ("x",)
 
 
 def test_texts_are_compared_too() -> None:
     # Given the same world twice, but for a carrier that has another name in the second
     world = real_world()
-    (instant,) = instants_of(world, 1, horizon_min=120, seed=4)
+    (instant,) = draw_instants(world, 1, horizon_min=120, seed=4)
     carriers = pa.array([f"{name}?" for name in world.flights[c.CARRIER].to_pylist()])
     place = world.flights.column_names.index(c.CARRIER)
-    renamed = World(world.flights.set_column(place, c.CARRIER, carriers), world.weather)
+    renamed = Dataset(world.flights.set_column(place, c.CARRIER, carriers), world.weather)
     # When the features are looked at / Then the carrier is one that differs
     proof = prove(
-        world, [Branch(instant, renamed)], features_table, features=[c.CARRIER], horizon_min=120
+        world,
+        [Counterfactual(instant, renamed)],
+        features_table,
+        features=[c.CARRIER],
+        horizon_min=120,
     )
     assert proof.leaking == (c.CARRIER,)
     assert isinstance(proof.leaks[0].after, str)
@@ -111,7 +121,7 @@ def test_texts_are_compared_too() -> None:
 def test_instants_are_prediction_times_over_the_whole_time_and_repeat_with_their_seed() -> None:
     # Given real weeks / When instants are drawn twice
     world = real_world()
-    first, second = (instants_of(world, 20, horizon_min=120, seed=5) for _ in range(2))
+    first, second = (draw_instants(world, 20, horizon_min=120, seed=5) for _ in range(2))
     # Then they are the same, in order, and far apart in all
     assert first == second
     assert list(first) == sorted(first)
@@ -121,9 +131,9 @@ def test_instants_are_prediction_times_over_the_whole_time_and_repeat_with_their
 def test_too_few_flights_are_told() -> None:
     # Given no flights / When instants are drawn / Then the error says what to do
     world = real_world()
-    empty = World(world.flights.slice(0, 0), world.weather)
+    empty = Dataset(world.flights.slice(0, 0), world.weather)
     with pytest.raises(ProofError, match="0 flights for 3 instants: ask for fewer"):
-        instants_of(empty, 3, horizon_min=120, seed=0)
+        draw_instants(empty, 3, horizon_min=120, seed=0)
 
 
 def test_computations_of_different_flights_are_refused() -> None:
@@ -135,7 +145,7 @@ def test_computations_of_different_flights_are_refused() -> None:
         return table.take(pa.array(np.random.default_rng(len(table)).permutation(len(table))))
 
     world = real_world()
-    others = branches(world, instants_of(world, 1, horizon_min=120, seed=6), seed=6)
+    others = counterfactuals(world, draw_instants(world, 1, horizon_min=120, seed=6), seed=6)
     # When it is looked at / Then the error says what it must do
     with pytest.raises(ProofError, match="in the order of scheduled departure"):
         prove(world, others, unordered, features=[], horizon_min=120)

@@ -11,7 +11,7 @@ import pytest
 
 from features.declare import columns as c
 from features.offline.blocks import DayRange, gold_schema, to_features
-from features.offline.feature_rows import features_table
+from features.offline.feature_table import features_table
 from tests.features.factories import flight, flights_table, observation, weather_table
 
 if TYPE_CHECKING:

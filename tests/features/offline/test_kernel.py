@@ -14,8 +14,13 @@ from features.arithmetic import same
 from features.arrays.arrow import to_events
 from features.catalog import FEATURES
 from features.declare import columns as c
-from features.declare.declarations import ORIGIN, Feature, Minutes, Sum
-from features.offline.feature_rows import features_table
+from features.declare.declarations import (
+    ORIGIN,
+    Feature,
+    Minutes,
+    Sum,
+)
+from features.offline.feature_table import features_table
 from features.offline.kernel import Kernel
 from tests.features.factories import at, flight, flights_table, observation, weather_table
 from tests.features.oracle import resolved

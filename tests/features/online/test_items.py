@@ -9,21 +9,28 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features.catalog import FEATURES
-from features.declare.declarations import CARRIER, Days, Feature, Sum
+from features.declare.declarations import (
+    CARRIER,
+    Days,
+    Feature,
+    Sum,
+)
 from features.declare.streams import SCHEDULE
-from features.online.items import (
+from features.online.item_bytes import (
     NULL,
     Columns,
     ItemError,
-    ItemLayout,
-    TrackLayout,
     columns_of,
     decode,
     encode,
     identity,
-    layouts,
+    item_integers,
     track_bytes,
-    view,
+)
+from features.online.item_layout import (
+    ItemLayout,
+    TrackLayout,
+    layouts,
 )
 
 TRACK = TrackLayout("x", totals=("a", "b"), integers=("c",), floats=("d", "e"))
@@ -69,7 +76,7 @@ def test_what_is_encoded_is_decoded(rows: Any) -> None:
     body = encode(LAYOUT, [track.to_bytes() for track in tracks])
     # Then it can be read, whole and track by track
     assert decode(LAYOUT, body) == [sorted(rows), sorted(ends)]
-    words = view(LAYOUT, body)
+    words = item_integers(LAYOUT, body)
     assert track_bytes(LAYOUT, words, 0) == tracks[0].to_bytes()
     assert track_bytes(LAYOUT, words, 1) == tracks[1].to_bytes()
     assert columns_of(LAYOUT, words, 1).rows() == sorted(ends)
@@ -80,7 +87,7 @@ def test_a_damaged_item_is_not_read(cut: int) -> None:
     # Given an item that was cut short / When it is read / Then it says what to do
     body = encode(LAYOUT, [Columns(track).to_bytes() for track in LAYOUT.tracks])
     with pytest.raises(ItemError, match="make run"):
-        view(LAYOUT, body[:cut])
+        item_integers(LAYOUT, body[:cut])
 
 
 def test_identities_sort_as_schedule_number_and_carrier() -> None:

@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 from features.catalog import FEATURES
 from features.contract.feature_contract import contract_of
 from features.declare import columns as c
-from features.offline.feature_rows import features_table
-from features.online.items import EntityLayout, decode, key_of, layouts
+from features.offline.feature_table import features_table
+from features.online.item_bytes import decode
+from features.online.item_keys import key_of
+from features.online.item_layout import EntityLayout, layouts
 from features.online.items_from_silver import online_items
 from features.online.lookup import Flight, features_of, keys_of, lookup_of
 from tests.features.factories import flight, flights_table, observation, weather_table

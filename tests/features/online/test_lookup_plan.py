@@ -7,8 +7,14 @@ import traceback
 
 import pytest
 
-from features.arrays.numeric import divided
-from features.online.lookup_plan import LastValue, Step, Total, TrackPlan, combine_of, reader_of
+from features.arithmetic import divided
+from features.online.lookup_codegen import combine_of, reader_of
+from features.online.lookup_plan import (
+    LastValue,
+    Step,
+    Total,
+    TrackPlan,
+)
 
 
 def test_features_are_made_of_slots_and_facts() -> None:

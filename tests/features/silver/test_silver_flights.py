@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pyspark.sql import functions as F
 
-from features.silver.flight_rows import to_flights
+from features.silver.silver_flights import to_flights
 from tests.features.raw_rows import (
     FLIGHT_LINE,
     raw_flights,

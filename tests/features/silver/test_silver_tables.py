@@ -8,9 +8,9 @@ import pytest
 from chispa import assert_df_equality
 from pyspark.sql import functions as F
 
+from features.silver.deduplicate import to_duplicate_keys, with_duplicates_refused
 from features.silver.raw import RAW_COLUMNS
 from features.silver.silver_tables import SILVER, to_quarantine, to_silver
-from features.silver.versions import to_repeated_keys, with_repeats_refused
 from tests.features.raw_rows import (
     INGESTED_AT,
     WEATHER_LINE,
@@ -30,8 +30,8 @@ pytestmark = pytest.mark.spark
 def candidates(spark: SparkSession, source: str, bronze: DataFrame) -> DataFrame:
     table = SILVER[source]
     typed = table.candidates(bronze, silver_airports(spark))
-    repeated = to_repeated_keys(typed, table.key)
-    return with_repeats_refused(typed, repeated, key=table.key, words=table.words)
+    repeated = to_duplicate_keys(typed, table.key)
+    return with_duplicates_refused(typed, repeated, key=table.key, words=table.words)
 
 
 def test_weather_is_known_when_its_hour_is_over(spark: SparkSession) -> None:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from features.catalog import FEATURES
 from features.declare import columns as c
 from features.offline.blocks import EVERY_DAY, DayRange
-from features.offline.feature_rows import features_table, gold_arrow_schema
+from features.offline.feature_table import features_table, gold_arrow_schema
 from pipelines.gold.block_files import (
     FLIGHT_DAY,
     WEATHER_DAY,

@@ -10,8 +10,9 @@ import pytest
 
 from features.arrays.arrow import FLIGHT_COLUMNS, WEATHER_COLUMNS
 from features.declare import columns as c
-from features.online.flight_events import Arrived, flight_story
-from features.online.items import rows_suffix
+from features.online.event_resolution import events_of_flight
+from features.online.flight_events import Arrived
+from features.online.item_keys import rows_suffix
 from features.online.items_from_silver import flight_facts, online_items
 from pipelines.online.materialize import materialize, network_of, tell_open_flights
 from serving.online.network import read_network
@@ -73,7 +74,7 @@ def test_events_and_silver_make_one_state(tmp_path: Path) -> None:
     flights = world.flights.filter(pc.field(c.SCHEDULED_DEPARTURE) >= LAST_DAYS)
     weather = world.weather.filter(pc.field(c.KNOWN) >= LAST_DAYS).select(WEATHER_COLUMNS)
     flights = flights.select(FLIGHT_COLUMNS).slice(0, 600)
-    stories = [flight_story(facts) for facts in flight_facts(flights)]
+    stories = [events_of_flight(facts) for facts in flight_facts(flights)]
     with closing(SqliteOnlineStore(tmp_path / "a.db")) as store:
         tell_open_flights(store, flights, weather, horizon_min=60)
         # When a flight's last event is corrected, and the pipeline tells silver's days again

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from features.declare import columns as c
-from features.online.flight_events import flight_story, observation
+from features.online.event_resolution import event_of_observation, events_of_flight
 from features.online.items_from_silver import flight_facts, online_items, weather_facts
 from pipelines.online.materialize import tell_open_flights
 from pipelines.online.unsynced_events import Untold
@@ -47,8 +47,8 @@ def test_a_flight_that_silver_does_not_have_stays(tmp_path: Path) -> None:
     store, whole = SqliteOnlineStore(tmp_path / "a.db"), SqliteOnlineStore(tmp_path / "b.db")
     fill(store, old, weather)
     for facts in flight_facts(flights_table(new)):
-        OnlineState(store).apply(flight_story(facts))
-    OnlineState(store).apply([observation(f) for f in weather_facts(weather_table(later))])
+        OnlineState(store).apply(events_of_flight(facts))
+    OnlineState(store).apply([event_of_observation(f) for f in weather_facts(weather_table(later))])
     # When it is filled from the same silver again
     fill(store, old, weather)
     # Then it is as if silver had all of it

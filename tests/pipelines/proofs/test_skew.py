@@ -14,8 +14,8 @@ import pytest
 from benchmarks.real_year import _ATLANTIC, package_csv
 from features.arrays.arrow import FLIGHT_COLUMNS, WEATHER_COLUMNS, to_minutes
 from features.declare import columns as c
-from features.leaks.counterfactual import World
-from features.offline.feature_rows import features_table
+from features.leaks.counterfactual import Dataset
+from features.offline.feature_table import features_table
 from pipelines.proofs.skew import EXPECTED, FLIGHTS, PROBABILITY, WEATHER, ReplayPart, replay
 from serving.models.model_loader import open_scorer
 from serving.online.network import Network
@@ -45,10 +45,10 @@ def expected() -> pa.Table:
     return table.append_column(PROBABILITY, pa.array(scorer.score([list(row) for row in rows])))
 
 
-def days() -> World:
+def days() -> Dataset:
     """Return the days that are known."""
     world = real_world()
-    return World(
+    return Dataset(
         world.flights.filter(pc.field(c.SCHEDULED_DEPARTURE) >= KNOWN_SINCE),
         world.weather.filter(pc.field(c.KNOWN) >= KNOWN_SINCE),
     )

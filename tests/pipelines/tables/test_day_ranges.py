@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from features.declare import columns as c
 from features.offline.blocks import EVERY_DAY, LOOK_AHEAD_DAYS, LOOK_BACK_DAYS, DayRange
-from features.offline.feature_rows import features_table
+from features.offline.feature_table import features_table
 from pipelines.tables.day_ranges import (
     affected_by,
     count_days,

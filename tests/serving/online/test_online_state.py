@@ -11,13 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.declare import columns as c
+from features.online.event_resolution import event_of_observation, events_of_flight
 from features.online.flight_events import (
     Departed,
     Event,
     Scheduled,
-    flight_story,
-    observation,
-    subject_of,
+    subject_key,
 )
 from features.online.items_from_silver import flight_facts, online_items, weather_facts
 from serving.online.online_state import OnlineState
@@ -53,8 +52,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Folder:
 def story(world: World) -> list[Event]:
     events: list[Event] = []
     for facts in flight_facts(flights_table(world[0])):
-        events += flight_story(facts)
-    events += [observation(facts) for facts in weather_facts(weather_table(world[1]))]
+        events += events_of_flight(facts)
+    events += [event_of_observation(facts) for facts in weather_facts(weather_table(world[1]))]
     return events
 
 
@@ -99,8 +98,8 @@ def test_corrections_in_any_order_leave_what_was_reported_last(
     # Given days that were first reported otherwise, where flights and observations are the same
     told = [msgspec.structs.replace(event, reported_at=1) for event in story(before)]
     last = story(after)
-    subjects = {(subject_of(event), type(event)) for event in last}
-    earlier = [event for event in told if (subject_of(event), type(event)) in subjects]
+    subjects = {(subject_key(event), type(event)) for event in last}
+    earlier = [event for event in told if (subject_key(event), type(event)) in subjects]
     store = folder.store()
     # When all of it is applied in any order
     state = OnlineState(store, open_days=ALL_DAYS)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.online.items import Opened
+from features.online.item_bytes import CachedItem
 from serving.stores.errors import StoreError
 from serving.stores.online import online_cache
 from serving.stores.online.online_cache import OnlineCache
@@ -111,9 +111,9 @@ def test_nobody_is_told_that_an_item_is_missing_while_another_reads_it(
     seen: list[dict[str, bytes]] = []
 
     def opened(body: bytes) -> bytes:
-        monkeypatch.setattr(online_cache, "Opened", Opened)
+        monkeypatch.setattr(online_cache, "Opened", CachedItem)
         seen.append(cache.get_many(["a"]))  # the other thread, which comes in between
-        return Opened(body)
+        return CachedItem(body)
 
     monkeypatch.setattr(online_cache, "Opened", opened)
     # Then neither is told that there is none

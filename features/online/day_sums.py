@@ -1,4 +1,4 @@
-"""The sums of an entity key: its totals by UTC day, which follow from its rows."""
+"""Items of sums: the totals of an entity key by UTC day, derived from its items of rows."""
 
 from __future__ import annotations
 
@@ -7,15 +7,54 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from features.declare.declarations import MINUTES_PER_DAY
 from features.declare.streams import COUNT
-from features.online.items import Columns, Row, decode, encode, minutes_at
+from features.online.item_bytes import Columns, Row, decode, encode, item_integers, minutes_at
+from features.online.item_keys import sums_suffix
+from features.online.item_layout import SUMS_DAYS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from features.online.items import EntityLayout, ItemLayout, TrackLayout
+    from features.online.item_layout import EntityLayout, ItemLayout, TrackLayout
+    from features.online.row_mapping import RowChange
+
 
 DayRows: TypeAlias = list[list[Row]]
 """For each track of an item of sums, a row for each day that has events."""
+
+
+def sums_key(placement: RowChange, layout: EntityLayout) -> str:
+    """Return the key of the sums that an item of rows counts in."""
+    block = placement.bucket * layout.rows.span // (SUMS_DAYS * MINUTES_PER_DAY)
+    return placement.prefix + sums_suffix(block, SUMS_DAYS)
+
+
+def update_sums(
+    layout: EntityLayout, body: bytes | None, rows: Iterable[tuple[int, bytes]]
+) -> bytes | None:
+    """Return an item of sums in which the days of some items of rows are those rows'.
+
+    Args:
+        layout: Layout of the entity.
+        body: The item, None when there is none.
+        rows: Stretch and body of each item of rows.
+
+    Returns:
+        The item; None when there was none, and there are no days for one.
+
+    Raises:
+        ItemError: An item cannot be read.
+    """
+    for bucket, item in rows:
+        days = day_rows(layout, item_integers(layout.rows, item))
+        if layout.sums is None or (body is None and not any(days)):
+            continue
+        parts = [days]
+        if body is not None:
+            first = bucket * layout.rows.span // MINUTES_PER_DAY
+            last = first + layout.rows.span // MINUTES_PER_DAY - 1
+            parts.append(days_outside(layout.sums, body, first, last))
+        body = sums_item(layout.sums, parts)
+    return body
 
 
 def day_rows(layout: EntityLayout, rows: memoryview) -> DayRows:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import functions as F
 
 from features.silver.fields import INSTANT, WHOLE, Field, with_rule
-from features.silver.reference_rows import AIRPORT, TIME_ZONE
+from features.silver.reference_tables import AIRPORT, TIME_ZONE
 from features.silver.values import DAY_S, HOUR_S, wall_seconds
 
 if TYPE_CHECKING:

@@ -1,19 +1,16 @@
-"""Changing the rows of an item, and the sums that follow from it.
+"""Maps a silver row to the rows of the online items that contain it.
 
-From what is known of a flight, or of the weather, to the rows of the items that hold it.
-
-The same functions make every item: those that the pipeline fills from silver, and those that
-events change one by one.
+The same mapping serves both writers: the pipeline, which fills the online store from silver, and
+the service, which applies events one at a time.
 """
 
 from __future__ import annotations
 
 import math
-from collections import defaultdict
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from features.declare import columns as c
-from features.declare.declarations import HORIZON_MIN, MINUTES_PER_DAY, ORIGIN
+from features.declare.declarations import HORIZON_MIN, ORIGIN
 from features.declare.streams import (
     MAX_EVENT_LAG_MIN,
     OVERDUE_FOR_MIN,
@@ -23,63 +20,47 @@ from features.declare.streams import (
     is_instant,
     measure_of,
 )
-from features.online.items import (
-    KNOWN_PREFIX,
-    NULL,
-    SUMS_DAYS,
-    Columns,
-    EntityLayout,
-    ItemError,
-    Row,
-    columns_of,
-    encode,
-    identity,
-    key_of,
-    layouts,
-    rows_suffix,
-    sums_suffix,
-    track_bytes,
-    view,
-)
-from features.online.sums import day_rows, days_outside, sums_item
+from features.online.item_bytes import NULL, Row, identity
+from features.online.item_keys import key_of, rows_suffix
+from features.online.item_layout import KNOWN_PREFIX, EntityLayout, layouts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
 
     from features.declare.declarations import Feature
-    from features.online.items import EntityLayout, ItemLayout, TrackLayout
+    from features.online.item_layout import TrackLayout
 
 
 Facts: TypeAlias = dict[str, Any]
 """The columns of a silver row: instants in minutes since the epoch, None where missing."""
 
 
-class Placement(NamedTuple):
+class RowChange(NamedTuple):
     """Where a row is, or must no longer be.
 
     Attributes:
         key: Key of the item.
         prefix: The entity key.
-        stretch: Number of the stretch of time.
+        bucket: Number of the bucket of time.
         entity: Number of the entity's layout.
         track: Number of the track.
-        own: Identity of the row.
+        row_id: Identity of the row.
         row: The row; None when the item must hold none of this identity.
     """
 
     key: str
     prefix: str
-    stretch: int
+    bucket: int
     entity: int
     track: int
-    own: int
+    row_id: int
     row: Row | None
 
 
 _Placed: TypeAlias = "tuple[int, Row | None] | None"
 
 
-class Placer:
+class RowMapper:
     """Places rows, for the items of the given features.
 
     Args:
@@ -111,17 +92,17 @@ class Placer:
                 found.append((number, layout, rules))
         return found
 
-    def flight(self, facts: Facts, streams: frozenset[str] | None = None) -> Iterator[Placement]:
+    def flight(self, facts: Facts, streams: frozenset[str] | None = None) -> Iterator[RowChange]:
         """Yield the placements of a flight whose schedule is known.
 
         Args:
             facts: The columns of silver flights, and `LOCAL_HOUR`.
             streams: Only these streams.
         """
-        own = identity(facts[c.SCHEDULED_DEPARTURE], facts[c.FLIGHT_NUMBER], facts[c.CARRIER])
-        return self._placed(self._flights, facts, own, streams)
+        row_id = identity(facts[c.SCHEDULED_DEPARTURE], facts[c.FLIGHT_NUMBER], facts[c.CARRIER])
+        return self._placed(self._flights, facts, row_id, streams)
 
-    def weather(self, facts: Facts) -> Iterator[Placement]:
+    def weather(self, facts: Facts) -> Iterator[RowChange]:
         """Yield the placements of an observation (columns of silver weather)."""
         parts = {**facts, c.ORIGIN: facts[c.AIRPORT]}
         return self._placed(self._weather, parts, facts[c.KNOWN], None)
@@ -130,9 +111,9 @@ class Placer:
         self,
         entities: list[tuple[int, EntityLayout, list[tuple[int, _Rule]]]],
         facts: Facts,
-        own: int,
+        row_id: int,
         streams: frozenset[str] | None,
-    ) -> Iterator[Placement]:
+    ) -> Iterator[RowChange]:
         placed: dict[_Rule, _Placed] = {}
         for number, layout, rules in entities:
             prefix = key_of(layout.entity, facts)
@@ -142,18 +123,18 @@ class Placer:
                 if streams is not None and rule.stream not in streams:
                     continue
                 if rule not in placed:
-                    placed[rule] = rule.placed(facts, own)
+                    placed[rule] = rule.placed(facts, row_id)
                 found = placed[rule]
                 if found is not None:
                     key = prefix + rows_suffix(found[0], layout.rows.span)
-                    yield Placement(key, prefix, found[0], number, track, own, found[1])
+                    yield RowChange(key, prefix, found[0], number, track, row_id, found[1])
 
 
 class _Rule:
     """How a row of one track follows from facts, for items of one span.
 
     As in `features.arrays.event_arrays.event_minutes`, what happens to a flight counts from the
-    flight's own
+    flight's row_id
     prediction time at the earliest.
     """
 
@@ -168,8 +149,8 @@ class _Rule:
         self._integers = [_integer(stream, name) for name in track.integers]
         self._floats = [measure_of(stream, name).column for name in track.floats]
 
-    def placed(self, facts: Facts, own: int) -> _Placed:
-        """Return the stretch of the row, and the row, None if it must not be; None: no event."""
+    def placed(self, facts: Facts, row_id: int) -> _Placed:
+        """Return the bucket of the row, and the row, None if it must not be; None: no event."""
         at = facts[self._at]
         if at is None:
             return None
@@ -177,24 +158,24 @@ class _Rule:
         if self._bounded:
             scheduled = facts[c.SCHEDULED_DEPARTURE]
             late, at = at - scheduled > MAX_EVENT_LAG_MIN, max(at, scheduled - self._horizon_min)
-        stretch = at // self._span
+        bucket = at // self._span
         if late:
-            return stretch, None
+            return bucket, None
         minute = at
         if self._until:
             ends = [facts[name] for name in self._until if facts[name] is not None]
             closed = min([at + OVERDUE_FOR_MIN, *ends])
             if closed <= at:
-                return stretch, None
+                return bucket, None
             minute = closed if self._ends else at
-        start = stretch * self._span
+        start = bucket * self._span
         adds = tuple(
             0 if (v := value(facts)) is None else v - start if instant else v
             for value, instant in self._totals
         )
         integers = tuple(NULL if (v := value(facts)) is None else v for value in self._integers)
         floats = tuple(math.nan if (v := facts[n]) is None else v for n in self._floats)
-        return stretch, (minute, own, adds, integers, floats)
+        return bucket, (minute, row_id, adds, integers, floats)
 
 
 def _value(measure: Measure) -> Callable[[Facts], int | None]:
@@ -219,92 +200,3 @@ def _integer(stream: Stream, name: str) -> Callable[[Facts], int | None]:
         return _value(measure)
     column = measure.known_at or ""
     return lambda facts: facts[column]
-
-
-def with_rows(layout: ItemLayout, body: bytes | None, placements: Iterable[Placement]) -> bytes:
-    """Return an item of rows with some of them put, replaced, or taken out.
-
-    Args:
-        layout: Layout of the item.
-        body: The item, None when there is none.
-        placements: The rows, all of this item.
-
-    Raises:
-        ItemError: The item cannot be read.
-    """
-    by_track: dict[int, list[Placement]] = defaultdict(list)
-    for placement in placements:
-        by_track[placement.track].append(placement)
-    words = None if body is None else view(layout, body)
-    tracks = []
-    for number, track in enumerate(layout.tracks):
-        if number not in by_track and words is not None:
-            tracks.append(track_bytes(layout, words, number))
-            continue
-        columns = Columns(track) if words is None else columns_of(layout, words, number)
-        for placement in by_track.get(number, ()):
-            columns.remove(placement.own)
-            if placement.row is not None:
-                columns.put(placement.row)
-        tracks.append(columns.to_bytes())
-    return encode(layout, tracks)
-
-
-def with_kept(layout: ItemLayout, body: bytes, former: bytes, keep: Callable[[int], bool]) -> bytes:
-    """Return an item with rows of a former one that it does not have.
-
-    Args:
-        layout: Layout of the item.
-        body: The item.
-        former: The item that it replaces; one of another layout has no rows.
-        keep: Whether the row of an identity (of sums: of a day) is kept.
-    """
-    try:
-        words = view(layout, former)
-    except ItemError:
-        return body
-    tracks = []
-    for number, track in enumerate(layout.tracks):
-        rows = columns_of(layout, view(layout, body), number).rows()
-        own = {row[1] if track.identified else row[0]: row for row in rows}
-        for row in columns_of(layout, words, number).rows():
-            known = row[1] if track.identified else row[0]
-            if known not in own and keep(known):
-                rows.append(row)
-        tracks.append(Columns(track, rows).to_bytes())
-    return encode(layout, tracks)
-
-
-def sums_key_of(placement: Placement, layout: EntityLayout) -> str:
-    """Return the key of the sums that an item of rows counts in."""
-    block = placement.stretch * layout.rows.span // (SUMS_DAYS * MINUTES_PER_DAY)
-    return placement.prefix + sums_suffix(block, SUMS_DAYS)
-
-
-def with_sums(
-    layout: EntityLayout, body: bytes | None, rows: Iterable[tuple[int, bytes]]
-) -> bytes | None:
-    """Return an item of sums in which the days of some items of rows are those rows'.
-
-    Args:
-        layout: Layout of the entity.
-        body: The item, None when there is none.
-        rows: Stretch and body of each item of rows.
-
-    Returns:
-        The item; None when there was none, and there are no days for one.
-
-    Raises:
-        ItemError: An item cannot be read.
-    """
-    for stretch, item in rows:
-        days = day_rows(layout, view(layout.rows, item))
-        if layout.sums is None or (body is None and not any(days)):
-            continue
-        parts = [days]
-        if body is not None:
-            first = stretch * layout.rows.span // MINUTES_PER_DAY
-            last = first + layout.rows.span // MINUTES_PER_DAY - 1
-            parts.append(days_outside(layout.sums, body, first, last))
-        body = sums_item(layout.sums, parts)
-    return body

@@ -23,7 +23,7 @@ _VERSIONS = "versions"
 _FILE = (INGESTED, SOURCE_FILE, SOURCE_CHECKSUM)
 
 
-def to_repeated_keys(candidates: DataFrame, key: Sequence[str]) -> DataFrame:
+def to_duplicate_keys(candidates: DataFrame, key: Sequence[str]) -> DataFrame:
     """Return the keys that several rows have; rows that are refused already do not count.
 
     Args:
@@ -34,7 +34,7 @@ def to_repeated_keys(candidates: DataFrame, key: Sequence[str]) -> DataFrame:
     return counted.where(F.col("n") > 1).drop("n")
 
 
-def with_repeats_refused(
+def with_duplicates_refused(
     candidates: DataFrame, repeated: DataFrame, *, key: Sequence[str], words: str
 ) -> DataFrame:
     """Return the candidates, in their order, with all but one row of each key refused.

@@ -8,8 +8,13 @@ from pyspark.sql import functions as F
 
 from features.declare import columns as c
 from features.declare.streams import WEATHER_KNOWN_AFTER_MIN
-from features.silver.clocks import HOUR_AT, HOUR_FIELDS, with_hour_checked, with_zone
 from features.silver.fields import NUMBER, REFUSAL, Field, with_fields
+from features.silver.local_time import (
+    HOUR_AT,
+    HOUR_FIELDS,
+    with_hour_checked,
+    with_zone,
+)
 from features.silver.values import minutes_later
 
 if TYPE_CHECKING:
