@@ -1,5 +1,5 @@
-"""Online features: the features of one flight from the items of its entity keys, without numpy.
+"""Online features: the features of one flight, looked up by entity key, without numpy.
 
-Reads and writes items as bytes that a store holds. May import contract, catalog, arithmetic,
-arrays, silver and declare.
+Encodes and decodes the items and event sets that an online store holds as bytes; reads and writes
+no store itself. May import contract, catalog, arithmetic, arrays, silver and declare.
 """

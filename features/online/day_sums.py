@@ -19,27 +19,27 @@ if TYPE_CHECKING:
 
 
 DayRows: TypeAlias = list[list[Row]]
-"""For each track of an item of sums, a row for each day that has events."""
+"""By track of an item of sums: one row for each day that has events."""
 
 
-def sums_key(placement: RowChange, layout: EntityLayout) -> str:
-    """Return the key of the sums that an item of rows counts in."""
-    block = placement.bucket * layout.rows.span // (SUMS_DAYS * MINUTES_PER_DAY)
-    return placement.prefix + sums_suffix(block, SUMS_DAYS)
+def sums_key(change: RowChange, layout: EntityLayout) -> str:
+    """Return the key of the item of sums that the changed item of rows contributes to."""
+    block = change.bucket * layout.rows.span // (SUMS_DAYS * MINUTES_PER_DAY)
+    return change.prefix + sums_suffix(block, SUMS_DAYS)
 
 
 def update_sums(
     layout: EntityLayout, body: bytes | None, rows: Iterable[tuple[int, bytes]]
 ) -> bytes | None:
-    """Return an item of sums in which the days of some items of rows are those rows'.
+    """Return an item of sums with the days of some items of rows recomputed from those rows.
 
     Args:
         layout: Layout of the entity.
-        body: The item, None when there is none.
-        rows: Stretch and body of each item of rows.
+        body: The item, None when there is none yet.
+        rows: Time bucket and body of each item of rows.
 
     Returns:
-        The item; None when there was none, and there are no days for one.
+        The item; None if there was none and the rows have no events.
 
     Raises:
         ItemError: An item cannot be read.
@@ -90,7 +90,7 @@ def _day_rows(layout: ItemLayout, number: int, wanted: TrackLayout, words: memor
 
 
 def sums_item(layout: ItemLayout, parts: Iterable[DayRows]) -> bytes:
-    """Return an item of sums from the totals by day of its rows."""
+    """Return an item of sums from the totals by day of its items of rows."""
     tracks = [
         Columns(track, rows)
         for track, rows in zip(layout.tracks, map(_joined, zip(*parts, strict=True)), strict=True)
@@ -103,6 +103,6 @@ def _joined(parts: Iterable[list[Row]]) -> list[Row]:
 
 
 def days_outside(layout: ItemLayout, body: bytes, first: int, last: int) -> DayRows:
-    """Return the totals by day that an item of sums holds, without the days from first to last."""
+    """Return the totals by day of an item of sums, except the days from first to last."""
     tracks = decode(layout, body)
     return [[row for row in rows if not first <= row[0] <= last] for rows in tracks]

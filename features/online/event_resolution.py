@@ -47,7 +47,7 @@ _SCHEDULE: Final = Scheduled.__struct_fields__[1:]
 
 
 def resolve_flight(events: list[Event]) -> Facts | None:
-    """Return what follows from all events about a flight; None before its schedule is known."""
+    """Return the silver row of a flight from its events; None before its schedule is known."""
     schedule = _newest(events, Scheduled)
     if schedule is None:
         return None
@@ -57,9 +57,10 @@ def resolve_flight(events: list[Event]) -> Facts | None:
 
 
 def superseded_flights(events: list[Event]) -> Iterator[Facts]:
-    """Yield what may have followed from some of the events, where a kind was reported repeatedly.
+    """Yield the silver rows that a subset of the events may have given, if a kind was corrected.
 
-    Rows that were made of it must go; nothing to do when no kind was.
+    Item rows that were derived from them have to be deleted. Yields nothing if each kind of event
+    was reported once.
     """
     if len({type(event) for event in events}) == len(events):
         return
@@ -67,12 +68,12 @@ def superseded_flights(events: list[Event]) -> Iterator[Facts]:
     departed = [None, *(event for event in events if isinstance(event, Departed))]
     arrived = [None, *(event for event in events if isinstance(event, Arrived))]
     cancelled = [None, *(event for event in events if isinstance(event, Cancelled))]
-    for schedule, left, landed, gone in product(schedules, departed, arrived, cancelled):
-        yield _facts(schedule, left, landed, gone, None)
+    for schedule, left, landed, ended in product(schedules, departed, arrived, cancelled):
+        yield _facts(schedule, left, landed, ended, None)
 
 
 def resolve_observation(events: list[Event]) -> Facts:
-    """Return what follows from all events about one observation."""
+    """Return the silver row of an observation from its events."""
     observed = _newest(events, Observed)
     assert observed is not None  # noqa: S101 - events about an observation are observations
     names = [measure.column for measure in WEATHER.measures]
@@ -81,9 +82,10 @@ def resolve_observation(events: list[Event]) -> Facts:
 
 
 def events_of_flight(facts: Facts) -> list[Event]:
-    """Return the events that a flight of silver was told by, in the order of time.
+    """Return the events that describe a row of silver flights, ordered by report time.
 
-    The timetable is published `PUBLISHED_AHEAD_MIN` ahead; all else is reported when it is known.
+    The schedule is reported `PUBLISHED_AHEAD_MIN` before the departure, everything else when it
+    becomes known.
     """
     published = facts[c.SCHEDULED_DEPARTURE] - PUBLISHED_AHEAD_MIN
     schedule = Scheduled(
@@ -105,7 +107,7 @@ def events_of_flight(facts: Facts) -> list[Event]:
 
 
 def event_of_observation(facts: Facts) -> Observed:
-    """Return the event that an observation of silver was told by."""
+    """Return the event that describes a row of silver weather."""
     at = facts[c.KNOWN]
     measures = tuple(facts[measure.column] for measure in WEATHER.measures)
     return Observed(
@@ -114,7 +116,7 @@ def event_of_observation(facts: Facts) -> Observed:
 
 
 def affected_streams(events: Iterable[Event]) -> frozenset[str]:
-    """Return the streams that events of these kinds can change."""
+    """Return the names of the streams that these events can change."""
     kinds = {type(event) for event in events}
     if kinds - _COLUMNS.keys():
         return frozenset(STREAMS)

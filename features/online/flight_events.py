@@ -24,7 +24,7 @@ MS_PER_MINUTE: Final = 60_000
 
 
 MAX_EVENTS: Final = 64
-"""The most events about one subject: more than any flight has, corrections included."""
+"""Limit of events about one subject: more than any flight has, corrections included."""
 
 
 class Reported(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
@@ -39,7 +39,7 @@ class Reported(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
 
 
 class Scheduled(Reported, frozen=True, array_like=True, kw_only=True, tag="s"):
-    """The flight is in the timetable so; instants are minutes since the epoch."""
+    """The flight's entry in the published schedule; instants are minutes since the epoch."""
 
     carrier: str
     flight_number: int
@@ -77,7 +77,7 @@ class Diverted(_About, frozen=True, array_like=True, kw_only=True, tag="v"):
 
 
 class Observed(Reported, frozen=True, array_like=True, kw_only=True, tag="w"):
-    """The weather at an airport; its measures in the order of the stream, None: not measured."""
+    """The weather at an airport: measures in the order of the stream, None if not measured."""
 
     airport: str
     known_at: int
@@ -97,11 +97,11 @@ _EVENTS: Final = msgspec.msgpack.Decoder(list[msgspec.Raw])
 
 
 class EventSetError(OntimeError):
-    """An event cannot be kept."""
+    """An event cannot be stored."""
 
 
 def subject_key(event: Event) -> str:
-    """Return what an event is about: the key of the item that holds all events about it."""
+    """Return the key of the event set that the event belongs to."""
     match event:
         case Scheduled():
             return f"flight:{flight_id(event)}"
@@ -126,8 +126,8 @@ def _minute_of(hour: str) -> int:
 def due_at(event: Event) -> int:
     """Return the minute that decides whether an event is too late.
 
-    It is the start of the hour in which its flight was due, which all events about a flight share:
-    either all of them are too late, or none.
+    It is the start of the hour of the scheduled departure, which all events about a flight share:
+    either all of them are too late, or none. For an observation it is its known-at minute.
     """
     match event:
         case Scheduled():
@@ -139,7 +139,7 @@ def due_at(event: Event) -> int:
 
 
 def known_minute(event: Event) -> int:
-    """Return the minute at which what an event says was known; 0 for the timetable: it is ahead."""
+    """Return the known-at minute of an event; 0 for a schedule, which is published ahead."""
     match event:
         case Scheduled():
             return 0
@@ -150,26 +150,30 @@ def known_minute(event: Event) -> int:
 
 
 def merge_events(body: bytes | None, events: Iterable[Event]) -> bytes:
-    """Return what is known of a subject with more events: the set of both, sorted.
+    """Return an event set with more events merged in.
+
+    Args:
+        body: The encoded set, None when there is none yet.
+        events: Events about the same subject.
 
     Raises:
-        SubjectError: They are more than can be.
+        EventSetError: The set would have more than `MAX_EVENTS` events.
     """
-    known = set(map(bytes, _EVENTS.decode(body))) if body is not None else set()
-    known |= {_ENCODER.encode(event) for event in events}
-    if len(known) > MAX_EVENTS:
+    merged = set(map(bytes, _EVENTS.decode(body))) if body is not None else set()
+    merged |= {_ENCODER.encode(event) for event in events}
+    if len(merged) > MAX_EVENTS:
         raise EventSetError(
             f"There are more than {MAX_EVENTS} events about one flight or observation: find out "
             "what sends them, and send one event for each change."
         )
-    return _ENCODER.encode(list(map(msgspec.Raw, sorted(known))))
+    return _ENCODER.encode(list(map(msgspec.Raw, sorted(merged))))
 
 
 def decode_events(body: bytes) -> list[Event]:
-    """Return the events about a subject."""
+    """Return the events of an encoded event set."""
     return [_EVENT.decode(raw) for raw in _EVENTS.decode(body)]
 
 
 def report_order(event: Event) -> tuple[int, bytes]:
-    """Return what sorts reports of a kind about a subject: the last one counts."""
+    """Return the sort key of reports of one kind about one subject: the greatest counts."""
     return event.reported_at, _ENCODER.encode(event)

@@ -31,7 +31,7 @@ NULL: Final = -(2**31)
 
 
 Row: TypeAlias = "tuple[int, int, tuple[int, ...], tuple[int, ...], tuple[float, ...]]"
-"""Minute, identity, what it adds to each total, its integer values, its floats."""
+"""Minute, row id, increments of the totals, integer values, floats."""
 
 
 _CARRIER_LETTERS: Final = 3
@@ -50,27 +50,27 @@ _FIRST_MINUTE: Final = (dt.date(1990, 1, 1) - dt.date(1970, 1, 1)).days * MINUTE
 
 
 class ItemError(OntimeError):
-    """An item cannot be read, or something cannot be kept in one."""
+    """An item cannot be read, or a flight cannot be stored in one."""
 
 
 def identity(scheduled_at: int, number: int, carrier: str) -> int:
-    """Return a flight's identity as 64 bits that sort as (scheduled departure, number, carrier).
+    """Return a flight's row id: 64 bits that sort as (scheduled departure, number, carrier).
 
     Raises:
-        ItemError: The carrier has not 1 to 3 ASCII characters, or a number is out of its range.
+        ItemError: The carrier does not have 1 to 3 ASCII characters, or a number is out of range.
     """
     minute = scheduled_at - _FIRST_MINUTE
     fits = 0 <= minute < 1 << _MINUTE_BITS and 0 <= number < 1 << _NUMBER_BITS
     if not (fits and carrier.isascii() and 1 <= len(carrier) <= _CARRIER_LETTERS):
         raise ItemError(
-            f"Flight {carrier} {number} cannot be kept online: a carrier has 1 to 3 ASCII "
+            f"Flight {carrier} {number} cannot be stored online: a carrier has 1 to 3 ASCII "
             "characters, a number is below 131072, and years are 1990 to 2117. Correct the source."
         )
     return minute << (_NUMBER_BITS + _CARRIER_BITS) | number << _CARRIER_BITS | _code(carrier)
 
 
 def due_minute(row_id: int) -> int:
-    """Return the minute in an identity: a flight's scheduled departure, or the one it is itself."""
+    """Return the minute in a row id: a flight's scheduled departure, or an observation's minute."""
     minute = row_id >> (_NUMBER_BITS + _CARRIER_BITS)
     return minute + _FIRST_MINUTE if minute else row_id
 
@@ -84,10 +84,10 @@ def _code(carrier: str) -> int:
 
 
 class Columns:
-    """One track, taken apart to be changed.
+    """The mutable columns of one track.
 
     Args:
-        layout: What it holds.
+        layout: The columns of the track.
         rows: Its rows, in any order.
     """
 
@@ -110,15 +110,15 @@ class Columns:
         ]
 
     def put(self, row: Row) -> None:
-        """Insert a row in its place."""
-        minute, row_id, adds, integers, floats = row
+        """Insert a row at its sorted position."""
+        minute, row_id, increments, integers, floats = row
         minutes, identities = self.minutes, self.identities
         at = bisect_left(minutes, minute)
         while at < len(minutes) and minutes[at] == minute and identities[at] < row_id:
             at += 1
         minutes.insert(at, minute)
         identities.insert(at, row_id)
-        for totals, add in zip(self.totals, adds, strict=True):
+        for totals, add in zip(self.totals, increments, strict=True):
             totals.insert(at + 1, totals[at])
             _add(totals, at + 1, add)
         for values, value in zip(self.integers, integers, strict=True):
@@ -127,7 +127,7 @@ class Columns:
             measured.insert(at, measurement)
 
     def remove(self, row_id: int) -> None:
-        """Take out the row of an identity, if it is there."""
+        """Delete the row with a row id, if there is one."""
         try:
             at = self.identities.index(row_id)
         except ValueError:
@@ -170,7 +170,7 @@ def _add(totals: array[int], since: int, add: int) -> None:
 
 
 def encode(layout: ItemLayout, tracks: Sequence[bytes]) -> bytes:
-    """Return an item of its tracks as stored: `Columns.to_bytes`, or those of another item."""
+    """Return an item from its encoded tracks (`Columns.to_bytes`, or `track_bytes`)."""
     start, header = 2 + 2 * len(tracks), [layout.fingerprint, 0]
     for track, body in zip(layout.tracks, tracks, strict=True):
         header += (_length(track, len(body) // 4), start)
@@ -180,17 +180,17 @@ def encode(layout: ItemLayout, tracks: Sequence[bytes]) -> bytes:
 
 
 def _length(track: TrackLayout, words: int) -> int:
-    """Return how many rows a track of so many words has."""
+    """Return the number of rows of a track from its number of 32-bit words."""
     totals = len(track.totals)
     each = 2 * track.identified + 2 * len(track.floats) + 1 + totals + len(track.integers)
     return (words - totals) // each
 
 
 class CachedItem(bytes):
-    """The bytes of an item that is read again and again: its integers are at hand.
+    """The bytes of a cached item, with a view of its integers that is created only once.
 
     Attributes:
-        words: Its 32-bit integers; its bytes where it is no whole number of them.
+        words: Its 32-bit integers; its bytes if their number is not a multiple of 4.
     """
 
     words: memoryview
@@ -202,30 +202,30 @@ class CachedItem(bytes):
 
 
 def item_integers(layout: ItemLayout, body: bytes) -> memoryview:
-    """Return an item's 32-bit integers.
+    """Return an item's 32-bit integers after a check of its layout and length.
 
     Raises:
-        ItemError: It is not an item of this layout.
+        ItemError: The bytes are not an item of this layout.
     """
     try:
         words = body.words if body.__class__ is CachedItem else memoryview(body).cast("i")
         if words[0] == layout.fingerprint and words[1] == len(words):
             return words
-    except (IndexError, TypeError):  # too short, or no whole number of integers
+    except (IndexError, TypeError):  # too short, or not a multiple of 4 bytes
         pass
     raise ItemError(
-        "An item of the online store was written by other code, or is damaged: run `make run` "
-        "(stage publish), which writes all of them anew."
+        "An item of the online store was written by another version of the code, or is damaged: "
+        "run `make run` (stage publish), which writes all items again."
     )
 
 
 def minutes_at(track: TrackLayout, start: int, count: int) -> int:
-    """Return where a track's minutes begin; its totals and integers come after them."""
+    """Return the offset of a track's minutes; its totals and integers follow them."""
     return start + 2 * count * (track.identified + len(track.floats))
 
 
 def columns_of(layout: ItemLayout, words: memoryview, number: int) -> Columns:
-    """Return one track of an item, taken apart."""
+    """Return the columns of one track of an item."""
     track, count, at = layout.tracks[number], words[2 + 2 * number], words[3 + 2 * number]
     columns = Columns(track)
 
@@ -251,14 +251,14 @@ def decode(layout: ItemLayout, body: bytes) -> list[list[Row]]:
     """Return the rows of each track of an item.
 
     Raises:
-        ItemError: It is not an item of this layout.
+        ItemError: The bytes are not an item of this layout.
     """
     words = item_integers(layout, body)
     return [columns_of(layout, words, number).rows() for number in range(len(layout.tracks))]
 
 
 def track_bytes(layout: ItemLayout, words: memoryview, number: int) -> bytes:
-    """Return one track of an item as stored."""
+    """Return the encoded bytes of one track of an item."""
     last = number + 1 == len(layout.tracks)
     end = len(words) if last else words[5 + 2 * number]
     return words[words[3 + 2 * number] : end].tobytes()

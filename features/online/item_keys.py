@@ -19,7 +19,7 @@ _EPOCH: Final = dt.date(1970, 1, 1).toordinal()
 
 def key_of(entity: Entity, parts: Mapping[str, Any]) -> str | None:
     """Return an entity key, such as `origin=JFK|carrier=B6`; None where a part is missing."""
-    if len(entity) == 1:  # most are: no list for them
+    if len(entity) == 1:  # the most frequent case, without a list
         value = parts[entity[0]]
         return None if value is None else f"{entity[0]}={value}"
     found = []
@@ -33,22 +33,22 @@ def key_of(entity: Entity, parts: Mapping[str, Any]) -> str | None:
 
 @lru_cache(maxsize=4096)
 def rows_suffix(bucket: int, span: int) -> str:
-    """Return what comes after an entity key in the key of its rows: `@2013-12-30`.
+    """Return the suffix of a key of rows, after the entity key: `@2013-12-30`.
 
     Args:
-        bucket: Number of the bucket of time.
-        span: Minutes of a bucket.
+        bucket: Number of the time bucket.
+        span: Minutes of a time bucket.
     """
     return f"@{_day(bucket * span // MINUTES_PER_DAY)}"
 
 
 @lru_cache(maxsize=4096)
 def sums_suffix(bucket: int, span: int) -> str:
-    """Return what comes after an entity key in the key of its sums: `#2013-12-05`.
+    """Return the suffix of a key of sums, after the entity key: `#2013-12-05`.
 
     Args:
-        bucket: Number of the bucket of time.
-        span: Days of a bucket.
+        bucket: Number of the time bucket.
+        span: Days of a time bucket.
     """
     return f"#{_day(bucket * span)}"
 

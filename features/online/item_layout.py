@@ -2,8 +2,8 @@
 
 Both follow from the feature declarations. An entity has up to two kinds of items. *Rows*: the
 events of one entity key in one time bucket, ordered by time, each with a row id. *Sums*: the totals
-of one entity key by UTC day, for windows of whole days. Both consist of tracks: one for each stream,
-and one more for the ends of a stream's intervals.
+of one entity key by UTC day, for windows of whole days. Both consist of tracks: one for each
+stream, and one more for the ends of a stream's intervals.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ SUMS_DAYS: Final = 32
 
 
 KNOWN_PREFIX: Final = "known:"
-"""Before a measure's name: the minute from which the measure is known."""
+"""Prefix of the column that holds the minute from which a measure is known."""
 
 
 _SPANS: Final = tuple(MINUTES_PER_DAY * days for days in (1, 2, 4, 8, 16, SUMS_DAYS))
@@ -46,16 +46,19 @@ _SPANS: Final = tuple(MINUTES_PER_DAY * days for days in (1, 2, 4, 8, 16, SUMS_D
 
 @dataclass(frozen=True, slots=True)
 class TrackLayout:
-    """The columns of one track; see `features.items` for how they are stored.
+    """The columns of one track; `features.online.item_bytes` stores them.
+
+    The fingerprint of an item hashes the `repr` of its tracks: renaming this class or a field of it
+    makes every stored item unreadable.
 
     Attributes:
         stream: Name of the stream.
         ends: True for the ends of the stream's intervals, False for its events.
         totals: Measures with running totals, by name; `count` needs none.
-        integers: Integer values of each event: measures by name, `known:` before it for the minute
-            from which the measure is known.
-        floats: Values of each event that are no integers.
-        identified: Whether each row has its identity; days of sums need none.
+        integers: Integer values of each event, by measure; a name with the prefix `known:` is the
+            minute from which that measure is known.
+        floats: Values of each event that are not integers.
+        identified: Whether each row has a row id; the days of sums need none.
     """
 
     stream: str
@@ -68,12 +71,12 @@ class TrackLayout:
 
 @dataclass(frozen=True, slots=True)
 class ItemLayout:
-    """The tracks of an item, and the bucket of time it is about.
+    """The tracks of an item, and the time bucket that it covers.
 
     Attributes:
-        span: Minutes of the bucket; buckets begin at multiples of it since the epoch.
+        span: Minutes of a time bucket; buckets begin at multiples of it since the epoch.
         tracks: The tracks, in order.
-        fingerprint: Changes with what an item holds: one written otherwise is not read.
+        fingerprint: Checksum of span and tracks; an item with another fingerprint is not read.
     """
 
     span: int
@@ -88,9 +91,9 @@ class EntityLayout:
     Attributes:
         entity: The entity.
         rows: Layout of its rows.
-        sums: Layout of its sums; None when no window of whole days asks for them.
-        rows_read: Whether a feature reads its rows; else they are only what the sums are made of.
-        summed: Numbers of the tracks of rows that the sums are made of.
+        sums: Layout of its sums; None when no feature has a window of whole days.
+        rows_read: Whether a feature reads the rows; otherwise they only serve to compute the sums.
+        summed: Numbers of the tracks of rows from which the sums are computed.
     """
 
     entity: Entity
@@ -102,7 +105,7 @@ class EntityLayout:
 
 @dataclass
 class _Needs:
-    """What the features of one entity read of one stream."""
+    """The measures of one stream that the features of one entity read."""
 
     totals: set[str] = field(default_factory=set)
     values: set[str] = field(default_factory=set)
@@ -110,7 +113,7 @@ class _Needs:
 
 
 def reach_min(item: Input) -> int:
-    """Return how many minutes back from its anchor an input reads rows; 0 for none."""
+    """Return how many minutes before its anchor an input reads rows; 0 if it reads none."""
     match item:
         case Latest():
             return item.within_min + item.ago_min
@@ -147,7 +150,10 @@ def _layout(entity: Entity, inputs: list[Input]) -> EntityLayout:
     span = next((span for span in _SPANS if span >= reach), _SPANS[-1])
     for name, need in needs.items():
         if instants := [m for m in need.days - {COUNT} if is_instant(measure_of(STREAMS[name], m))]:
-            raise ValueError(f"Totals by day of an instant mean nothing: {name}, {instants}.")
+            raise ValueError(
+                f"Totals by day of an instant have no meaning ({name}: {', '.join(instants)}): "
+                "declare the sum over a window of minutes."
+            )
     tracks = [track for name in sorted(needs) for track in _tracks(STREAMS[name], needs[name])]
     days = {name: need.days for name, need in sorted(needs.items()) if need.days}
     sums = [

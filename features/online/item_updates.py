@@ -21,20 +21,20 @@ if TYPE_CHECKING:
     from features.online.row_mapping import RowChange
 
 
-def upsert_rows(layout: ItemLayout, body: bytes | None, placements: Iterable[RowChange]) -> bytes:
-    """Return an item of rows with some of them put, replaced, or taken out.
+def upsert_rows(layout: ItemLayout, body: bytes | None, changes: Iterable[RowChange]) -> bytes:
+    """Return an item of rows after upserts and deletes.
 
     Args:
         layout: Layout of the item.
-        body: The item, None when there is none.
-        placements: The rows, all of this item.
+        body: The item, None when there is none yet.
+        changes: The changes, all of this item.
 
     Raises:
         ItemError: The item cannot be read.
     """
     by_track: dict[int, list[RowChange]] = defaultdict(list)
-    for placement in placements:
-        by_track[placement.track].append(placement)
+    for change in changes:
+        by_track[change.track].append(change)
     words = None if body is None else item_integers(layout, body)
     tracks = []
     for number, track in enumerate(layout.tracks):
@@ -42,10 +42,10 @@ def upsert_rows(layout: ItemLayout, body: bytes | None, placements: Iterable[Row
             tracks.append(track_bytes(layout, words, number))
             continue
         columns = Columns(track) if words is None else columns_of(layout, words, number)
-        for placement in by_track.get(number, ()):
-            columns.remove(placement.row_id)
-            if placement.row is not None:
-                columns.put(placement.row)
+        for change in by_track.get(number, ()):
+            columns.remove(change.row_id)
+            if change.row is not None:
+                columns.put(change.row)
         tracks.append(columns.to_bytes())
     return encode(layout, tracks)
 
@@ -53,13 +53,13 @@ def upsert_rows(layout: ItemLayout, body: bytes | None, placements: Iterable[Row
 def carry_over_rows(
     layout: ItemLayout, body: bytes, former: bytes, keep: Callable[[int], bool]
 ) -> bytes:
-    """Return an item with rows of a former one that it does not have.
+    """Return an item with the rows of its predecessor that it lacks.
 
     Args:
         layout: Layout of the item.
         body: The item.
-        former: The item that it replaces; one of another layout has no rows.
-        keep: Whether the row of an identity (of sums: of a day) is kept.
+        former: The item that it replaces; one of another layout counts as empty.
+        keep: Whether a row is carried over, given its row id (for sums: its day).
     """
     try:
         words = item_integers(layout, former)

@@ -1,4 +1,4 @@
-"""From silver to the items that online features are read from, without Spark."""
+"""Builds the online items of all entity keys from silver tables, without Spark."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ OPEN_DAYS: Final = 4
 
 _LAG_DAYS: Final = MAX_EVENT_LAG_MIN // MINUTES_PER_DAY
 DAYS_NEEDED: Final = SUMS_DAYS + OPEN_DAYS + _LAG_DAYS + 2
-"""Days of silver that the items need besides the days they are retained for: whole buckets of
-what events may still change, and the days before that windows reach back to."""
+"""Days of silver that the items need besides the retained days: the whole time buckets that events
+may still change, and the look-back windows before them."""
 
 
 def online_items(
@@ -57,36 +57,37 @@ def online_items(
     horizon_min: int = HORIZON_MIN,
     features: tuple[Feature, ...] = FEATURES,
 ) -> Iterator[tuple[str, bytes]]:
-    """Return the items of every entity key, encoded, as of the end of the data.
+    """Yield key and encoded item for every entity key, as of the end of the data.
 
     Args:
-        flights: Rows of silver_flights (`features.arrays.arrow.FLIGHT_COLUMNS`): at least those of
-        the
+        flights: Rows of silver_flights (`features.arrays.arrow.FLIGHT_COLUMNS`) of at least the
             last `retain_days + DAYS_NEEDED` days.
         weather: Rows of silver_weather (`features.arrays.arrow.WEATHER_COLUMNS`), likewise.
-        retain_days: For how many days before the end features can be asked for.
+        retain_days: Days before the end of the data for which features can be looked up.
         horizon_min: Minutes from the prediction time to the scheduled departure.
         features: The declared features.
     """
-    placer = RowMapper(features, horizon_min=horizon_min)
-    rows: list[dict[tuple[str, str], _Rows]] = [{} for _ in placer.layouts]
+    mapper = RowMapper(features, horizon_min=horizon_min)
+    rows: list[dict[tuple[str, str], _Rows]] = [{} for _ in mapper.layouts]
     end = max(_plain(flights[c.SCHEDULED_DEPARTURE]), default=0)
-    longest = max((x.rows.span for x in placer.layouts if x.rows_read), default=0)
+    longest = max((x.rows.span for x in mapper.layouts if x.rows_read), default=0)
     whole_days = max(retain_days, OPEN_DAYS + 1) + _LAG_DAYS
     counted = end - whole_days * MINUTES_PER_DAY - 2 * longest
-    summed = frozenset(x.rows.tracks[n].stream for x in placer.layouts for n in x.summed)
+    summed = frozenset(x.rows.tracks[n].stream for x in mapper.layouts for n in x.summed)
     for facts in flight_facts(flights):
-        only_summed = facts[c.SCHEDULED_DEPARTURE] < counted  # too old for rows that are read
-        _place(rows, placer, placer.flight(facts, summed if only_summed else None))
+        only_summed = (
+            facts[c.SCHEDULED_DEPARTURE] < counted
+        )  # older than every row that a look-up reads
+        _add(rows, mapper, mapper.flight(facts, summed if only_summed else None))
     for facts in weather_facts(weather):
-        _place(rows, placer, placer.weather(facts))
+        _add(rows, mapper, mapper.weather(facts))
     since = end - retain_days * MINUTES_PER_DAY
-    for layout, items in zip(placer.layouts, rows, strict=True):
+    for layout, items in zip(mapper.layouts, rows, strict=True):
         yield from _items_of(layout, items, since, end)
 
 
 def flight_facts(flights: pa.Table) -> Iterator[Facts]:
-    """Yield what silver knows of each flight."""
+    """Yield each row of silver flights, with its local hour."""
     for facts in _facts(flights):
         local = facts[c.SCHEDULED_DEPARTURE] + facts[c.ORIGIN_OFFSET]
         facts[LOCAL_HOUR] = local % MINUTES_PER_DAY // 60
@@ -94,7 +95,7 @@ def flight_facts(flights: pa.Table) -> Iterator[Facts]:
 
 
 def weather_facts(weather: pa.Table) -> Iterator[Facts]:
-    """Yield each observation of silver."""
+    """Yield each row of silver weather."""
     return _facts(weather)
 
 
@@ -115,7 +116,7 @@ def _plain(column: pa.ChunkedArray) -> list[Any]:
 
 
 class _Rows:
-    """The rows of one item, by track, and the bucket they are of."""
+    """The rows of one item by track, and its time bucket."""
 
     __slots__ = ("bucket", "tracks")
 
@@ -124,24 +125,24 @@ class _Rows:
         self.tracks: list[list[Row]] = [[] for _ in range(tracks)]
 
 
-def _place(
-    rows: list[dict[tuple[str, str], _Rows]], placer: RowMapper, placements: Iterable[RowChange]
+def _add(
+    rows: list[dict[tuple[str, str], _Rows]], mapper: RowMapper, changes: Iterable[RowChange]
 ) -> None:
-    for placement in placements:
-        if placement.row is None:
+    for change in changes:
+        if change.row is None:
             continue
-        items, where = rows[placement.entity], (placement.prefix, placement.key)
+        items, where = rows[change.entity], (change.prefix, change.key)
         if where not in items:
-            tracks = len(placer.layouts[placement.entity].rows.tracks)
-            items[where] = _Rows(placement.bucket, tracks)
-        items[where].tracks[placement.track].append(placement.row)
+            tracks = len(mapper.layouts[change.entity].rows.tracks)
+            items[where] = _Rows(change.bucket, tracks)
+        items[where].tracks[change.track].append(change.row)
 
 
 def _items_of(
     layout: EntityLayout, items: dict[tuple[str, str], _Rows], since: int, end: int
 ) -> Iterator[tuple[str, bytes]]:
     span = layout.rows.span
-    changing = end - (OPEN_DAYS + 1) * MINUTES_PER_DAY  # what events may change must be whole
+    changing = end - (OPEN_DAYS + 1) * MINUTES_PER_DAY  # items that events may change stay whole
     rows_since = min(since - span, changing) if layout.rows_read else changing
     sums: dict[tuple[str, int], list[DayRows]] = defaultdict(list)
     for (prefix, key), rows in items.items():

@@ -1,11 +1,9 @@
-"""Online features: the features of one flight from the items of its entity keys.
+"""The look-up of one flight's features: first the keys of its items, then the features from them.
 
-The inputs of every declared feature are resolved from items here, and combined by the very
-functions that the kernel calls over the whole table: same inputs, same bits. Items are read as they
-came from the store, and a window that ends at any retained instant is two searches in them, so
-features can be asked for *as of* an instant.
-
-One flight's look-up: the keys of the items it needs, then its features from those items.
+The inputs of every declared feature are resolved from the items of the flight's entity keys and
+combined by the same functions that the offline kernel calls over the whole table: same inputs, same
+bits. Items are read as they came from the store. A window may end at any retained instant, so
+features can be looked up *as of* an instant.
 """
 
 from __future__ import annotations
@@ -50,9 +48,9 @@ class OnlineFeatures(NamedTuple):
     Attributes:
         values: In contract order, None where missing.
         missing: Names of the missing ones.
-        newest: The newest minute before the instant at which something became known, by silver
-            table (`flights`: of all of New York; `weather`: at the origin); None where nothing is.
-        unreadable: How many items could not be read: damaged, or written by other code.
+        newest: By silver table, the newest known-at minute before the instant (`flights`: of all of
+            New York; `weather`: at the origin); None where nothing is known.
+        unreadable: How many items were damaged or written by another version of the code.
     """
 
     values: list[float | str | None]
@@ -65,9 +63,12 @@ class Lookup:
     """The look-up of one flight's features as of an instant.
 
     Args:
-        plan: What the contract's features read.
+        plan: The plan of the contract's features.
         flight: The flight.
         as_of: Minutes since the epoch; what is known at that minute or later is not used.
+
+    Attributes:
+        keys: The keys of all items that the features read: one batched read.
     """
 
     __slots__ = ("_as_of", "_edges", "_flight", "_items", "_parts", "_plan", "keys")
@@ -101,7 +102,7 @@ class Lookup:
                 self.keys += [key for _, key in keys]
 
     def _suffixes(self, reads: Reads, in_days: bool) -> list[tuple[int, str]]:  # noqa: FBT001 - private
-        """Return the buckets of time that windows touch, each with the end of its items' keys."""
+        """Return the time buckets that the windows touch, each with the suffix of its keys."""
         edges, found = self._edges, {}
         suffix = sums_suffix if in_days else rows_suffix
         for first, last in reads:
@@ -111,7 +112,7 @@ class Lookup:
         return list(found.items())
 
     def resolve(self, items: Mapping[str, bytes]) -> OnlineFeatures:
-        """Return the features from the items of `keys`; one that is not there has no events."""
+        """Return the features from the items of `keys`; a missing item has no events."""
         plan, edges, at = self._plan, self._edges, self._as_of
         slots, newest, unreadable = list(plan.slots), dict[str, int | None](), 0
         for item, keys in self._items:
@@ -129,9 +130,9 @@ class Lookup:
             slots[slot] = self._own(column)
         try:
             values = plan.combine(slots, self._parts)
-        except ZeroDivisionError:  # a plain `/`: numpy's rule for it holds
+        except ZeroDivisionError:  # a function with a plain `/`: numpy defines the result
             values = self._by_numpy(slots)
-        # NaN is not itself.
+        # NaN does not equal itself.
         values = [value if value == value else None for value in values]  # noqa: PLR0124 - see above
         missing = [step.name for step, v in zip(plan.features, values, strict=True) if v is None]
         return OnlineFeatures(values, missing, newest, unreadable)
@@ -141,7 +142,7 @@ class Lookup:
         return math.nan if value is None else float(value)
 
     def _by_numpy(self, slots: list[float]) -> list[float | str | None]:
-        """Return every feature, one by one."""
+        """Return every feature, with numpy's result for a division by zero."""
         import numpy as np  # noqa: PLC0415 - only this fallback needs it
 
         values: list[float | str | None] = []
@@ -159,13 +160,13 @@ class Lookup:
 
 
 class Flight(msgspec.Struct, frozen=True, kw_only=True):
-    """A flight as its schedule tells it; instants are UTC minutes since the epoch.
+    """The schedule of a flight; instants are UTC minutes since the epoch.
 
     Attributes:
         origin_utc_offset_min: Local time at the origin less UTC at the scheduled departure.
         destination_utc_offset_min: Local time at the destination less UTC at the arrival.
-        distance_mi: Distance, None when it is not known.
-        tail_number: The aircraft, None when it is not known.
+        distance_mi: Distance, None when unknown.
+        tail_number: The aircraft, None when unknown.
     """
 
     carrier: str
@@ -192,9 +193,9 @@ class Flight(msgspec.Struct, frozen=True, kw_only=True):
         return local % MINUTES_PER_DAY // 60
 
 
-_MOST_PLANS: Final = 16
+_MAX_PLANS: Final = 16
 _plans: dict[tuple[int, int], tuple[Plan, Contract, tuple[Feature, ...]]] = {}
-"""Plans by the identity of contract and features, which are kept with them."""
+"""Cache of plans by the `id` of contract and features; holding both keeps their ids from reuse."""
 
 
 def features_of(
@@ -209,7 +210,7 @@ def features_of(
     Args:
         flight: The flight.
         as_of: Minutes since the epoch; what is known at that minute or later is not used.
-        items: The encoded items by key (`keys_of`); a key that is not there has no events.
+        items: The encoded items by key (`keys_of`); a missing key has no events.
         contract: The features wanted, in order.
         features: The declared features.
 
@@ -230,18 +231,15 @@ def keys_of(
 def lookup_of(
     flight: Flight, as_of: int, contract: Contract, features: tuple[Feature, ...] = FEATURES
 ) -> Lookup:
-    """Return the look-up of a flight's features: its keys first, then, from the items, the values.
-
-    See `features_of`.
-    """
+    """Return the look-up of a flight's features; see `features_of` for the arguments."""
     return Lookup(_plan_of(contract, features), flight, as_of)
 
 
 def _plan_of(contract: Contract, features: tuple[Feature, ...]) -> Plan:
-    kept = _plans.get((id(contract), id(features)))
-    if kept is None:
-        if len(_plans) >= _MOST_PLANS:
+    cached = _plans.get((id(contract), id(features)))
+    if cached is None:
+        if len(_plans) >= _MAX_PLANS:
             _plans.clear()
         plan = plan_for((spec.name for spec in contract.features), features)
-        kept = _plans[id(contract), id(features)] = (plan, contract, features)
-    return kept[0]
+        cached = _plans[id(contract), id(features)] = (plan, contract, features)
+    return cached[0]

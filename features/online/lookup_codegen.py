@@ -33,7 +33,7 @@ def reader_of(name: str, tracks: Iterable[TrackPlan]) -> Reader:
     """Return the function that resolves the inputs that the items of one kind hold.
 
     Args:
-        name: Of the items, for tracebacks.
+        name: Name of the items, for tracebacks.
         tracks: What is read of them.
     """
     source = _Source()
@@ -42,9 +42,9 @@ def reader_of(name: str, tracks: Iterable[TrackPlan]) -> Reader:
         edges: set[int] = set()
         for track in tracks:
             _windows(body, track, edges)
-            _standing(body, track)
+            _open_intervals(body, track)
             _latest(body, track, edges)
-            _news(body, track)
+            _freshness(body, track)
         for edge in sorted(edges):
             source.add(f"e{edge}, t{edge} = edges[{edge}]")
         source.lines += body.lines or [f"{_INDENT}pass"]
@@ -52,7 +52,7 @@ def reader_of(name: str, tracks: Iterable[TrackPlan]) -> Reader:
 
 
 def combine_of(features: Iterable[Step]) -> Combine:
-    """Return the function from slots, and facts of the flight, to all features in order."""
+    """Return the function from the slots and the flight's own columns to all features in order."""
     source, names = _Source(), dict[str, object](text=text_of)
     with source.block("def combine(s, parts):"), source.block("return ["):
         for number, (name, compute, slots) in enumerate(features):
@@ -77,7 +77,7 @@ class _Block:
 
 
 class _Source:
-    """Lines of Python, at a depth."""
+    """Lines of Python with a current depth of indentation."""
 
     def __init__(self, depth: int = 0) -> None:
         self.depth = depth
@@ -91,15 +91,15 @@ class _Source:
         return _Block(self)
 
     def function(self, name: str, about: str, names: dict[str, Any]) -> Any:  # noqa: ANN401 - as generated
-        """Return a function of the source, which tracebacks and debuggers can show."""
-        text, place = "\n".join((*self.lines, "")), f"<generated for {about}>"
-        linecache.cache[place] = len(text), None, text.splitlines(keepends=True), place
-        exec(compile(text, place, "exec"), names)  # noqa: S102 - made of the declarations alone
+        """Return the compiled function; tracebacks and debuggers can show its source."""
+        text, file = "\n".join((*self.lines, "")), f"<generated for {about}>"
+        linecache.cache[file] = len(text), None, text.splitlines(keepends=True), file
+        exec(compile(text, file, "exec"), names)  # noqa: S102 - generated from declarations alone
         return names[name]
 
 
 def _windows(source: _Source, track: TrackPlan, edges: set[int]) -> None:
-    """Totals over windows: two searches and a subtraction each."""
+    """Generate totals over windows: two searches and a subtraction each."""
     for last, starts in track.windows.items():
         edges |= {last, *starts}
         source.add(f"words = found.get(t{last})")
@@ -124,33 +124,33 @@ def _windows(source: _Source, track: TrackPlan, edges: set[int]) -> None:
 
 
 def _rows(source: _Source, track: TrackPlan) -> None:
-    """How many rows a track has, and where their minutes begin."""
+    """Generate the number of rows of a track, and the offset of their minutes."""
     source.add(f"count = words[{track.header}]")
     wide = f" + {2 * track.wide} * count" if track.wide else ""
     source.add(f"minutes = words[{track.header + 1}]{wide}")
 
 
 def _add_rows(source: _Source, track: TrackPlan, totals: list[Total], bucket: str) -> None:
-    """Add the rows from `low` to `high` of an item of a bucket of time to their slots."""
+    """Generate the addition of the rows from `low` to `high` of one item to their slots."""
     with source.block("if low != high:"):
         _add_totals(source, totals, "(high - low)", f"{track.span} * {bucket}")
 
 
 def _add_totals(source: _Source, totals: Iterable[Total], rows: str, origin: str) -> None:
-    """Add what lies between `low` and `high` to the slots; `origin` is added to each instant."""
+    """Generate the addition of totals from `low` to `high`; `origin` is added to each instant."""
     for slot, column, instant in totals:
         if column is None:
             source.add(f"s[{slot}] += {rows}")
             continue
         before = f" + {column} * (count + 1)" if column else ""
         source.add(f"totals = count{before}")
-        begun = f" + {origin} * {rows}" if instant else ""
-        source.add(f"s[{slot}] += words[totals + high] - words[totals + low]{begun}")
+        start = f" + {origin} * {rows}" if instant else ""
+        source.add(f"s[{slot}] += words[totals + high] - words[totals + low]{start}")
 
 
-def _standing(source: _Source, track: TrackPlan) -> None:
-    """Intervals end in the item in which they began, so those of other items do not matter."""
-    if not track.standing:
+def _open_intervals(source: _Source, track: TrackPlan) -> None:
+    """Generate totals over open intervals; an interval's end is in the item of its start."""
+    if not track.open_intervals:
         return
     first, last = f"(at - {OVERDUE_FOR_MIN}) // {track.span}", f"(at - 1) // {track.span}"
     with source.block(f"for bucket in range({first}, {last} + 1):"):
@@ -160,12 +160,12 @@ def _standing(source: _Source, track: TrackPlan) -> None:
             source.add(f"ended = words[{track.header + 3}] + {2 * track.identified} * count")
             source.add("high = bisect(words, at, minutes, minutes + count)")
             source.add("low = bisect(words, at, ended, ended + count)")
-            source.add("standing = (high - minutes) - (low - ended)")
-            _add_totals(source, track.standing, "standing", f"{track.span} * bucket")
+            source.add("still_open = (high - minutes) - (low - ended)")
+            _add_totals(source, track.open_intervals, "still_open", f"{track.span} * bucket")
 
 
 def _latest(source: _Source, track: TrackPlan, edges: set[int]) -> None:
-    """Values of the latest row before an edge, unless it is before another one."""
+    """Generate values of the latest row before one edge and not before another."""
     for (last, first), values in track.latest.items():
         edges |= {last, first}
         with source.block(f"for bucket in range(t{last}, t{first} - 1, -1):"):
@@ -195,14 +195,14 @@ def _take(source: _Source, track: TrackPlan, value: LastValue) -> None:
         source.add(f"s[{value.slot}] = float(value)")
 
 
-def _news(source: _Source, track: TrackPlan) -> None:
-    """The newest minute before the instant at which something became known."""
-    if track.news is None:
+def _freshness(source: _Source, track: TrackPlan) -> None:
+    """Generate the newest known-at minute before the prediction."""
+    if track.freshness_of is None:
         return
-    source.add(f"heard = newest.get({track.news!r})")
+    source.add(f"known = newest.get({track.freshness_of!r})")
     with source.block("for words in found.values():"):
         _rows(source, track)
         source.add("row = bisect(words, at, minutes, minutes + count) - 1")
-        with source.block("if row >= minutes and (heard is None or words[row] > heard):"):
-            source.add("heard = words[row]")
-    source.add(f"newest[{track.news!r}] = heard")
+        with source.block("if row >= minutes and (known is None or words[row] > known):"):
+            source.add("known = words[row]")
+    source.add(f"newest[{track.freshness_of!r}] = known")

@@ -53,7 +53,7 @@ def plan_for(names: Iterable[str], features: tuple[Feature, ...]) -> Plan:
 
     Args:
         names: The features wanted.
-        features: The declared features, which are what the items hold.
+        features: The declared features, from which the layouts of the items follow.
 
     Raises:
         ContractError: A name is not declared.
@@ -71,7 +71,7 @@ def plan_for(names: Iterable[str], features: tuple[Feature, ...]) -> Plan:
     planner, entities = _Planner(), tuple(by_entity)
     for number, (entity, inputs) in enumerate(by_entity.items()):
         planner.add_entity(number, known[entity], inputs)
-    _mark_news(planner.items, entities)
+    _mark_freshness(planner.items, entities)
     steps = tuple(_step(feature, slots) for feature in chosen)
     return Plan(
         entities=entities,
@@ -93,7 +93,7 @@ def _step(feature: Feature, slots: dict[Input, int]) -> Step:
 
 
 class _Item(NamedTuple):
-    """What is read of the items of one kind: number of the entity, layout, windows and tracks."""
+    """What is read of the items of one kind: number of the entity, layout, windows, tracks."""
 
     entity: int
     layout: ItemLayout
@@ -107,7 +107,7 @@ def _compiled(item: _Item, entity: Entity) -> ItemPlan:
 
 
 class _Planner:
-    """Collects what is read, and numbers the edges."""
+    """Collects what is read of the items, and numbers the edges."""
 
     def __init__(self) -> None:
         self.items: list[_Item] = []
@@ -130,7 +130,7 @@ class _Planner:
         span = SUMS_DAYS if in_days else span
         windows: list[tuple[Edge, Edge]] = []
         for item, slot in inputs.items():
-            assert not isinstance(item, Own)  # noqa: S101 - facts of the flight are in no item
+            assert not isinstance(item, Own)  # noqa: S101 - no item holds a flight's own columns
             at, track = next(
                 (n, t)
                 for n, t in enumerate(layout.tracks)
@@ -146,7 +146,7 @@ class _Planner:
             if isinstance(item, Latest):
                 plan.latest.setdefault((last, first), []).append(_last_value(item, slot, track))
             elif isinstance(item, OpenIntervals):
-                plan.standing.append(_total(item, slot, track))
+                plan.open_intervals.append(_total(item, slot, track))
             else:
                 totals = plan.windows.setdefault(last, {}).setdefault(first, [])
                 totals.append(_total(item, slot, track))
@@ -175,7 +175,7 @@ def _last_value(item: Latest, slot: int, track: TrackLayout) -> LastValue:
 
 
 def _window(item: Sum | OpenIntervals | Latest, span: int) -> tuple[Edge, Edge]:
-    """Return the window of time that an input reads."""
+    """Return the window that an input reads, as its first and last edge."""
     if isinstance(item, Latest):
         anchor = PREDICTION if item.anchor == "prediction" else DEPARTURE
         first = Edge(anchor, -item.ago_min - item.within_min, span, ends=False)
@@ -210,18 +210,18 @@ def _widest(windows: list[tuple[Edge, Edge]]) -> list[tuple[Edge, Edge]]:
     ]
 
 
-def _mark_news(items: list[_Item], entities: tuple[Entity, ...]) -> None:
-    """Mark the tracks that tell until when a table's events are known: of its widest entity."""
-    news = []
+def _mark_freshness(items: list[_Item], entities: tuple[Entity, ...]) -> None:
+    """Mark the tracks that give the newest known-at minute of a table: of its widest entity."""
+    candidates = []
     for plan in items:
         for track in plan.tracks:
             layout = plan.layout.tracks[track.header // 2 - 1]
             stream = STREAMS[layout.stream]
             if layout.identified and not (stream.published or stream.until):
-                news.append((len(entities[plan.entity]), stream.table, track))
+                candidates.append((len(entities[plan.entity]), stream.table, track))
     widest: dict[str, int] = {}
-    for parts, table, _ in news:
+    for parts, table, _ in candidates:
         widest[table] = min(widest.get(table, parts), parts)
-    for parts, table, track in news:
+    for parts, table, track in candidates:
         if parts == widest[table]:
-            track.news = table
+            track.freshness_of = table

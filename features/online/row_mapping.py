@@ -36,16 +36,16 @@ Facts: TypeAlias = dict[str, Any]
 
 
 class RowChange(NamedTuple):
-    """Where a row is, or must no longer be.
+    """An upsert or a delete of one row of one item.
 
     Attributes:
         key: Key of the item.
         prefix: The entity key.
-        bucket: Number of the bucket of time.
+        bucket: Number of the time bucket.
         entity: Number of the entity's layout.
         track: Number of the track.
-        row_id: Identity of the row.
-        row: The row; None when the item must hold none of this identity.
+        row_id: The row's id.
+        row: The row to upsert; None to delete the row with this id.
     """
 
     key: str
@@ -57,19 +57,19 @@ class RowChange(NamedTuple):
     row: Row | None
 
 
-_Placed: TypeAlias = "tuple[int, Row | None] | None"
+_BucketRow: TypeAlias = "tuple[int, Row | None] | None"
 
 
 class RowMapper:
-    """Places rows, for the items of the given features.
+    """Maps silver rows to the rows of all items that the given features read.
 
     Args:
         features: The declared features.
         horizon_min: Minutes from the prediction time to the scheduled departure.
 
     Attributes:
-        layouts: The layouts of the items, by their numbers.
-        horizon_min: As given.
+        layouts: The layouts of the items, by number.
+        horizon_min: Minutes from the prediction time to the scheduled departure.
     """
 
     def __init__(self, features: tuple[Feature, ...], *, horizon_min: int = HORIZON_MIN) -> None:
@@ -93,28 +93,28 @@ class RowMapper:
         return found
 
     def flight(self, facts: Facts, streams: frozenset[str] | None = None) -> Iterator[RowChange]:
-        """Yield the placements of a flight whose schedule is known.
+        """Yield the row changes of a flight whose schedule is known.
 
         Args:
             facts: The columns of silver flights, and `LOCAL_HOUR`.
-            streams: Only these streams.
+            streams: Names of the streams to map; None for all.
         """
         row_id = identity(facts[c.SCHEDULED_DEPARTURE], facts[c.FLIGHT_NUMBER], facts[c.CARRIER])
-        return self._placed(self._flights, facts, row_id, streams)
+        return self._changes(self._flights, facts, row_id, streams)
 
     def weather(self, facts: Facts) -> Iterator[RowChange]:
-        """Yield the placements of an observation (columns of silver weather)."""
+        """Yield the row changes of an observation (columns of silver weather)."""
         parts = {**facts, c.ORIGIN: facts[c.AIRPORT]}
-        return self._placed(self._weather, parts, facts[c.KNOWN], None)
+        return self._changes(self._weather, parts, facts[c.KNOWN], None)
 
-    def _placed(
+    def _changes(
         self,
         entities: list[tuple[int, EntityLayout, list[tuple[int, _Rule]]]],
         facts: Facts,
         row_id: int,
         streams: frozenset[str] | None,
     ) -> Iterator[RowChange]:
-        placed: dict[_Rule, _Placed] = {}
+        mapped: dict[_Rule, _BucketRow] = {}
         for number, layout, rules in entities:
             prefix = key_of(layout.entity, facts)
             if prefix is None:
@@ -122,20 +122,19 @@ class RowMapper:
             for track, rule in rules:
                 if streams is not None and rule.stream not in streams:
                     continue
-                if rule not in placed:
-                    placed[rule] = rule.placed(facts, row_id)
-                found = placed[rule]
+                if rule not in mapped:
+                    mapped[rule] = rule.bucket_row(facts, row_id)
+                found = mapped[rule]
                 if found is not None:
                     key = prefix + rows_suffix(found[0], layout.rows.span)
                     yield RowChange(key, prefix, found[0], number, track, row_id, found[1])
 
 
 class _Rule:
-    """How a row of one track follows from facts, for items of one span.
+    """Maps a silver row to the row of one track, for items of one span.
 
     As in `features.arrays.event_arrays.event_minutes`, what happens to a flight counts from the
-    flight's row_id
-    prediction time at the earliest.
+    flight's own prediction time at the earliest (ADR 0009).
     """
 
     def __init__(self, track: TrackLayout, span: int, horizon_min: int) -> None:
@@ -149,8 +148,8 @@ class _Rule:
         self._integers = [_integer(stream, name) for name in track.integers]
         self._floats = [measure_of(stream, name).column for name in track.floats]
 
-    def placed(self, facts: Facts, row_id: int) -> _Placed:
-        """Return the bucket of the row, and the row, None if it must not be; None: no event."""
+    def bucket_row(self, facts: Facts, row_id: int) -> _BucketRow:
+        """Return the time bucket and the row (None: delete it); None if there is no event."""
         at = facts[self._at]
         if at is None:
             return None

@@ -103,7 +103,7 @@ def test_identities_sort_as_schedule_number_and_carrier() -> None:
 )
 def test_a_flight_without_an_identity_is_named(flight: tuple[int, int, str]) -> None:
     # Given a flight that does not fit / When / Then it is named
-    with pytest.raises(ItemError, match=f"Flight {flight[2]} {flight[1]} cannot be kept online"):
+    with pytest.raises(ItemError, match=f"Flight {flight[2]} {flight[1]} cannot be stored online"):
         identity(*flight)
 
 

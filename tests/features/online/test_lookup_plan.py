@@ -52,7 +52,7 @@ def test_a_track_is_read_as_its_plan_says() -> None:
     track = TrackPlan(header=2, wide=0, identified=False, totals=1, span=100)
     track.windows = {0: {1: [Total(0, None, instant=False), Total(1, 0, instant=True)]}}
     track.latest = {(0, 1): [LastValue(2, 0, is_float=False, known=None)]}
-    track.news = "flights"
+    track.freshness_of = "flights"
     read = reader_of("all", [track])
     # When a window from minute 4 to 8 is read, of stretch 2, and its latest value
     slots, newest = [0.0, 0.0, math.nan], dict[str, int | None]()

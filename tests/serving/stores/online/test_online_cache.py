@@ -111,11 +111,11 @@ def test_nobody_is_told_that_an_item_is_missing_while_another_reads_it(
     seen: list[dict[str, bytes]] = []
 
     def opened(body: bytes) -> bytes:
-        monkeypatch.setattr(online_cache, "Opened", CachedItem)
+        monkeypatch.setattr(online_cache, "CachedItem", CachedItem)
         seen.append(cache.get_many(["a"]))  # the other thread, which comes in between
         return CachedItem(body)
 
-    monkeypatch.setattr(online_cache, "Opened", opened)
+    monkeypatch.setattr(online_cache, "CachedItem", opened)
     # Then neither is told that there is none
     assert cache.get_many(["a"]) == {"a": b"1"}
     assert seen == [{"a": b"1"}]
