@@ -100,7 +100,7 @@ def run(
 ) -> dict[str, Any]:
     """Measure everything, print it as it comes, and return the figures."""
     bench.mkdir(parents=True, exist_ok=True)
-    (bench / "results.jsonl").write_text("", encoding="utf-8")  # kept as they come, for a look
+    (bench / "results.jsonl").write_text("", encoding="utf-8")  # one line per result, as it comes
     results: list[Result] = []
     equal: dict[str, dict[str, int]] = {}
     for scale in scales:
@@ -108,7 +108,7 @@ def run(
         print(f"\n{scale}x: {rows:,} SYNTHETIC flights", flush=True)
         present = [engine for engine in engines if ENGINES[engine] >= scale]
         results += [
-            _told(measured(engine, scale, bench, limit_s=limit_s), bench) for engine in present
+            _reported(measured(engine, scale, bench, limit_s=limit_s), bench) for engine in present
         ]
         if scale <= COMPARED_TO:
             wrong = equal_tables(bench, present, scale)
@@ -119,7 +119,7 @@ def run(
     print(f"\n{top}x with the process tree limited to {CAP_MB:,} MB resident", flush=True)
     capped = [engine for engine in engines if ENGINES[engine] >= top]
     results += [
-        _told(measured(engine, top, bench, limit_s=limit_s, capped=True), bench)
+        _reported(measured(engine, top, bench, limit_s=limit_s, capped=True), bench)
         for engine in capped
     ]
     figures = figures_of(results, equal=not any(equal.values()), statistics=statistics)
@@ -129,10 +129,10 @@ def run(
     return figures
 
 
-def _told(result: Result, bench: Path) -> Result:
+def _reported(result: Result, bench: Path) -> Result:
     took = f"{result.seconds:8.1f} s {result.cpu_seconds:8.1f} CPU s" if result.seconds else ""
-    with (bench / "results.jsonl").open("a", encoding="utf-8") as kept:
-        kept.write(json.dumps(asdict(result)) + "\n")
+    with (bench / "results.jsonl").open("a", encoding="utf-8") as lines:
+        lines.write(json.dumps(asdict(result)) + "\n")
     print(f"  {result.engine:14} {result.ending:11} {took} {result.peak_mb:8,.0f} MB", flush=True)
     return result
 

@@ -1,8 +1,8 @@
-"""A home with years of synthetic history, and files of the days that are still to come.
+"""A home with years of synthetic history, and source files of the days after it.
 
-The first day comes in by `ingest` itself, which makes all tables. The years after it are put into
-bronze and silver as ingest would have left them, without its minutes; from then on each day is a
-file, and takes the whole way.
+The first day is ingested, which creates all tables. The years after it are appended to bronze and
+silver as ingest would have left them, without its minutes; from then on each day is a file that
+passes through all stages.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable
 
 from benchmarks.raw_rows import RAW
-from benchmarks.years import DAYS, write_years
+from benchmarks.synthetic_rows import DAYS
+from benchmarks.years import write_years
 from features.declare import columns as c
 from features.offline.blocks import EVERY_DAY
 from features.silver.raw import FLIGHTS, UNREADABLE, WEATHER
@@ -59,7 +60,7 @@ class History:
     end: dt.date
 
     def arrive(self, day: dt.date) -> None:
-        """Put the files of a day, and no others, where sources are looked for."""
+        """Put the files of a day, and no others, where sources are read from."""
         for name, raw in RAW.items():
             folder = Path(getattr(self.context.settings.sources, name)[0])
             shutil.rmtree(folder, ignore_errors=True)
@@ -67,7 +68,7 @@ class History:
             rows = raw(_silver(self.source, name).filter(_DAY[name] == day).collect())
             rows.write_csv(folder / f"{name}-{day}.csv", null_value="NA")
 
-    def take_in(self) -> tuple[float, float, int]:
+    def run_stages(self) -> tuple[float, float, int]:
         """Run both stages; return the seconds of each, and how many rows the feature table has."""
         started = time.perf_counter()
         ingest.run(self.context)
@@ -112,7 +113,7 @@ def _put_in(made: History, name: str) -> None:
     tables, root = made.context.tables, made.context.settings.home / "tables"
     mark = mark_of(SilverMark, tables.description(f"silver_{name}"))
     if mark is None:
-        raise RuntimeError(f"silver_{name} has no mark")
+        raise RuntimeError(f"silver_{name} has no commit metadata")
     day = _DAY[name]
     rows = _silver(made.source, name).filter((day > _FIRST) & (day < made.end)).collect()
     until = mark.until.replace(microsecond=0) + dt.timedelta(seconds=1)

@@ -42,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         for each in (short, long) if ahead % 2 else (long, short):
             day = each.end + dt.timedelta(days=ahead)
             each.arrive(day)
-            ingest_s, build_s, rows = each.take_in()
+            ingest_s, build_s, rows = each.run_stages()
             ingested[each.years].append(ingest_s)
             built[each.years].append(build_s)
             parts = f"ingest {ingest_s:6.2f} s, features {build_s:6.2f} s"

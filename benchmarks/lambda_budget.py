@@ -3,8 +3,9 @@
 The function is the bundle in the real runtime client, on one core with 512 MB of address space,
 beside an EMULATED Runtime API and an EMULATED AWS (moto) on the same machine. A cold start is
 counted from the start of the process to its first answered prediction: release, package, self-test,
-look-up, score and kept history included. A warm request in the handler is measured with its stores
-in files: the emulation computes longer than the function does. With the emulation it is told too.
+look-up, score and written history included. A warm request is measured in the handler with its
+stores in files, as the emulated AWS computes longer than the function does; the time with the
+emulation is reported as well.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ class BudgetError(OntimeError):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Measure, tell, write the figures, and return the exit code: 1 if the budget is broken."""
+    """Measure, report, write the figures, and return the exit code: 1 if the budget is broken."""
     parser = argparse.ArgumentParser("python -m benchmarks.lambda_budget", description=__doc__)
     parser.add_argument("--starts", type=int, default=15, help="cold starts (default: 15)")
     parser.add_argument("--peer-starts", type=int, default=3, help="of MLflow (default: 3)")

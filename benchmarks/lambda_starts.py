@@ -25,7 +25,7 @@ _NS_PER_MS: Final = 1_000_000
 
 
 class NoPredictionError(OntimeError):
-    """The function answered with something else than a prediction."""
+    """The function did not answer with a prediction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Measured:
 
     Attributes:
         starts: The starts.
-        warm_ms: As the handler's own log tells: reading the event to the whole answer.
+        warm_ms: From the handler's own log: reading the event to the whole answer.
         round_trip_ms: As the host sees them, the runtime client included.
         warm_cpu_ms: What the process computed for one of them, the runtime client included.
     """

@@ -50,7 +50,7 @@ def watch(
 
     Args:
         command: The program and its arguments.
-        log: Where its error output is kept.
+        log: Where its error output is written.
         environment: Its environment.
         limit_s: Most seconds that it may take.
         cap_bytes: Most resident memory that it and its children may have, in all.

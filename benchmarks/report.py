@@ -113,8 +113,8 @@ def text_of(results: Sequence[Result], figures: dict[str, Any]) -> str:
         else:
             middle = " | | | "
         lines.append(f"| {scale} | {r.engine} | {middle} | {r.peak_mb:,.0f} | {r.ending} |")
-    told = [f"{name} = {value}" for name, value in figures.items()]
-    return "\n".join([*lines, "", *told])
+    values = [f"{name} = {value}" for name, value in figures.items()]
+    return "\n".join([*lines, "", *values])
 
 
 def machine() -> str:

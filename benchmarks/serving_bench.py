@@ -46,7 +46,7 @@ def measure(
     encoded = [json.dumps(body).encode() for body in server.bodies]
     loads: dict[str, list[Load]] = {}
     with running(server, folder / f"{server.name}.log") as url:
-        said = [ask(server, url, body) for body in server.bodies[:20]]
+        answers = [ask(server, url, body) for body in server.bodies[:20]]
         closed_load(url, bodies, clients=2, seconds=2)  # warm
         loads["closed"] = [
             closed_load(url, bodies, clients=clients, seconds=seconds) for clients in CLIENTS
@@ -60,11 +60,11 @@ def measure(
             loads["crowd"] = [crowd]
             held = open_load(url, encoded, per_s=PER_MINUTE / 60, clients=32, seconds=hold_s)
             loads["held"] = [held]
-    return loads, said
+    return loads, answers
 
 
 def figures_of(
-    found: dict[str, dict[str, list[Load]]], said: dict[str, list[float]]
+    found: dict[str, dict[str, list[Load]]], answers: dict[str, list[float]]
 ) -> dict[str, Any]:
     """Return the figures: ours, and beside the best peer's."""
     ours = found[OURS]
@@ -78,7 +78,7 @@ def figures_of(
     )
     held, crowd = ours["held"][0], ours["crowd"][0]
     apart = {
-        name: max(abs(one - other) for one, other in zip(said[OURS], said[name], strict=True))
+        name: max(abs(one - other) for one, other in zip(answers[OURS], answers[name], strict=True))
         for name in peers
     }
     return {
@@ -134,12 +134,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         inputs = make_inputs(folder)
         every = servers(inputs, copied_home(home, folder / "home"))
         found: dict[str, dict[str, list[Load]]] = {}
-        said: dict[str, list[float]] = {}
+        answers: dict[str, list[float]] = {}
         for server in every:
             if arguments.only and server.name not in {OURS, *arguments.only}:
                 continue
             print(f"{server.name} ...", flush=True)
-            found[server.name], said[server.name] = measure(
+            found[server.name], answers[server.name] = measure(
                 server, folder, seconds=arguments.seconds, hold_s=arguments.hold
             )
     except OntimeError as error:
@@ -150,7 +150,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         for name, loads in found.items()
     }
     (folder / "loads.json").write_text(json.dumps(kept, indent=1), encoding="utf-8")
-    figures = figures_of(found, said)
+    figures = figures_of(found, answers)
     print(f"\n{table_of(found)}\n")
     for name, value in figures.items():
         print(f"{name} = {value}")

@@ -49,16 +49,16 @@ class FixedTrials:
         return self.work.grown(parameters)[0]
 
 
-def fixed_parameters(kept: BoosterSettings, trees: int = _TREES) -> list[BoosterSettings]:
+def fixed_parameters(in_use: BoosterSettings, trees: int = _TREES) -> list[BoosterSettings]:
     """Return the trials: two of each size, so that two workers have the same to do."""
     sizes = (31, 63, 31, 63)
     return [
-        kept.model_copy(update={"leaves": sizes[at // 2], "seed": at, "iterations": trees})
+        in_use.model_copy(update={"leaves": sizes[at // 2], "seed": at, "iterations": trees})
         for at in range(TRIALS)
     ]
 
 
-def speed_up(work: TrialWork, kept: BoosterSettings) -> dict[str, float]:
+def speed_up(work: TrialWork, in_use: BoosterSettings) -> dict[str, float]:
     """Return the seconds that the fixed trials take on one and on two cores, and their ratio.
 
     The workers have been started and have read the flights before the clock runs: a sweep of any
@@ -67,9 +67,9 @@ def speed_up(work: TrialWork, kept: BoosterSettings) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         store = f"sqlite:///{folder}/mlflow.db"
         tracking = Tracking(store, "speed", f"file://{folder}/artifacts")
-        tiny = fixed_parameters(kept, trees=1)
+        tiny = fixed_parameters(in_use, trees=1)
         _seconds(tracking, FixedTrials(work, tiny, 2), workers=2, name="warm")
-        trials = fixed_parameters(kept)
+        trials = fixed_parameters(in_use)
         one = _seconds(tracking, FixedTrials(work, trials, 1), workers=1, name="one")
         two = _seconds(tracking, FixedTrials(work, trials, 2), workers=2, name="two")
     return {

@@ -96,11 +96,11 @@ def retrained(
 
 
 def beside_peers(
-    flights: Matrices, kept: BoosterSettings, step: Callable[[str], None]
+    flights: Matrices, in_use: BoosterSettings, step: Callable[[str], None]
 ) -> dict[str, float]:
     """Return every peer's time and AUC, and Ontime's time to that AUC over the peer's."""
     step("all trees, and the AUC after each")
-    by_trees = _staged(flights, kept)
+    by_trees = _staged(flights, in_use)
     found: dict[str, float] = {"auc_ontime_all_trees": round(by_trees[-1], 4)}
     for name, fit in (("lightgbm", _lightgbm), ("xgboost", _xgboost)):
         step(f"{name}, and as many trees as reach its AUC")
@@ -111,7 +111,7 @@ def beside_peers(
         if not trees:
             found[f"vs_{name}"] = float("inf")
             continue
-        few = kept.model_copy(update={"iterations": trees})
+        few = in_use.model_copy(update={"iterations": trees})
 
         def ours(some: Matrices, few: BoosterSettings = few) -> NDArray[np.float64]:
             fitted = trees_of(few).fit(some.train, some.train_label)
@@ -134,14 +134,14 @@ def _timed(
     return time.perf_counter() - started, score
 
 
-def _staged(flights: Matrices, kept: BoosterSettings) -> list[float]:
+def _staged(flights: Matrices, in_use: BoosterSettings) -> list[float]:
     """Return the AUC after each tree."""
-    fitted = trees_of(kept).fit(flights.train, flights.train_label)
+    fitted = trees_of(in_use).fit(flights.train, flights.train_label)
     return [_auc(flights, p[:, 1]) for p in fitted.staged_predict_proba(flights.validate)]
 
 
 def _auc(flights: Matrices, score: NDArray[np.float64]) -> float:
-    import numpy as np  # noqa: PLC0415 - after the threads have been told to wait
+    import numpy as np  # noqa: PLC0415 - after wait_without_spinning has set the environment
 
     label = flights.validate_label
     return measure(ranking(label, score, bins=15), np.ones(label.size), ())[AUC]

@@ -17,7 +17,7 @@ import psutil
 def main(engine: str, warm: str, source: str, target: str) -> None:
     """Do the work twice with an engine, and print the seconds of the second time as JSON.
 
-    `seconds` are of the clock, `cpu_seconds` of all cores; on a busy machine only the second tells.
+    `seconds` are of the clock, `cpu_seconds` of all cores: on a busy machine compare those.
 
     Args:
         engine: A module of `benchmarks.engines`.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Literal, get_args
 import polars as pl
 
 from benchmarks.real_year import package_csv, package_path, real_flights, real_weather
-from benchmarks.years import (
+from benchmarks.synthetic_rows import (
     REAL_DAYS,
     SYNTHETIC,
     days_of_year,
@@ -58,10 +58,10 @@ def write_source_files(
     real, observed, zones = real_flights(), real_weather(), _zones()
     rows = 0
     for year in range(years):
-        kept = days_of_year(year, years, days)
+        length = days_of_year(year, years, days)
         name = f"{SYNTHETIC}_seed-{seed}_year-{year:02d}.{file_format}"
-        flights = raw_flights(synthetic_flights(real, year=year, seed=seed, days=kept), zones)
-        weather = raw_weather(synthetic_weather(observed, year=year, seed=seed, days=kept))
+        flights = raw_flights(synthetic_flights(real, year=year, seed=seed, days=length), zones)
+        weather = raw_weather(synthetic_weather(observed, year=year, seed=seed, days=length))
         _WRITERS[file_format](flights, folder / FLIGHTS / name)
         _WRITERS[file_format](weather, folder / WEATHER / name)
         rows += flights.height

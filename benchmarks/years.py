@@ -1,49 +1,58 @@
-"""Synthetic years: as many as wanted, made from the real one, for tests of scale.
+"""Synthetic years for tests of scale, as silver tables or as source files.
 
-A synthetic year is the real year 2013 moved by a whole number of 364 days, so that weekdays stay,
-with other delays, cancellations and aircraft: no two years are copies. They are **synthetic**, and
-every row says so in its lineage. Nothing is to be learnt from them about flights.
-
-    python -m benchmarks.years --years 3 --to data/synthetic --format csv    # source files
-    python -m benchmarks.years --years 10 --folder .ontime/bench/years-10    # silver tables
+python -m benchmarks.years --years 3 --to data/synthetic --format csv    # source files
+python -m benchmarks.years --years 10 --folder .ontime/bench/years-10    # silver tables
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
 import shutil
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
-import polars as pl
-
-from benchmarks.real_year import real_flights, real_weather, with_events
-from features.declare import columns as c
+from benchmarks.real_year import real_flights, real_weather
+from benchmarks.synthetic_rows import (
+    REAL_DAYS,
+    SYNTHETIC,
+    days_of_year,
+    synthetic_flights,
+    synthetic_weather,
+)
+from benchmarks.year_files import FORMATS, write_source_files
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-DAYS: Final = 364
-"""Days from one synthetic year to the next: 52 weeks."""
-
-REAL_DAYS: Final = 365
-SYNTHETIC: Final = "synthetic"
 FLIGHTS: Final = "silver_flights"
 WEATHER: Final = "silver_weather"
 
-_START: Final = datetime(2013, 1, 1, 5, tzinfo=UTC)  # midnight in New York
-_INGESTED: Final = datetime(2013, 1, 1, tzinfo=UTC)
 _ROW_GROUP: Final = 65_536  # about two months of flights
-_FLIGHT_ORDER: Final = (
-    c.FLIGHT_ID, c.CARRIER, c.FLIGHT_NUMBER, c.TAIL_NUMBER, c.ORIGIN, c.DESTINATION,
-    c.SCHEDULED_DEPARTURE, c.SCHEDULED_ARRIVAL, c.ORIGIN_OFFSET, c.DESTINATION_OFFSET, c.DEPARTED,
-    c.ARRIVED, c.DEPARTURE_DELAY, c.ARRIVAL_DELAY, c.AIR_TIME, c.DISTANCE, c.STATUS,
-    c.DEPARTURE_KNOWN, c.ARRIVAL_KNOWN, c.CANCELLATION_KNOWN, c.DIVERSION_KNOWN, c.FLIGHT_DATE,
-    *c.LINEAGE,
-)  # fmt: skip
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Write synthetic years as the arguments say."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.years",
+        description="Write SYNTHETIC years, made from the flights of 2013: no flight took place.",
+    )
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument("--to", type=Path, help="write source files there, for ingest to read")
+    where.add_argument("--folder", type=Path, help="write silver tables there, for benchmarks")
+    parser.add_argument(
+        "--format", choices=FORMATS, default="csv", help="of the source files (csv)"
+    )
+    parser.add_argument("--years", type=int, default=1, help="how many years (1)")
+    parser.add_argument("--days", type=int, default=REAL_DAYS, help="days of each (all)")
+    parser.add_argument("--seed", type=int, default=0, help="another seed, other years (0)")
+    given = parser.parse_args(argv)
+    amount = {"years": given.years, "seed": given.seed, "days": given.days}
+    if given.to is None:
+        rows, where_to = write_years(given.folder, **amount), given.folder
+    else:
+        rows = write_source_files(given.to.absolute(), file_format=given.format, **amount)
+        where_to = given.to / "README.md"
+    print(f"years: wrote {rows:,} SYNTHETIC flights, none of which took place: see {where_to}")
 
 
 def write_years(folder: Path, *, years: int, seed: int = 0, days: int = REAL_DAYS) -> int:
@@ -68,144 +77,14 @@ def write_years(folder: Path, *, years: int, seed: int = 0, days: int = REAL_DAY
     real, observed = real_flights(), real_weather()
     rows = 0
     for year in range(years):
-        kept = days_of_year(year, years, days)
+        length = days_of_year(year, years, days)
         name = f"{SYNTHETIC}-year-{year:02d}.parquet"
-        flights = synthetic_flights(real, year=year, seed=seed, days=kept)
-        weather = synthetic_weather(observed, year=year, seed=seed, days=kept)
+        flights = synthetic_flights(real, year=year, seed=seed, days=length)
+        weather = synthetic_weather(observed, year=year, seed=seed, days=length)
         flights.write_parquet(folder / FLIGHTS / name, row_group_size=_ROW_GROUP)
         weather.write_parquet(folder / WEATHER / name)
         rows += flights.height
     return rows
-
-
-def days_of_year(year: int, years: int, days: int) -> int:
-    """Return how many days of a year are made, so that the next begins where its 52 weeks end."""
-    return days if year == years - 1 else min(days, DAYS)
-
-
-def synthetic_flights(
-    real: pl.DataFrame, *, year: int, seed: int = 0, days: int = REAL_DAYS
-) -> pl.DataFrame:
-    """Return one synthetic year of `silver_flights`, by scheduled departure.
-
-    Args:
-        real: `real_flights()`.
-        year: How many times 364 days after 2013.
-        seed: With the year, what the variation is drawn from.
-        days: How many days of the year, from its first.
-    """
-    random = np.random.default_rng((seed, year))
-    flights = real.filter(_day(c.SCHEDULED_DEPARTURE) < days)
-    shift = pl.duration(days=DAYS * year)
-    varied = _with_other_aircraft(_with_other_cancellations(flights, random), random)
-    moved = _with_other_delays(varied, random).with_columns(
-        pl.col(c.SCHEDULED_DEPARTURE, c.SCHEDULED_ARRIVAL) + shift
-    )
-    return with_events(moved).pipe(_with_lineage, year, seed).select(_FLIGHT_ORDER)
-
-
-def synthetic_weather(
-    real: pl.DataFrame, *, year: int, seed: int = 0, days: int = REAL_DAYS
-) -> pl.DataFrame:
-    """Return one synthetic year of `silver_weather`: each day a little warmer or colder.
-
-    Args:
-        real: `real_weather()`.
-        year: How many times 364 days after 2013.
-        seed: With the year, what the variation is drawn from.
-        days: How many days of the year, from its first.
-    """
-    random = np.random.default_rng((seed, year, 1))
-    weather = real.filter(_day(c.OBSERVED) < days)
-    day = weather.select(_day(c.OBSERVED) + 1).to_series().to_numpy()
-    degrees, pressure = random.normal(0, 3, DAYS + 3)[day], random.normal(0, 2, DAYS + 3)[day]
-    shift = pl.duration(days=DAYS * year)
-    return weather.with_columns(
-        pl.col(c.OBSERVED, c.KNOWN) + shift,
-        (pl.col(c.TEMPERATURE, c.DEW_POINT) + pl.Series(degrees)).round(2),
-        (pl.col(c.PRESSURE) + pl.Series(pressure)).round(1),
-    ).pipe(_with_lineage, year, seed)
-
-
-def _with_other_cancellations(flights: pl.DataFrame, random: np.random.Generator) -> pl.DataFrame:
-    """Cancel some flights on some days, and let some cancelled ones fly.
-
-    One that flies now has the delays of another flight of that day, drawn by chance.
-    """
-    day = flights.select(_day(c.SCHEDULED_DEPARTURE) + 1).to_series().to_numpy()
-    share = random.exponential(0.012, DAYS + 3)[day]
-    newly = random.random(flights.height) < share
-    flies = random.random(flights.height) < 0.5
-    was_cancelled = pl.col(c.DEPARTURE_DELAY).is_null()
-    fly = was_cancelled & pl.Series(flies) & pl.col(c.TAIL_NUMBER).is_not_null()
-    duration = pl.col(c.SCHEDULED_ARRIVAL) - pl.col(c.SCHEDULED_DEPARTURE)
-    usual_air_time = (duration.dt.total_minutes() * 3 // 4).cast(pl.Int32)
-    delay = pl.col(c.DEPARTURE_DELAY).forward_fill().backward_fill()
-    gone = pl.Series(newly) & ~was_cancelled
-    return flights.with_columns(
-        pl.when(fly).then(delay).otherwise(pl.col(c.DEPARTURE_DELAY)).alias(c.DEPARTURE_DELAY),
-        pl.when(fly).then(delay).otherwise(pl.col(c.ARRIVAL_DELAY)).alias(c.ARRIVAL_DELAY),
-        pl.when(fly).then(usual_air_time).otherwise(pl.col(c.AIR_TIME)).alias(c.AIR_TIME),
-    ).with_columns(
-        pl.when(~gone).then(pl.col(name)).alias(name)
-        for name in (c.DEPARTURE_DELAY, c.ARRIVAL_DELAY, c.AIR_TIME)
-    )
-
-
-def _with_other_delays(flights: pl.DataFrame, random: np.random.Generator) -> pl.DataFrame:
-    """Make each day better or worse, and each flight a few minutes other, in whole minutes.
-
-    The time from departure to arrival stays longer than the time in the air.
-    """
-    day = flights.select(_day(c.SCHEDULED_DEPARTURE) + 1).to_series().to_numpy()
-    factor = pl.Series(random.uniform(0.5, 1.5, DAYS + 3)[day])
-    start, way, air = (
-        pl.Series(random.integers(-2, 3, flights.height), dtype=pl.Int32) for _ in range(3)
-    )
-    delay = pl.col(c.DEPARTURE_DELAY)
-    scaled = pl.when(delay > 0).then((delay * factor).round().cast(pl.Int32)).otherwise(delay)
-    longest = pl.min_horizontal(scaled, pl.lit(1_440, pl.Int32))
-    return flights.with_columns(
-        pl.when(delay.is_not_null()).then(longest + start).alias("new")
-    ).select(
-        pl.exclude("new", c.DEPARTURE_DELAY, c.ARRIVAL_DELAY, c.AIR_TIME),
-        (pl.col(c.ARRIVAL_DELAY) + pl.col("new") - delay + way).alias(c.ARRIVAL_DELAY),
-        (pl.col(c.AIR_TIME) + air).alias(c.AIR_TIME),
-        pl.col("new").alias(c.DEPARTURE_DELAY),
-    )
-
-
-def _with_other_aircraft(flights: pl.DataFrame, random: np.random.Generator) -> pl.DataFrame:
-    """Swap the aircraft of each carrier among its rotations."""
-    tails = (
-        flights.lazy()
-        .drop_nulls(c.TAIL_NUMBER)
-        .group_by(c.TAIL_NUMBER)
-        .agg(pl.col(c.CARRIER).min())
-        .sort(c.CARRIER, c.TAIL_NUMBER)
-        .collect()
-    )
-    drawn = tails.with_columns(pl.Series("drawn", random.random(tails.height)))
-    swap = drawn.select(
-        c.TAIL_NUMBER, pl.col(c.TAIL_NUMBER).sort_by("drawn").over(c.CARRIER).alias("other")
-    )
-    swapped = flights.join(swap, on=c.TAIL_NUMBER, how="left", maintain_order="left")
-    return swapped.with_columns(pl.col("other").alias(c.TAIL_NUMBER)).drop("other")
-
-
-def _with_lineage(rows: pl.DataFrame, year: int, seed: int) -> pl.DataFrame:
-    name = f"{SYNTHETIC}/seed-{seed}/year-{year:02d}"
-    return rows.with_columns(
-        pl.lit(name).alias(c.SOURCE_FILE),
-        pl.lit(hashlib.sha256(name.encode()).hexdigest()).alias(c.SOURCE_CHECKSUM),
-        pl.int_range(1, pl.len() + 1, dtype=pl.Int64).alias(c.SOURCE_ROW),
-        pl.lit(_INGESTED, dtype=pl.Datetime("us", "UTC")).alias(c.INGESTED),
-    )
-
-
-def _day(column: str) -> pl.Expr:
-    """Return the day of the real year, from 0, of a real instant; -1 before its first midnight."""
-    return ((pl.col(column) - pl.lit(_START)).dt.total_minutes() // 1440).cast(pl.Int64)
 
 
 def _notice(years: int, seed: int) -> str:
@@ -213,33 +92,6 @@ def _notice(years: int, seed: int) -> str:
         f"# Synthetic data\n\n{years} synthetic year(s) from seed {seed}, made from the flights of "
         "2013 by `benchmarks/years.py`.\nNo flight in here took place. For tests of scale only.\n"
     )
-
-
-def main(argv: Sequence[str] | None = None) -> None:
-    """Write synthetic years as the arguments say."""
-    from benchmarks.year_files import FORMATS, write_source_files  # noqa: PLC0415 - it needs us
-
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.years",
-        description="Write SYNTHETIC years, made from the flights of 2013: no flight took place.",
-    )
-    where = parser.add_mutually_exclusive_group(required=True)
-    where.add_argument("--to", type=Path, help="write source files there, for ingest to read")
-    where.add_argument("--folder", type=Path, help="write silver tables there, for benchmarks")
-    parser.add_argument(
-        "--format", choices=FORMATS, default="csv", help="of the source files (csv)"
-    )
-    parser.add_argument("--years", type=int, default=1, help="how many years (1)")
-    parser.add_argument("--days", type=int, default=REAL_DAYS, help="days of each (all)")
-    parser.add_argument("--seed", type=int, default=0, help="another seed, other years (0)")
-    given = parser.parse_args(argv)
-    amount = {"years": given.years, "seed": given.seed, "days": given.days}
-    if given.to is None:
-        rows, where_to = write_years(given.folder, **amount), given.folder
-    else:
-        rows = write_source_files(given.to.absolute(), file_format=given.format, **amount)
-        where_to = given.to / "README.md"
-    print(f"years: wrote {rows:,} SYNTHETIC flights, none of which took place: see {where_to}")
 
 
 if __name__ == "__main__":

@@ -76,7 +76,7 @@ def make_inputs(folder: Path) -> Inputs:
 
 
 def copied_home(home: Path, target: Path) -> Path:
-    """Copy what serving needs of a home, so that the benchmark's predictions are not kept in it."""
+    """Copy what serving needs of a home, so that the benchmark writes no predictions into it."""
     shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(home, target, ignore=shutil.ignore_patterns(*_COPIED))
     return target

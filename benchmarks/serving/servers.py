@@ -38,7 +38,7 @@ class Server:
     """A server to be measured.
 
     Attributes:
-        name: As it is told.
+        name: Shown in the report.
         command: Starts it on a port.
         path: Of the route that predicts.
         bodies: What it is sent, one a flight.

@@ -10,8 +10,9 @@ import yaml
 from pyspark.sql import functions as F
 
 from benchmarks.real_year import real_flights, real_weather
+from benchmarks.synthetic_rows import synthetic_flights, synthetic_weather
 from benchmarks.year_files import FORMATS
-from benchmarks.years import main, synthetic_flights, synthetic_weather
+from benchmarks.years import main
 from features.declare import columns as c
 from features.silver.raw import FLIGHTS, RAW_COLUMNS, WEATHER
 from features.silver.silver_tables import SILVER, to_silver
