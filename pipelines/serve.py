@@ -12,7 +12,7 @@ from pipelines.settings import load_settings
 from serving.models.release_document import read_release
 from serving.server.listening import listen
 from serving.settings import artifact_store_uri
-from serving.stores.artifacts.local import open_artifact_store
+from serving.stores.opening import open_artifact_store
 
 if TYPE_CHECKING:
     import socket

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from operations.ledger.entries import Decision, Kind
-    from serving.stores.artifacts.local import ArtifactStore
+    from serving.stores.artifacts.protocol import ArtifactStore
 
 PREFIX: Final = "ledger/"
 BEFORE_THE_FIRST: Final = "0" * 64

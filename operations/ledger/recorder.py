@@ -13,7 +13,7 @@ from serving.schema.clock import iso_ms, now_ms
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from serving.stores.artifacts.local import ArtifactStore
+    from serving.stores.artifacts.protocol import ArtifactStore
 
 ATTEMPTS: Final = 5
 

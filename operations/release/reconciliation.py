@@ -20,7 +20,7 @@ from serving.models.release_document import (
 if TYPE_CHECKING:
     from operations.ledger.ledger import Ledger
     from operations.ledger.state import LedgerState
-    from serving.stores.artifacts.local import ArtifactStore
+    from serving.stores.artifacts.protocol import ArtifactStore
 
 ATTEMPTS: Final = 5
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from serving.models.release_document import ReleasedVersion
-    from serving.stores.artifacts.local import ArtifactStore
+    from serving.stores.artifacts.protocol import ArtifactStore
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from features.online.flight_events import Event
     from pipelines.tables.delta_tables import Tables
-    from serving.stores.online.sqlite import OnlineStore
+    from serving.stores.online.protocol import OnlineStore
 
 BATCH = 2_000
 _SINCE: Final = "since_minute"

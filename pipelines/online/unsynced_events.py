@@ -18,7 +18,7 @@ from serving.online.online_state import OPEN_DAYS
 if TYPE_CHECKING:
     from features.online.item_layout import EntityLayout
     from features.online.row_mapping import Facts
-    from serving.stores.online.sqlite import OnlineStore
+    from serving.stores.online.protocol import OnlineStore
 
 _EPOCH: Final = dt.date(1970, 1, 1).toordinal()
 

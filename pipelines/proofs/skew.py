@@ -52,8 +52,8 @@ from serving.online.online_state import OnlineState
 from serving.online.watermark import move_mark
 from serving.schema.clock import iso_minute
 from serving.settings import artifact_store_uri
-from serving.stores.artifacts.local import open_artifact_store
 from serving.stores.online.memory import MemoryOnlineStore
+from serving.stores.opening import open_artifact_store
 from training.data.samples import to_sample
 from training.models.model import probabilities
 from training.tracking.run_log import load_models

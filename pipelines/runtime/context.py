@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeAlias
 from pipelines.runtime.console import Console
 from pipelines.runtime.stage_records import StageRecords
 from serving.settings import artifact_store_uri
-from serving.stores.artifacts.local import open_artifact_store
+from serving.stores.opening import open_artifact_store
 from training.registry.model_registry import Registry
 from training.settings import artifact_root, tracking_uri
 from training.tracking.tracking_store import Tracking
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from pipelines.settings import PipelineSettings
     from pipelines.tables.delta_tables import Tables
-    from serving.stores.artifacts.local import ArtifactStore
+    from serving.stores.artifacts.protocol import ArtifactStore
 
 Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from serving.stores.history.sqlite import HistoryPage, PredictionHistory, PredictionRecord
+    from serving.stores.history.protocol import HistoryPage, PredictionHistory, PredictionRecord
 
 
 class DelegatedHistory:

@@ -21,7 +21,7 @@ from serving.telemetry.logs import log
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from serving.stores.history.sqlite import PredictionRecord, PredictionSink
+    from serving.stores.history.protocol import PredictionRecord, PredictionSink
 
 _Waiting: TypeAlias = "tuple[PredictionRecord, Callable[[Exception | None], None]]"
 _MOST_AT_ONCE = 500

@@ -12,7 +12,7 @@ from serving.stores.opening import open_history, open_queue
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from serving.stores.history.sqlite import PredictionHistory
+    from serving.stores.history.protocol import PredictionHistory
     from serving.stores.opening import StoreOptions
 
 

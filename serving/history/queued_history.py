@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING, Final
 
 from serving.history.delegated import DelegatedHistory
 from serving.history.record_lines import encoded
+from serving.stores.circuit_breaker import CircuitBreaker
 from serving.stores.errors import StoreError
 from serving.telemetry.logs import log
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from serving.stores.history.sqlite import PredictionHistory, PredictionRecord
-    from serving.stores.queue.sqlite import Queue
+    from serving.stores.history.protocol import PredictionHistory, PredictionRecord
+    from serving.stores.queue.protocol import Queue
 
 _SHORTEST_PAUSE: Final = 1.0
 _LONGEST_PAUSE: Final = 30.0
@@ -43,9 +44,9 @@ class QueuedHistory(DelegatedHistory):
     ) -> None:
         super().__init__(history)
         self._queue = queue
-        self._clock = clock
-        self._pause = _SHORTEST_PAUSE
-        self._try_again_at = 0.0  # until then requests do not wait for the history again
+        self._breaker = CircuitBreaker(
+            shortest_pause=_SHORTEST_PAUSE, longest_pause=_LONGEST_PAUSE, clock=clock
+        )
 
     def append(self, records: Sequence[PredictionRecord]) -> None:
         """Keep the records, in the history or in the queue; see `PredictionHistory.append`.
@@ -53,20 +54,19 @@ class QueuedHistory(DelegatedHistory):
         Raises:
             StoreError: Neither took them.
         """
-        if self._clock() >= self._try_again_at:
+        if not self._breaker.is_open:
             try:
                 self._history.append(records)
             except StoreError as error:
-                self._try_again_at = self._clock() + self._pause
-                self._pause = min(2 * self._pause, _LONGEST_PAUSE)
+                self._breaker.on_failure()
                 log(logging.ERROR, "history_down", reason=str(error))
             else:
-                self._pause = _SHORTEST_PAUSE
+                self._breaker.on_success()
                 return
         try:
             self._queue.send([encoded(record).decode() for record in records])
         except StoreError:
-            self._try_again_at = 0.0
+            self._breaker.allow_next()
             raise
 
     def check(self) -> None:

@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from serving.stores.history.sqlite import PredictionRecord
+from serving.stores.history.protocol import PredictionRecord
 
 _ROW: Final = msgspec.json.Decoder(tuple[int, str, str, bytes])
 

@@ -12,7 +12,7 @@ from serving.telemetry.logs import log
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from serving.stores.history.sqlite import PredictionHistory
+    from serving.stores.history.protocol import PredictionHistory
 
 _PAUSE_SECONDS: Final = 3600
 _MS_PER_DAY: Final = 86_400_000

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from serving.history.spool import FileSpool, Segment
-    from serving.stores.history.sqlite import PredictionHistory, PredictionRecord
+    from serving.stores.history.protocol import PredictionHistory, PredictionRecord
 
 _AT_ONCE: Final = 200
 _SHORTEST_PAUSE: Final = 0.1

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from serving.inference.core import Shadow
-    from serving.stores.history.sqlite import PredictionRecord
+    from serving.stores.history.protocol import PredictionRecord
 
 JSON: Final = "application/json"
 _MOST_PARAMETERS: Final = 20

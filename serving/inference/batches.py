@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from serving.inference.prediction_records import Asked, Row
     from serving.models.traffic_split import ServedModel
     from serving.schema.responses import HistoryEntry
-    from serving.stores.history.sqlite import PredictionRecord
+    from serving.stores.history.protocol import PredictionRecord
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from serving.online.network import Network
     from serving.schema.requests import PredictionRequest
     from serving.schema.responses import HistoryEntry
-    from serving.stores.history.sqlite import PredictionRecord
-    from serving.stores.online.sqlite import OnlineItems
+    from serving.stores.history.protocol import PredictionRecord
+    from serving.stores.online.protocol import OnlineItems
 
 
 STALE_MIN: Final = 360

@@ -16,7 +16,7 @@ from serving.schema.responses import (
     ModelInfo,
     PredictionAnswer,
 )
-from serving.stores.history.sqlite import PredictionRecord
+from serving.stores.history.protocol import PredictionRecord
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from serving.inference.core import PredictionCore, Shadow
-    from serving.stores.history.sqlite import PredictionRecord
+    from serving.stores.history.protocol import PredictionRecord
     from serving.telemetry.metrics import Metrics
 
 MOST_WAITING: Final = 2_000

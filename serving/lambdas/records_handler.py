@@ -17,14 +17,14 @@ import msgspec
 from serving.history.record_lines import decoded
 from serving.lambdas.api_handler import function_home, function_options
 from serving.stores.errors import StoreError
-from serving.stores.history.sqlite import PredictionRecord
+from serving.stores.history.protocol import PredictionRecord
 from serving.stores.opening import open_history
 from serving.telemetry.logs import log, write_logs_to
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from serving.stores.history.sqlite import PredictionSink
+    from serving.stores.history.protocol import PredictionSink
 
 
 class RecordsAdapter:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from serving.models.explanations import Explainer
     from serving.models.scorer import FeatureValue
     from serving.schema.responses import Explanation
-    from serving.stores.artifacts.local import ArtifactStore
+    from serving.stores.artifacts.protocol import ArtifactStore
 
 
 class ModelRefusedError(OntimeError):

@@ -17,7 +17,7 @@ from ontime_base.errors import OntimeError
 from serving.stores.errors import ObjectExistsError, ObjectNotFoundError
 
 if TYPE_CHECKING:
-    from serving.stores.artifacts.local import ArtifactStore
+    from serving.stores.artifacts.protocol import ArtifactStore
 
 MODEL: Final = "model.onnx"
 CONTRACT: Final = "contract.json"

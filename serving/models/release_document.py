@@ -15,7 +15,7 @@ from ontime_base.errors import OntimeError
 from serving.stores.errors import ConflictError, ObjectExistsError, ObjectNotFoundError
 
 if TYPE_CHECKING:
-    from serving.stores.artifacts.local import ArtifactStore
+    from serving.stores.artifacts.protocol import ArtifactStore
 
 RELEASE_KEY: Final = "release.json"
 

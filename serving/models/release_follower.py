@@ -23,7 +23,7 @@ from serving.telemetry.logs import log
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from serving.stores.artifacts.local import ArtifactStore
+    from serving.stores.artifacts.protocol import ArtifactStore
 
 RETRY_SECONDS: Final = 30.0
 _CACHED_MODELS: Final = 4

@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 
     from serving.online.network import Network
     from serving.online.online_state import OnlineState
-    from serving.stores.queue.sqlite import Message, Queue
+    from serving.stores.queue.protocol import Message, Queue
     from serving.telemetry.metrics import Metrics
 
 _IN_ONE_MESSAGE: Final = 20

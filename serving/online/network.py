@@ -13,7 +13,7 @@ import msgspec
 from ontime_base.errors import OntimeError
 
 if TYPE_CHECKING:
-    from serving.stores.online.sqlite import OnlineItems, OnlineStore
+    from serving.stores.online.protocol import OnlineItems, OnlineStore
 
 NETWORK_KEY: Final = "network"
 

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     from features.declare.declarations import Feature
     from features.online.item_layout import EntityLayout
-    from serving.stores.online.sqlite import OnlineItem, OnlineStore
+    from serving.stores.online.protocol import OnlineItem, OnlineStore
 
 OPEN_DAYS: Final = 4
 """Days after it was due in which an event can still change what is known of a flight."""

@@ -9,7 +9,7 @@ import msgspec
 from features.declare.declarations import HORIZON_MIN
 
 if TYPE_CHECKING:
-    from serving.stores.online.sqlite import OnlineStore
+    from serving.stores.online.protocol import OnlineStore
 
 STATE_KEY: Final = "state"
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from serving.history.history_fallback import open_lasting_history
 from serving.online.event_intake import EventInbox
 from serving.online.online_state import OnlineState
-from serving.stores.artifacts.local import open_artifact_store
 from serving.stores.opening import (
+    open_artifact_store,
     open_job_stores,
     open_online_items,
     open_online_store,
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
     from serving.online.network import Network
     from serving.settings import ServingOptions
-    from serving.stores.artifacts.local import ArtifactStore
-    from serving.stores.history.sqlite import PredictionHistory
-    from serving.stores.idempotency.sqlite import IdempotencyStore
-    from serving.stores.jobs.sqlite import JobStore
-    from serving.stores.online.sqlite import OnlineItems, OnlineStore
-    from serving.stores.queue.sqlite import Queue
+    from serving.stores.artifacts.protocol import ArtifactStore
+    from serving.stores.history.protocol import PredictionHistory
+    from serving.stores.idempotency.protocol import IdempotencyStore
+    from serving.stores.jobs.protocol import JobStore
+    from serving.stores.online.protocol import OnlineItems, OnlineStore
+    from serving.stores.queue.protocol import Queue
     from serving.telemetry.metrics import Metrics
 
 

@@ -11,7 +11,7 @@ from serving.schema.problems import NotReadyError
 
 if TYPE_CHECKING:
     from serving.models.release_follower import ReleaseFollower
-    from serving.stores.history.sqlite import PredictionHistory
+    from serving.stores.history.protocol import PredictionHistory
     from serving.telemetry.metrics import Labels
 
 

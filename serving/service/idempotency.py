@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from serving.http.messages import Request
-    from serving.stores.idempotency.sqlite import IdempotencyStore
+    from serving.stores.idempotency.protocol import IdempotencyStore
 
 HEADER: Final = b"idempotency-key"
 _KEY: Final = re.compile(r"[\x21-\x7e]{1,128}")

@@ -18,16 +18,16 @@ from serving.schema.problems import (
 from serving.schema.requests import parse_prediction
 from serving.schema.responses import JobAnswer, PredictionAnswer
 from serving.stores.errors import StoreError
-from serving.stores.jobs.sqlite import FINISHED
+from serving.stores.jobs.protocol import FINISHED
 from serving.telemetry.logs import log
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from serving.inference.core import PredictionCore
-    from serving.stores.history.sqlite import PredictionRecord
-    from serving.stores.jobs.sqlite import JobStore
-    from serving.stores.queue.sqlite import Queue
+    from serving.stores.history.protocol import PredictionRecord
+    from serving.stores.jobs.protocol import JobStore
+    from serving.stores.queue.protocol import Queue
     from serving.telemetry.metrics import Metrics
 
 CLAIM_SECONDS: Final = 30

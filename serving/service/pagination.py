@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from serving.settings import ServingOptions
-    from serving.stores.history.sqlite import PredictionHistory
+    from serving.stores.history.protocol import PredictionHistory
 
 HISTORY_PARAMETERS: Final = ("limit", "cursor", "flight_id", "since", "until")
 _LONGEST_FLIGHT_ID: Final = 32

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from serving.settings import ServingOptions
-    from serving.stores.history.sqlite import PredictionRecord
+    from serving.stores.history.protocol import PredictionRecord
 
 ALIASES: Final[Mapping[str, Alias]] = {
     "champion": CHAMPION,

@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
+from urllib.parse import unquote, urlsplit
 
 import msgspec
 from msgspec import Meta
 
+from serving.stores.artifacts.local import FolderArtifactStore
+from serving.stores.errors import StoreError
 from serving.stores.history.sqlite import SqlitePredictionHistory
 from serving.stores.idempotency.sqlite import SqliteIdempotencyStore
 from serving.stores.jobs.sqlite import SqliteJobStore
-from serving.stores.online.guarded import GuardedItems
-from serving.stores.online.online_cache import OnlineCache
+from serving.stores.online.cache import OnlineCache
+from serving.stores.online.circuit_breaker import OnlineCircuitBreaker
 from serving.stores.online.sqlite import SqliteOnlineStore
 from serving.stores.queue.sqlite import SqliteQueue
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
+    from serving.stores.artifacts.protocol import ArtifactStore
     from serving.stores.aws.dynamodb import DynamoTable
-    from serving.stores.history.sqlite import PredictionHistory
-    from serving.stores.idempotency.sqlite import IdempotencyStore
-    from serving.stores.jobs.sqlite import JobStore
-    from serving.stores.online.sqlite import OnlineItems, OnlineStore
+    from serving.stores.history.protocol import PredictionHistory
+    from serving.stores.idempotency.protocol import IdempotencyStore
+    from serving.stores.jobs.protocol import JobStore
+    from serving.stores.online.protocol import OnlineItems, OnlineStore
     from serving.stores.queue.aws import SqsQueue
-    from serving.stores.queue.sqlite import Queue
+    from serving.stores.queue.protocol import Queue
 
 _HISTORY_BUSY_MS = 500  # a history that is busy for longer is slow: its records wait elsewhere
 _MOST_RECEIVES = 5
@@ -98,7 +101,7 @@ def open_online_items(options: StoreOptions, home: Path) -> OnlineItems:
         from serving.stores.definitions import ONLINE  # noqa: PLC0415 - only where used
         from serving.stores.online.aws import DynamoOnlineStore  # noqa: PLC0415 - the same
 
-        return GuardedItems(
+        return OnlineCircuitBreaker(
             DynamoOnlineStore(_table(options, ONLINE, tries=2, timeout_seconds=0.3))
         )
     file = home / "serving.db"
@@ -164,3 +167,35 @@ def _table(
 
     client = AwsClient(aws_access("dynamodb"), tries=tries, timeout_seconds=timeout_seconds)
     return DynamoTable(client, f"{options.prefix}-{name}")
+
+
+def open_artifact_store(uri: str, *, read_only: bool = False) -> ArtifactStore:
+    """Return the artifact store at a path, a `file:` or an `s3:` URI.
+
+    For S3, AWS's own settings name credentials, region and, if it is not AWS, the endpoint.
+
+    Args:
+        uri: Where it is.
+        read_only: Whether it is only read, as by a server: in S3 that needs no boto3, whose import
+            takes longer than a whole cold start may.
+
+    Raises:
+        StoreError: The URI has a scheme that no store is known for, or names no bucket.
+    """
+    parts = urlsplit(uri)
+    if parts.scheme == "":
+        return FolderArtifactStore(Path(uri))
+    if parts.scheme == "file" and parts.netloc in {"", "localhost"}:
+        return FolderArtifactStore(Path(unquote(parts.path)))
+    if parts.scheme == "s3" and parts.netloc and read_only:
+        from serving.stores.artifacts.s3_signed import S3ArtifactReader  # noqa: PLC0415 - only where used
+
+        return S3ArtifactReader(parts.netloc, parts.path.strip("/"))
+    if parts.scheme == "s3" and parts.netloc:
+        from serving.stores.artifacts.s3 import S3ArtifactStore  # noqa: PLC0415 - boto3 takes 0.5 s
+
+        return S3ArtifactStore(parts.netloc, parts.path.strip("/"))
+    raise StoreError(
+        f"No artifact store is known for '{uri}': give a folder, or a URI such as "
+        "file:///srv/ontime/store or s3://bucket/ontime."
+    )

@@ -9,7 +9,7 @@ import sys
 
 from operations.ledger.ledger import LedgerConflictError
 from operations.release.decisions import Decisions
-from serving.stores.artifacts.local import open_artifact_store
+from serving.stores.opening import open_artifact_store
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from operations.ledger.ledger import read_ledger
-from serving.stores.artifacts.local import open_artifact_store
+from serving.stores.opening import open_artifact_store
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = Path(__file__).with_name("appending.py")

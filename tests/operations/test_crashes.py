@@ -16,14 +16,14 @@ from operations.ledger.ledger import read_ledger
 from operations.release.decisions import Decisions, Interventions
 from operations.release.reconciliation import document_of, follow_ledger
 from serving.models.release_document import ReleasedVersion, read_release
-from serving.stores.artifacts.local import StoredObject
+from serving.stores.artifacts.protocol import StoredObject
 from serving.stores.errors import ConflictError, ObjectExistsError, ObjectNotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from operations.ledger.entries import LedgerEntry
-    from serving.stores.artifacts.local import ArtifactStore
+    from serving.stores.artifacts.protocol import ArtifactStore
 
 WRITES = 38  # of an undisturbed sequence: 18 ledger entries, 12 documents, 8 moves of an alias
 

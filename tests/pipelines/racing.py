@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pipelines.runtime.context
-from serving.stores.artifacts.local import open_artifact_store
+from serving.stores.opening import open_artifact_store
 
 if TYPE_CHECKING:
-    from serving.stores.artifacts.local import ArtifactStore
+    from serving.stores.artifacts.protocol import ArtifactStore
 
 PATIENCE = 120
 

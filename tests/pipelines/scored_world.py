@@ -12,7 +12,7 @@ from tests.serving.support import publish, release
 from training.fit import train
 
 if TYPE_CHECKING:
-    from serving.stores.artifacts.local import ArtifactStore
+    from serving.stores.artifacts.protocol import ArtifactStore
     from training.fit import Trained
 
 

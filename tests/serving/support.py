@@ -40,13 +40,14 @@ from serving.server.http_server import make_server
 from serving.server.listening import listen
 from serving.service.prediction_service import open_service
 from serving.settings import ServingOptions
-from serving.stores.artifacts.local import ArtifactStore, FolderArtifactStore
+from serving.stores.artifacts.local import FolderArtifactStore
 from serving.stores.online.sqlite import SqliteOnlineStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from serving.service.prediction_service import PredictionService
+    from serving.stores.artifacts.protocol import ArtifactStore
 
 ROOT = Path(__file__).resolve().parents[2]
 MODEL_NAME = "ontime"

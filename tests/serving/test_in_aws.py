@@ -14,11 +14,10 @@ import pytest
 
 from serving.online.network import write_network
 from serving.settings import ServingOptions
-from serving.stores.artifacts.local import open_artifact_store
 from serving.stores.aws.client import AwsClient
 from serving.stores.aws.dynamodb import unpacked
 from serving.stores.definitions import create_queues, create_tables
-from serving.stores.opening import StoreOptions, open_online_store
+from serving.stores.opening import StoreOptions, open_artifact_store, open_online_store
 from tests.serving.support import NETWORK, a_service, body_of, release_version, running_server
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from serving.stores.artifacts.local import StoredObject, require_key
+from serving.stores.artifacts.protocol import StoredObject, require_key
 from serving.stores.errors import (
     ConflictError,
     ObjectExistsError,

@@ -13,7 +13,7 @@ import time
 from typing import TYPE_CHECKING, Final, NoReturn
 from urllib.parse import quote, urlencode, urlsplit
 
-from serving.stores.artifacts.local import StoredObject, require_key
+from serving.stores.artifacts.protocol import StoredObject, require_key
 from serving.stores.aws.access import aws_access
 from serving.stores.aws.client import signed_headers
 from serving.stores.errors import ObjectNotFoundError, StoreError

@@ -15,7 +15,7 @@ from serving.stores.aws.dynamodb import DynamoTable, number, packed, text, unpac
 from serving.stores.definitions import BY_FLIGHT, BY_TIME, EXPIRES_AT
 from serving.stores.errors import StoreError
 from serving.stores.history.cursor import to_cursor, upper_end
-from serving.stores.history.sqlite import HistoryPage, PredictionRecord
+from serving.stores.history.protocol import HistoryPage, PredictionRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

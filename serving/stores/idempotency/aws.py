@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from serving.stores.aws.dynamodb import DynamoTable, number, packed, text, unpacked
 from serving.stores.definitions import EXPIRES_AT
-from serving.stores.idempotency.sqlite import Begun, KnownKey, answer_of
+from serving.stores.idempotency.protocol import Begun, KnownKey, answer_of
 
 if TYPE_CHECKING:
     from serving.stores.aws.dynamodb import Item

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Final, cast
 
 from serving.stores.aws.dynamodb import DynamoTable, number, packed, text, unpacked
 from serving.stores.definitions import EXPIRES_AT
-from serving.stores.jobs.sqlite import Job
+from serving.stores.jobs.protocol import Job
 
 if TYPE_CHECKING:
     from serving.stores.aws.dynamodb import Item
-    from serving.stores.jobs.sqlite import State
+    from serving.stores.jobs.protocol import State
 
 _UNFINISHED: Final = "#state IN (:pending, :running)"  # false as well where there is no such job
 _STATE: Final = {"#state": "state"}

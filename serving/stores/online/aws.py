@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from serving.stores.aws.dynamodb import DynamoTable, packed, text, unpacked
 from serving.stores.errors import ConflictError
-from serving.stores.online.sqlite import OnlineItem, lost_race, new_tag
+from serving.stores.online.protocol import OnlineItem, lost_race, new_tag
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from serving.stores.online.sqlite import OnlineItem, lost_race
+from serving.stores.online.protocol import OnlineItem, lost_race
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from serving.stores.errors import StoreError
-from serving.stores.queue.sqlite import MOST_AT_ONCE, Message
+from serving.stores.queue.protocol import MOST_AT_ONCE, Message
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

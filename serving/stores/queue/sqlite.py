@@ -1,25 +1,19 @@
-"""Queues: every message is delivered at least once, in any order.
-
-A message that is received is hidden for a while, and delivered again unless it is deleted in that
-time. One that was received too often goes to the dead letters, which are a queue too.
-"""
+"""Queues in a SQLite file."""
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from serving.stores.database import SqliteStore, explained, transaction
+from serving.stores.queue.protocol import MOST_AT_ONCE, Message
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-MOST_AT_ONCE: Final = 10
-"""The most messages of one `receive`, as in SQS."""
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS messages (
@@ -49,65 +43,6 @@ DELETE FROM messages WHERE queue = ? AND (message_id, receives) IN (
 """
 _COUNT = "SELECT count(*) FROM messages WHERE queue = ?"
 _POLL_SECONDS: Final = 0.05
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """A message as received.
-
-    Attributes:
-        body: What was sent.
-        receipt: What to delete this delivery by.
-        receives: How often it was delivered, this time included.
-    """
-
-    body: str
-    receipt: str
-    receives: int
-
-
-class Queue(Protocol):
-    """Messages of text (such as JSON) from any sender to any receiver."""
-
-    def send(self, bodies: Sequence[str]) -> None:
-        """Keep the messages; they are durable when it returns.
-
-        Raises:
-            StoreError: Not all could be kept, but some may be: send them again.
-        """
-
-    def receive(
-        self, *, most: int = MOST_AT_ONCE, hidden_seconds: int = 30, wait_seconds: float = 0
-    ) -> list[Message]:
-        """Return messages, hidden from other receivers for a while; empty when there are none.
-
-        Args:
-            most: The most messages to return, 1 to 10.
-            hidden_seconds: How long the caller has to delete them.
-            wait_seconds: How long to wait for a first message.
-
-        Raises:
-            StoreError: The queue cannot be used.
-        """
-
-    def delete(self, messages: Sequence[Message]) -> None:
-        """Remove messages that were dealt with.
-
-        One whose time was over may have been delivered again: it may or may not be removed.
-
-        Raises:
-            StoreError: The queue cannot be used; they will be delivered again.
-        """
-
-    def dead_letters(self) -> Queue:
-        """Return the queue of the messages that were received too often, never deleted."""
-
-    def depth(self) -> int:
-        """Return about how many messages there are, hidden ones included.
-
-        Raises:
-            StoreError: The queue cannot be read.
-        """
 
 
 class SqliteQueue(SqliteStore):

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from operations.release.decisions import Interventions
-    from serving.stores.artifacts.local import StoredObject
+    from serving.stores.artifacts.protocol import StoredObject
 
 
 class Overtaken:

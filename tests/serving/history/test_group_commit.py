@@ -11,7 +11,7 @@ import pytest
 from serving.history.group_commit import GroupRecorder
 from serving.schema.problems import HistoryUnavailableError
 from serving.stores.errors import StoreError
-from serving.stores.history.sqlite import PredictionRecord
+from serving.stores.history.protocol import PredictionRecord
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,7 +10,8 @@ from serving.history.queued_history import QueuedHistory
 from serving.history.record_lines import encoded
 from serving.lambdas.records_handler import RecordsAdapter
 from serving.stores.errors import StoreError
-from serving.stores.history.sqlite import PredictionRecord, SqlitePredictionHistory
+from serving.stores.history.protocol import PredictionRecord
+from serving.stores.history.sqlite import SqlitePredictionHistory
 from serving.stores.queue.sqlite import SqliteQueue
 from tests.lambda_runtime import running_function
 from tests.serving.support import ROOT
@@ -18,8 +19,8 @@ from tests.serving.support import ROOT
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from serving.stores.history.sqlite import PredictionSink
-    from serving.stores.queue.sqlite import Queue
+    from serving.stores.history.protocol import PredictionSink
+    from serving.stores.queue.protocol import Queue
 
 RECORDS = [PredictionRecord(at, f"p{at}", "f", bytes([at])) for at in range(25)]
 

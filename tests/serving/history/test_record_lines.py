@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serving.history.record_lines import decoded, encoded, line_of, records_in
-from serving.stores.history.sqlite import PredictionRecord
+from serving.stores.history.protocol import PredictionRecord
 
 RECORDS = st.lists(
     st.builds(PredictionRecord, st.integers(0, 2**62), st.text(), st.text(), st.binary()),

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from serving.history.retention import Retention
-from serving.stores.history.sqlite import PredictionRecord, SqlitePredictionHistory
+from serving.stores.history.protocol import PredictionRecord
+from serving.stores.history.sqlite import SqlitePredictionHistory
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,7 +13,7 @@ import pytest
 
 from serving.history.spool import FileSpool
 from serving.stores.errors import StoreError
-from serving.stores.history.sqlite import PredictionRecord
+from serving.stores.history.protocol import PredictionRecord
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -70,7 +70,7 @@ def test_a_spool_of_another_process_waits_until_it_has_died(tmp_path: Path) -> N
     # Given a process that writes to the spool, acknowledging each record
     script = (
         "import sys; from pathlib import Path\n"
-        "from serving.stores.history.sqlite import PredictionRecord\n"
+        "from serving.stores.history.protocol import PredictionRecord\n"
         "from serving.history.spool import FileSpool\n"
         "spool = FileSpool(Path(sys.argv[1]))\n"
         "for number in range(1_000_000):\n"

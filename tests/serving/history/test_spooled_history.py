@@ -17,7 +17,8 @@ from serving.history.spool import FileSpool
 from serving.history.spooled_history import SpooledHistory
 from serving.stores.definitions import create_tables
 from serving.stores.errors import StoreError
-from serving.stores.history.sqlite import PredictionRecord, SqlitePredictionHistory
+from serving.stores.history.protocol import PredictionRecord
+from serving.stores.history.sqlite import SqlitePredictionHistory
 from serving.stores.opening import StoreOptions, open_history
 from tests.emulated_aws import emulated_aws
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from serving.stores.history.sqlite import PredictionHistory
+    from serving.stores.history.protocol import PredictionHistory
     from tests.emulated_aws import EmulatedAws
 
 

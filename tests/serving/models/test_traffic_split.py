@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from serving.stores.history.sqlite import PredictionRecord
+    from serving.stores.history.protocol import PredictionRecord
 
 IDS = [f"UA-{number}-20131231{hour:02d}" for number in range(500) for hour in range(10, 20)]
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from serving.stores.history.sqlite import PredictionRecord
+    from serving.stores.history.protocol import PredictionRecord
 
 JSON = {"content-type": "application/json"}
 

@@ -19,7 +19,7 @@ from serving.schema.problems import (
 )
 from serving.settings import ServingOptions
 from serving.stores.artifacts.local import FolderArtifactStore
-from serving.stores.history.sqlite import PredictionRecord
+from serving.stores.history.protocol import PredictionRecord
 from serving.stores.online.sqlite import SqliteOnlineStore
 from serving.stores.opening import StoreOptions
 from tests.serving.support import a_service, body_of, package_files, release_version

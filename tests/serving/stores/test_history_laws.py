@@ -11,14 +11,15 @@ from hypothesis import strategies as st
 
 from serving.stores.definitions import PREDICTIONS
 from serving.stores.history.aws import DynamoPredictionHistory
-from serving.stores.history.sqlite import PredictionRecord, SqlitePredictionHistory
+from serving.stores.history.protocol import PredictionRecord
+from serving.stores.history.sqlite import SqlitePredictionHistory
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from serving.stores.aws.dynamodb import DynamoTable
-    from serving.stores.history.sqlite import PredictionHistory
+    from serving.stores.history.protocol import PredictionHistory
 
 _DAY = 86_400_000
 INSTANTS = st.one_of(st.integers(0, 5), st.integers(_DAY - 2, _DAY + 2), st.integers(0, 10**13))

@@ -12,7 +12,8 @@ import pytest
 
 from serving.settings import ServingSettings
 from serving.stores.definitions import create_queues, create_tables
-from serving.stores.history.sqlite import PredictionRecord, SqlitePredictionHistory
+from serving.stores.history.protocol import PredictionRecord
+from serving.stores.history.sqlite import SqlitePredictionHistory
 from serving.stores.opening import (
     StoreOptions,
     open_history,

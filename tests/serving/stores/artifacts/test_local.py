@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from serving.stores.artifacts.local import ArtifactStore, FolderArtifactStore, open_artifact_store
+from serving.stores.artifacts.local import FolderArtifactStore
 from serving.stores.errors import (
     ConflictError,
     InvalidKeyError,
@@ -21,8 +21,10 @@ from serving.stores.errors import (
     ObjectNotFoundError,
     StoreError,
 )
+from serving.stores.opening import open_artifact_store
 
 if TYPE_CHECKING:
+    from serving.stores.artifacts.protocol import ArtifactStore
     from tests.emulated_aws import EmulatedAws
 
 ROOT = Path(__file__).resolve().parents[4]

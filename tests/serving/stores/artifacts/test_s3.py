@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from serving.stores.artifacts.local import open_artifact_store
 from serving.stores.artifacts.s3 import S3ArtifactStore
 from serving.stores.errors import ConflictError, ObjectExistsError, ObjectNotFoundError, StoreError
+from serving.stores.opening import open_artifact_store
 
 if TYPE_CHECKING:
     from tests.emulated_aws import EmulatedAws
@@ -109,7 +109,7 @@ def test_an_aws_that_does_not_answer_is_named(
 def test_a_local_store_costs_no_boto3() -> None:
     # Given a process that opens a folder as its store, Then boto3 was not imported
     script = (
-        "import sys; from serving.stores.artifacts.local import open_artifact_store as o; o('x');"
+        "import sys; from serving.stores.opening import open_artifact_store as o; o('x');"
         "import serving.service.prediction_service;"
         " assert not {'boto3', 'botocore'} & set(sys.modules)"
     )

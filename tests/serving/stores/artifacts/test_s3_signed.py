@@ -10,11 +10,11 @@ import pytest
 
 from serving.models.model_package import list_versions, read_model_package
 from serving.models.release_document import read_release
-from serving.stores.artifacts.local import open_artifact_store
 from serving.stores.artifacts.s3 import S3ArtifactStore
 from serving.stores.artifacts.s3_signed import S3ArtifactReader
 from serving.stores.aws.access import AwsAccess, Credentials
 from serving.stores.errors import InvalidKeyError, ObjectNotFoundError, StoreError
+from serving.stores.opening import open_artifact_store
 from tests.serving.support import ROOT, release_version
 
 pytestmark = pytest.mark.aws
@@ -85,7 +85,7 @@ def test_a_bucket_of_aws_has_a_host_of_its_own_unless_its_name_has_dots() -> Non
 def test_boto3_is_not_imported_for_it(bucket: str) -> None:
     code = (
         "import sys\n"
-        "from serving.stores.artifacts.local import open_artifact_store\n"
+        "from serving.stores.opening import open_artifact_store\n"
         f"open_artifact_store('s3://{bucket}', read_only=True).list('')\n"
         "assert not {'boto3', 'botocore'} & set(sys.modules)\n"
     )

@@ -25,7 +25,7 @@ from serving.stores.definitions import (
 )
 from serving.stores.errors import ConflictError, ItemTooLargeError, StoreError
 from serving.stores.history.aws import DynamoPredictionHistory
-from serving.stores.history.sqlite import PredictionRecord
+from serving.stores.history.protocol import PredictionRecord
 from serving.stores.idempotency.aws import DynamoIdempotencyStore
 from serving.stores.jobs.aws import DynamoJobStore
 from serving.stores.online.aws import DynamoOnlineStore

@@ -17,11 +17,8 @@ from hypothesis import strategies as st
 from serving.stores.definitions import PREDICTIONS
 from serving.stores.errors import InvalidCursorError, StoreError
 from serving.stores.history.aws import DynamoPredictionHistory
-from serving.stores.history.sqlite import (
-    PredictionHistory,
-    PredictionRecord,
-    SqlitePredictionHistory,
-)
+from serving.stores.history.protocol import PredictionHistory, PredictionRecord
+from serving.stores.history.sqlite import SqlitePredictionHistory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -190,7 +187,8 @@ def test_sqlite_keeps_records_over_a_restart(tmp_path: Path) -> None:
 WRITER = """
 import sys
 from pathlib import Path
-from serving.stores.history.sqlite import PredictionRecord, SqlitePredictionHistory
+from serving.stores.history.protocol import PredictionRecord
+from serving.stores.history.sqlite import SqlitePredictionHistory
 history = SqlitePredictionHistory(Path(sys.argv[1]))
 for at in range(1_000_000):
     history.append([PredictionRecord(at, str(at), "f", b"{}")])

@@ -10,11 +10,13 @@ import pytest
 from serving.stores.definitions import IDEMPOTENCY
 from serving.stores.errors import InProgressError, KeyReusedError
 from serving.stores.idempotency.aws import DynamoIdempotencyStore
-from serving.stores.idempotency.sqlite import Begun, IdempotencyStore, SqliteIdempotencyStore
+from serving.stores.idempotency.sqlite import SqliteIdempotencyStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from serving.stores.idempotency.protocol import Begun, IdempotencyStore
 
 NOW = 2_000_000_000_000
 LEASE = 10_000

@@ -10,7 +10,8 @@ import pytest
 from serving.stores.definitions import JOBS
 from serving.stores.errors import StoreError
 from serving.stores.jobs.aws import DynamoJobStore
-from serving.stores.jobs.sqlite import Job, JobStore, SqliteJobStore
+from serving.stores.jobs.protocol import Job, JobStore
+from serving.stores.jobs.sqlite import SqliteJobStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,11 +11,13 @@ from serving.stores.database import connect
 from serving.stores.definitions import ONLINE
 from serving.stores.errors import ConflictError, StoreError
 from serving.stores.online.aws import DynamoOnlineStore
-from serving.stores.online.sqlite import OnlineStore, SqliteOnlineStore
+from serving.stores.online.sqlite import SqliteOnlineStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from serving.stores.online.protocol import OnlineStore
 
 
 @pytest.fixture(params=["sqlite", pytest.param("dynamodb", marks=pytest.mark.aws)])

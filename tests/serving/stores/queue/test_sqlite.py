@@ -19,11 +19,13 @@ from hypothesis.stateful import (
 )
 
 from serving.stores.errors import StoreError
-from serving.stores.queue.sqlite import Message, Queue, SqliteQueue
+from serving.stores.queue.sqlite import SqliteQueue
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from serving.stores.queue.protocol import Message, Queue
 
 
 @pytest.fixture(params=["sqlite", pytest.param("sqs", marks=pytest.mark.aws)])

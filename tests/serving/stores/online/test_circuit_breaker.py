@@ -1,4 +1,4 @@
-"""A store that failed is left alone for a while."""
+"""A store that failed is not called for a while."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from serving.stores.errors import StoreError
-from serving.stores.online.guarded import GuardedItems
+from serving.stores.online.circuit_breaker import OnlineCircuitBreaker
 from serving.stores.online.sqlite import SqliteOnlineStore
 
 if TYPE_CHECKING:
@@ -15,23 +15,23 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-class Counted(SqliteOnlineStore):
-    asked = 0
+class FailingStore(SqliteOnlineStore):
+    calls = 0
     down = False
 
     def get_many(self, keys: Iterable[str]) -> dict[str, bytes]:
-        self.asked += 1
+        self.calls += 1
         if self.down:
             raise StoreError("it is down")
         return super().get_many(keys)
 
 
-def test_a_store_that_failed_is_left_alone_for_longer_and_longer(tmp_path: Path) -> None:
+def test_a_store_that_failed_is_called_with_exponential_back_off(tmp_path: Path) -> None:
     # Given a store that goes down
     now = [0.0]
-    store = Counted(tmp_path / "serving.db")
+    store = FailingStore(tmp_path / "serving.db")
     store.put_many({"a": b"1"})
-    items = GuardedItems(store, seconds=lambda: now[0])
+    items = OnlineCircuitBreaker(store, clock=lambda: now[0])
     assert items.get_many(["a"]) == {"a": b"1"}
     store.down = True
     # When a hundred requests come in each of four seconds
@@ -39,12 +39,12 @@ def test_a_store_that_failed_is_left_alone_for_longer_and_longer(tmp_path: Path)
         now[0] = tick / 100
         with pytest.raises(StoreError):
             items.get_many(["a"])
-    # Then it was asked after 0, 1/4, 3/4, 7/4 and 15/4 seconds only
-    assert store.asked == 1 + 5
-    # And when it is back, it is asked again each time, after its pause
+    # Then it was called after 0, 1/4, 3/4, 7/4 and 15/4 seconds only
+    assert store.calls == 1 + 5
+    # And when it is back, every request calls it, once the pause is over
     store.down = False
     now[0] += 4
     for _ in range(3):
         assert items.get_many(["a"]) == {"a": b"1"}
-    assert store.asked == 6 + 3
+    assert store.calls == 6 + 3
     store.close()

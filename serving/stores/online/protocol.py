@@ -1,0 +1,98 @@
+"""The online store: the items that features are computed from, one per entity key."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from serving.stores.errors import ConflictError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class OnlineItem:
+    """An item as read, to be replaced only if nobody else has done so since.
+
+    Attributes:
+        body: The bytes.
+        tag: Changes with every write of the item; means nothing else.
+    """
+
+    body: bytes
+    tag: str
+
+
+class OnlineItems(Protocol):
+    """What a prediction needs of the online store: items of bytes by entity key."""
+
+    def get_many(self, keys: Iterable[str]) -> dict[str, bytes]:
+        """Return the items that exist, in one batched read; a key without an item is left out.
+
+        A write of a moment ago may not show yet (DynamoDB reads are cheap and eventually right).
+
+        Raises:
+            StoreError: The store cannot be read.
+        """
+
+
+class OnlineStore(OnlineItems, Protocol):
+    """Items of bytes by entity key, such as `origin=JFK`. What the bytes mean is not its matter."""
+
+    def close(self) -> None:
+        """Let go of files and connections."""
+
+    def put_many(self, items: Mapping[str, bytes]) -> None:
+        """Store the items, each replacing the one of its key; durable when it returns.
+
+        Raises:
+            StoreError: The store cannot be written, or an item is larger than it takes. Some of
+                the items may be stored: put them again.
+        """
+
+    def read_many(self, keys: Iterable[str]) -> dict[str, OnlineItem]:
+        """Return the items that exist, as last written, with their tags.
+
+        Raises:
+            StoreError: The store cannot be read.
+        """
+
+    def replace(self, key: str, body: bytes, *, tag: str | None) -> str:
+        """Replace the item that has this tag and return its new tag.
+
+        Several may update one key so: read, change, replace; and all of it again on a conflict.
+
+        Args:
+            key: The entity key.
+            body: The new bytes.
+            tag: As read; None when there was no item.
+
+        Raises:
+            ConflictError: Somebody else wrote the item since; it is untouched.
+            StoreError: The store cannot be written, or the item is larger than it takes.
+        """
+
+    def replace_many(self, changes: Mapping[str, tuple[bytes, str | None]]) -> set[str]:
+        """Replace each item that has its tag; return the keys of those that somebody else wrote.
+
+        Args:
+            changes: By key the new bytes, and the tag as read; None when there was no item.
+
+        Raises:
+            StoreError: The store cannot be written, or an item is larger than it takes. Some of
+                the items may be replaced: read them again.
+        """
+
+
+def new_tag() -> str:
+    """Return a tag that no item had before."""
+    return secrets.token_hex(8)
+
+
+def lost_race(key: str) -> ConflictError:
+    """Return the error of who replaces an item that somebody else wrote first."""
+    return ConflictError(
+        f"The online item '{key}' changed since it was read: read it again and decide anew."
+    )
