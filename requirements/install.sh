@@ -37,7 +37,8 @@ packages=$(grep -c '^[a-z0-9].*==' "requirements/$wanted.txt")
 say "installing $packages packages of requirements/$wanted.txt (one or two minutes the first time)"
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes \
   --only-binary :all: --requirement requirements/bootstrap.txt
-VIRTUAL_ENV="$PWD/$venv" "$venv/bin/uv" pip sync --quiet --require-hashes \
+# Compiled once, here: where PYTHONDONTWRITEBYTECODE is set, each process would compile its libraries again.
+VIRTUAL_ENV="$PWD/$venv" "$venv/bin/uv" pip sync --quiet --require-hashes --compile-bytecode \
   --build-constraints requirements/bootstrap.txt "requirements/$wanted.txt"
 fingerprint "$wanted" >"$stamp"
 say "ready in $((SECONDS - started)) s"
