@@ -1,5 +1,6 @@
-"""Features: silver tables in, the feature table out.
+"""Features: from bronze to silver rows, and from silver to offline and online features.
 
-Reads silver frames handed to it; writes nothing; may import no other package of Ontime.
-What serving shares (declarations, catalog, arithmetic, contract, online) needs no pyspark.
+Works on frames, Arrow tables and bytes that callers hand in; reads and writes no store. May import
+only `ontime_base`. What serving shares (declare, catalog, arithmetic, contract, online) needs no
+pyspark.
 """

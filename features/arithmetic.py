@@ -63,11 +63,11 @@ def scheduled_margin(arrival: Values, departure: Values, total: Values, count: V
 
 
 def waited(count: Values, opened_total: Values, prediction_at: Values) -> Values:
-    """Return the minutes that open intervals have lasted, in all, at the prediction time.
+    """Return the total duration of the open intervals at the prediction time, in minutes.
 
     Args:
         count: Open intervals.
-        opened_total: Sum of the instants at which they opened, in minutes since the epoch.
+        opened_total: Sum of the instants at which they started, in minutes since the epoch.
         prediction_at: Prediction time, in minutes since the epoch.
     """
     return count * prediction_at - opened_total
@@ -90,7 +90,7 @@ def days_from_holiday(at: Values, offset: Values) -> Values:
     Source: 5 U.S.C. 6103, as dated there (not the substitute day of a weekend).
     """
     days = (at + offset) // MINUTES_PER_DAY
-    return looked_up(_days_from_holiday, days)
+    return mapped(_days_from_holiday, days)
 
 
 @lru_cache(maxsize=4096)
@@ -126,9 +126,9 @@ def minutes_since(at: Values, event: Values) -> Values:
 
 
 def turnaround_slack(at: Values, leg_departure: Values, leg_arrival: Values) -> Values:
-    """Return the minutes the aircraft can lose since its last leg and still leave on time.
+    """Return the minutes that the aircraft can lose after its last leg and still leave on time.
 
-    The last leg went out from New York; the aircraft needs about the same time to come back.
+    The last leg left New York; the return flight is assumed to take the same time.
     """
     return at - leg_departure - 2 * (leg_arrival - leg_departure)
 
@@ -136,8 +136,8 @@ def turnaround_slack(at: Values, leg_departure: Values, leg_arrival: Values) -> 
 def delay_so_far(prediction_at: Values, scheduled: Values, departed: Values) -> Values:
     """Return the departure delay of a leg as far as it is known at the prediction time.
 
-    The delay itself when the leg has left; else how long it is overdue, 0 when it is not due yet
-    and 12 h at most; missing without a leg.
+    The delay itself if the leg has left; otherwise the minutes by which it is overdue, from 0 if it
+    is not due yet to 12 h; missing without a leg.
     """
     overdue = least(greatest(prediction_at - scheduled, 0.0), float(OVERDUE_FOR_MIN))
     return otherwise(departed, overdue, departed - scheduled) + 0.0 * scheduled
@@ -196,8 +196,8 @@ def otherwise(values: Values, missing: Values, present: Values) -> Values:
     return _arrays().where(values != values, missing, present)  # type: ignore[no-any-return]  # noqa: PLR0124 - NaN is not itself
 
 
-def looked_up(table: Callable[[int], float], keys: Values) -> Values:
-    """Return a function of whole numbers, called once for each that there is."""
+def mapped(table: Callable[[int], float], keys: Values) -> Values:
+    """Return the values of a function of whole numbers, called once for each distinct key."""
     if isinstance(keys, float):
         return table(int(keys))
     numpy = _arrays()
@@ -207,6 +207,6 @@ def looked_up(table: Callable[[int], float], keys: Values) -> Values:
 
 
 def _arrays() -> ModuleType:
-    import numpy as np  # noqa: PLC0415 - whoever has arrays has loaded it; one flight needs none
+    import numpy as np  # noqa: PLC0415 - only arrays need it; one flight does without
 
     return np

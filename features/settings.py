@@ -16,7 +16,7 @@ class FeatureSettings(Settings):
     Attributes:
         horizon_min: Minutes from the prediction time to the scheduled departure.
         block_days: Days of flights that one task computes at a time.
-        as_of_ingest: The feature table is made of what had been ingested by then; None: of all.
+        as_of_ingest: Only rows ingested by then are used; None: all rows.
     """
 
     horizon_min: int = Field(default=HORIZON_MIN, ge=1, le=1440)
@@ -25,12 +25,12 @@ class FeatureSettings(Settings):
 
     @property
     def key(self) -> str:
-        """What tells one feature table from another: `h120` for a horizon of 120 minutes."""
+        """The suffix of the feature table's name: `h120` for a horizon of 120 minutes."""
         if self.as_of_ingest is None:
             return f"h{self.horizon_min}"
         return f"h{self.horizon_min}_as_of_{self.as_of_ingest.astimezone(dt.UTC):%Y%m%dT%H%M%S%f}Z"
 
     @property
     def table(self) -> str:
-        """The name of the feature table; those of several horizons live side by side."""
+        """The name of the feature table; each horizon has its own."""
         return f"gold_features_{self.key}"

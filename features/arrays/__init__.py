@@ -1,4 +1,4 @@
-"""Rows as arrays: Arrow tables, sorted events and the search in them, numeric operations.
+"""Silver rows as numpy arrays, and binary search in sorted events.
 
-Reads Arrow tables; writes nothing. May import declare.
+Converts Arrow tables to arrays and back; no I/O. May import declare.
 """

@@ -1,4 +1,4 @@
-"""Silver rows as Arrow tables, to and from the kernel's arrays."""
+"""Conversion of silver rows between Arrow tables and the kernel's arrays."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ WEATHER_COLUMNS: Final = (c.AIRPORT, c.KNOWN, *WEATHER_FLOATS)
 
 
 def to_events(flights: pa.Table, weather: pa.Table) -> tuple[Events, Events]:
-    """Return both tables of a block as the kernel's arrays, with shared codes for airports."""
+    """Return both tables of a block as arrays, with the same airport codes in both."""
     airports = _vocabulary(flights[c.ORIGIN], weather[c.AIRPORT])
     codes = {
         name: _codes(flights[name], airports if name == c.ORIGIN else _vocabulary(flights[name]))
@@ -83,7 +83,7 @@ def to_minutes(instants: pa.ChunkedArray) -> Ints:
 
 
 def to_instants(minutes: Ints) -> pa.Array:
-    """Return minutes since the epoch as instants: the way back from `to_minutes`."""
+    """Return minutes since the epoch as instants: the inverse of `to_minutes`."""
     missing = minutes == NULL
     values = np.where(missing, 0, minutes) * MICROSECONDS_PER_MINUTE
     microseconds = pa.array(values, mask=missing)

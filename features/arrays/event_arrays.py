@@ -1,4 +1,4 @@
-"""Silver rows as numpy arrays: what is an event, when it is known, and what it carries."""
+"""Silver rows as numpy arrays: which rows are events, when each is known, and its measures."""
 
 from __future__ import annotations
 
@@ -81,14 +81,14 @@ def entity_codes(flights: Events, entity: Entity) -> Ints:
 
 
 def event_minutes(stream: Stream, table: Events, *, horizon_min: int) -> Ints:
-    """Return the minute at which each row is an event of the stream, `NULL` where it is none.
+    """Return the minute at which each row counts as an event, `NULL` where it is not an event.
 
-    What happens to a flight counts from the flight's own prediction time at the earliest: a flight
-    that leaves long before its schedule never sees its own departure. See docs/adr/0009.
+    What happens to a flight counts from the flight's own prediction time at the earliest, so that a
+    flight never sees its own events, even if it leaves early. See docs/adr/0009.
     """
     at = table.integers[stream.at]
     if stream.until:
-        return np.where(closing_minutes(stream, table) == NULL, NULL, at)
+        return np.where(end_minutes(stream, table) == NULL, NULL, at)
     if stream.table == "weather" or stream.published:
         return at
     scheduled = table.integers[c.SCHEDULED_DEPARTURE]
@@ -96,22 +96,22 @@ def event_minutes(stream: Stream, table: Events, *, horizon_min: int) -> Ints:
     return np.where(none, NULL, np.maximum(at, scheduled - horizon_min))
 
 
-def closing_minutes(stream: Stream, table: Events) -> Ints:
-    """Return the minute at which each row's interval closes, `NULL` where it never opened.
+def end_minutes(stream: Stream, table: Events) -> Ints:
+    """Return the minute at which each row's interval ends, `NULL` where there is no interval.
 
-    An interval closes at the first of the stream's `until` instants, at the latest
-    `OVERDUE_FOR_MIN` minutes after it opened.
+    An interval ends at the first of the stream's `until` instants, at the latest
+    `OVERDUE_FOR_MIN` minutes after its start.
     """
-    opened = table.integers[stream.at]
-    closed = opened + OVERDUE_FOR_MIN
+    start = table.integers[stream.at]
+    end = start + OVERDUE_FOR_MIN
     for column in stream.until:
         instant = table.integers[column]
-        closed = np.where(instant == NULL, closed, np.minimum(closed, instant))
-    return np.where(closed > opened, closed, NULL)
+        end = np.where(instant == NULL, end, np.minimum(end, instant))
+    return np.where(end > start, end, NULL)
 
 
 def measured(measure: Measure, table: Events) -> Ints:
-    """Return an integer measure for every row, `NULL` where it has none."""
+    """Return an integer measure of every row, `NULL` where it is missing."""
     values = table.integers[measure.column]
     if measure.late_from is not None:
         return np.where(values == NULL, NULL, (values >= measure.late_from).astype(np.int64))
@@ -122,7 +122,7 @@ def measured(measure: Measure, table: Events) -> Ints:
 
 
 def summed(stream: Stream, name: str, table: Events) -> Ints:
-    """Return what each row adds to a total of a measure: 0 where it has none; `count` adds 1."""
+    """Return each row's contribution to the total of a measure: 0 if missing, 1 for `count`."""
     if name == COUNT:
         return np.ones(len(table), dtype=np.int64)
     values = measured(measure_of(stream, name), table)
@@ -130,7 +130,7 @@ def summed(stream: Stream, name: str, table: Events) -> Ints:
 
 
 def measured_floats(measure: Measure, table: Events) -> Floats:
-    """Return a measure for every row as floats, NaN where it has none."""
+    """Return a measure of every row as floats, NaN where it is missing."""
     if measure.column in table.floats:
         return table.floats[measure.column]
     return to_floats(measured(measure, table))

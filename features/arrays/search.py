@@ -1,4 +1,4 @@
-"""Sorted events and the search in them: what makes a window's total cheap."""
+"""Sorted events with running totals: the total of a window is two binary searches."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Queries:
 
     Attributes:
         missing: Which flights have no key.
-        order: The flights in the order of key and time.
+        order: The flights sorted by key and time.
         keys: The shifted key of each flight, in that order.
     """
 
@@ -63,7 +63,7 @@ class EventIndex:
     def before(self, queries: Queries, minutes: Ints) -> Positions:
         """Return, for each flight, how many events sort before its key and the given minute.
 
-        The search runs in the order of the keys, so that neighbours find neighbours in cache.
+        The search runs in the order of the keys, which keeps the CPU cache warm.
         """
         sought = queries.keys | minutes[queries.order]
         positions = np.empty(len(sought), dtype=np.intp)
@@ -94,7 +94,7 @@ def running_totals(values: Ints) -> Ints:
 
 
 def key_order(codes: Ints, minutes: Ints) -> Positions:
-    """Return the order by key code, then minute; rows of equal both stay as they come."""
+    """Return the order by key code, then minute; the sort is stable."""
     in_time = bool(np.all(minutes[1:] >= minutes[:-1]))
     if in_time:
         return stable_order(codes)
@@ -103,7 +103,7 @@ def key_order(codes: Ints, minutes: Ints) -> Positions:
 
 
 def stable_order(values: Ints) -> Positions:
-    """Return the order of integers from 0 to 2**32 - 1; equal ones stay as they come.
+    """Return the order of integers from 0 to 2**32 - 1; the sort is stable.
 
     16 bits at a time, which numpy sorts by radix: several times faster than 64 bits.
     """

@@ -1,6 +1,7 @@
-"""All features, in the order of the feature table's columns.
+"""All declared features, in the order of the feature table's columns.
 
-Every module here is part of it: a new one only has to be put here, with its `FEATURES`.
+Reads nothing, writes nothing. May import arithmetic and declare. To add features, add a module with
+a tuple `FEATURES` to this package: it is discovered.
 """
 
 from __future__ import annotations
@@ -20,13 +21,13 @@ _FIRST: Final = (schedule, weather, recent, history, tail, latest)
 
 
 def _declared() -> Iterator[Feature]:
-    """Yield the features of the first modules, then those of the others by the modules' names."""
+    """Yield the features of the modules in `_FIRST`, then of all other modules by name."""
     for module in _FIRST:
         yield from module.FEATURES
-    placed = {module.__name__ for module in _FIRST}
+    listed = {module.__name__ for module in _FIRST}
     for found in sorted(iter_modules(__path__), key=lambda found: found.name):
         name = f"{__name__}.{found.name}"
-        if name not in placed:
+        if name not in listed:
             yield from import_module(name).FEATURES
 
 

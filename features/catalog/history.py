@@ -1,4 +1,4 @@
-"""Features of the last 28 whole days: what is usual for this route, carrier, flight and hour."""
+"""Features of the last 28 whole days: the usual delay of a route, carrier, flight and hour."""
 
 from __future__ import annotations
 

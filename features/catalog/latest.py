@@ -1,7 +1,7 @@
-"""Features of what was last heard, and of the time that flights lose or make good on their way.
+"""Features of the last known delay, and of the minutes that flights lose or gain en route.
 
-Chosen on flights of July, August and October by models of the months before; the test part was not
-looked at.
+They were selected on flights of July, August and October with models of the months before; the test
+part was not used (ADR 0011).
 """
 
 from __future__ import annotations

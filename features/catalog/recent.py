@@ -1,4 +1,4 @@
-"""Features of the last hours: how late flights leave and arrive now, which ones are overdue."""
+"""Features of the last hours: current departure and arrival delays, overdue flights."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def _overdue_minutes(where: str) -> Feature:
         name=f"overdue_minutes_{where}",
         family="recent",
         unit="min",
-        definition=f"How long the overdue flights {words} are overdue by now, in all.",
+        definition=f"Total minutes by which the overdue flights {words} are overdue.",
         null="never missing",
         inputs=(
             OpenIntervals(OVERDUE.name, COUNT, entity),

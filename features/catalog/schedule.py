@@ -1,4 +1,4 @@
-"""Features of the published schedule: the flight's own timetable, its calendar day, the traffic."""
+"""Features of the published schedule: the flight's own times, its calendar day, the traffic."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Features of the aircraft (tail number): its last known legs and how much slack it has.
+"""Features of the aircraft (tail number): its last known legs and its slack.
 
-The source gives the tail number that actually flew, so a swap of aircraft after the prediction
-time shows in it: a small leak of the source, published in the model card with the loss without it.
+The source has the tail number that actually flew, so a swap of aircraft after the prediction time
+is visible: a small leak of the source. The model card reports the loss without these features.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The contract between the feature table, a model and the service, and the reference page.
+"""The contract between feature table, model and service, and the generated feature reference.
 
-Reads the catalog; writes docs/features.md. May import catalog and declare.
+Reads the catalog; the reference writes docs/features.md. May import catalog and declare.
 """

@@ -1,4 +1,4 @@
-"""The contract between the feature table, a model and the service: names, types, order, meaning."""
+"""The feature contract of a model: names, types, order and declarations of its features."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LABEL_MEANING: Final = "arrival delay >= 15 min"
 
 
 class ContractError(OntimeError):
-    """A contract cannot be read, or does not fit the declared features."""
+    """A contract cannot be read, or names features that are not declared."""
 
 
 class FeatureSpec(msgspec.Struct, frozen=True):
@@ -42,7 +42,7 @@ class FeatureSpec(msgspec.Struct, frozen=True):
 
 
 class Contract(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a model expects and promises.
+    """The inputs of a model and the meaning of its output.
 
     Attributes:
         schema: Version of this format.
@@ -50,7 +50,7 @@ class Contract(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         features: The model's inputs, in order.
         feature_hash: SHA-256 of the declarations of those features.
         operating_threshold: Probability from which a flight is called late.
-        label: What is predicted.
+        label: Definition of the label.
     """
 
     schema: int
@@ -133,15 +133,15 @@ def feature_hash(features: Iterable[Feature]) -> str:
 
 
 def _inputs_text(feature: Feature) -> str:
-    """Return the inputs as they are hashed: with the class names of the first release."""
+    """Return the inputs as text for the hash, which keeps the class names of the first release."""
     return repr(feature.inputs).replace("OpenIntervals(", "Standing(")
 
 
 def conflicts_between(one: Contract, other: Contract) -> tuple[str, ...]:
-    """Return what keeps models of two contracts from being served side by side; () if nothing does.
+    """Return the reasons why models of two contracts cannot be served side by side; () if they can.
 
-    They are handed the same online features, so a feature that both have must be the same, and
-    their answers mean the same only with the same label. What only one of them has does not matter.
+    Both read the same online features, so a feature that both have must be the same, and their
+    predictions are comparable only for the same label. A feature that only one has is no conflict.
     """
     found = []
     if one.label != other.label:
@@ -172,11 +172,11 @@ def from_json(data: bytes) -> Contract:
         contract = msgspec.json.decode(data, type=Contract)
     except msgspec.DecodeError as error:
         raise ContractError(
-            f"The contract is not valid: {error}. Publish the model anew."
+            f"The contract is not valid: {error}. Publish the model again."
         ) from error
     if contract.schema != SCHEMA:
         raise ContractError(
             f"The contract has schema {contract.schema}, this code reads {SCHEMA}: "
-            "deploy the code that wrote it, or publish the model anew."
+            "deploy the code that wrote it, or publish the model again."
         )
     return contract

@@ -1,4 +1,4 @@
-"""The language of features: declarations, event streams and the names of columns.
+"""How features are declared: inputs and windows, event streams, names of columns.
 
 Reads and writes nothing; imports nothing else of features.
 """

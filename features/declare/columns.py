@@ -1,4 +1,4 @@
-"""The names of table columns: one place, so that a renamed column is one edit."""
+"""The names of table columns, defined in one place."""
 
 from typing import Final
 
@@ -24,7 +24,7 @@ ARRIVAL_DELAY: Final = "arrival_delay_min"
 AIR_TIME: Final = "air_time_min"
 STATUS: Final = "status"
 
-# When it became known: never the same thing as when it happened.
+# Known-at times: when an event became known, as opposed to when it happened.
 DEPARTURE_KNOWN: Final = "departure_known_at"
 ARRIVAL_KNOWN: Final = "arrival_known_at"
 CANCELLATION_KNOWN: Final = "cancellation_known_at"
@@ -44,7 +44,7 @@ PRECIPITATION: Final = "precipitation_in"
 PRESSURE: Final = "pressure_hpa"
 VISIBILITY: Final = "visibility_mi"
 
-# Lineage of a row: the file it came from and when it was taken in.
+# Lineage of a row: its source file and the time of ingestion.
 SOURCE_FILE: Final = "source_file"
 SOURCE_CHECKSUM: Final = "source_checksum"
 SOURCE_ROW: Final = "source_row"

@@ -1,9 +1,9 @@
-"""The language in which a feature is declared: what it reads, and what it means.
+"""The types that declare a feature: its inputs, their windows, and what the value means.
 
-A feature is one `Feature`: the inputs it reads and the function that combines them. An input says
-*which* past events count (stream, entity key, window); the kernel (whole table) and the online
-state (one flight) both resolve inputs, and both call the same function. Every input is bounded by
-the prediction time: nothing that becomes known at that minute or later can reach a feature.
+A `Feature` has inputs and a function that combines them. An input selects past events by stream,
+entity key and window. The offline kernel (whole table) and the online look-up (one flight) resolve
+the same inputs and call the same function. Every input is bounded by the prediction time: nothing
+that becomes known at that minute or later can reach a feature.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ MAX_WINDOW_DAYS: Final = 28
 
 @dataclass(frozen=True, slots=True)
 class Minutes:
-    """The minutes from `before` before an anchor up to, and without, `after` after it."""
+    """The window from `before` minutes before an anchor to `after` after it, end excluded."""
 
     before: int
     after: int = 0
@@ -51,7 +51,7 @@ class Minutes:
 
 @dataclass(frozen=True, slots=True)
 class UntilDeparture:
-    """The minutes from the prediction time up to, and without, the scheduled departure.
+    """The window from the prediction time to the scheduled departure, end excluded.
 
     Only for the schedule, which is known ahead.
     """
@@ -84,7 +84,8 @@ class Sum:
 class OpenIntervals:
     """The total of a measure over the intervals that are open at the prediction time.
 
-    Opened before it, and not closed before it; `stream` names a stream of intervals.
+    An interval is open if it started before the prediction time and did not end before it; `stream`
+    names a stream of intervals.
     """
 
     stream: str
@@ -94,10 +95,10 @@ class OpenIntervals:
 
 @dataclass(frozen=True, slots=True)
 class Latest:
-    """A value of the latest event before the anchor, which `ago_min` moves back.
+    """A value of the latest event before the anchor, which `ago_min` moves back in time.
 
-    Null when there is none within `within_min` minutes, or the flight's key is missing. A measure
-    that becomes known later than its event (`Measure.known_at`) is null until it is known.
+    Null when there is no event within `within_min` minutes, or the flight's key is missing. A
+    measure that becomes known later than its event (`Measure.known_at`) is null until it is known.
     """
 
     stream: str
@@ -110,7 +111,7 @@ class Latest:
 
 @dataclass(frozen=True, slots=True)
 class Own:
-    """A fact of the flight's own schedule: a column, in minutes since the epoch for an instant."""
+    """A column of the flight's own schedule; instants are in minutes since the epoch."""
 
     column: str
 
@@ -120,19 +121,19 @@ Input: TypeAlias = Sum | OpenIntervals | Latest | Own
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """The declaration of one feature; everything else about it is derived from here.
+    """The declaration of one feature; its column, contract entry and documentation derive from it.
 
     Attributes:
         name: Column name in the feature table.
-        family: What it is about: `schedule`, `calendar`, `weather`, `recent`, `history` or `tail`.
+        family: `schedule`, `calendar`, `weather`, `recent`, `history` or `tail`.
         unit: Unit of the value.
-        definition: What the value is, for a reader.
+        definition: One sentence that defines the value.
         null: What a missing value means.
-        inputs: What it reads, in the order of the arguments of `compute`.
+        inputs: Its inputs, in the order of the arguments of `compute`.
         compute: Arithmetic over the inputs, element by element (see `features.arithmetic`).
         dtype: `float64`, or `string` for a category.
-        minimum: Least value that can be right, None when there is none.
-        maximum: Greatest value that can be right, None when there is none.
+        minimum: Least plausible value, None when there is no limit.
+        maximum: Greatest plausible value, None when there is no limit.
     """
 
     name: str

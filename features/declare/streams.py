@@ -1,8 +1,8 @@
-"""The event streams that features read, each with its rule for when an event is known.
+"""The event streams that features read, each with its known-at rule.
 
-A stream is a view of a silver table: one event per row that has the instant, to the minute.
-Measures are integers wherever they are summed, so a total is exact in every order of arrival, and
-the difference of two running totals is the window's total, bit for bit.
+A stream selects events from a silver table: one event, to the minute, for each row that has the
+stream's instant. Measures that are summed are integers: a total is exact in every order of arrival,
+and the difference of two running totals equals the total of the window, bit for bit.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ DIVERSION_KNOWN_AFTER_MIN: Final = 180
 """A diversion is taken as known this long after the scheduled arrival."""
 
 WEATHER_KNOWN_AFTER_MIN: Final = 60
-"""A weather row of an hour is taken as known this long after the hour begins: when it is over."""
+"""An hourly weather observation is taken as known this long after its hour starts: at its end."""
 
 PUBLISHED_AHEAD_MIN: Final = 7 * MINUTES_PER_DAY
 """The schedule is taken as published this long before the scheduled departure."""
 
 MAX_EVENT_LAG_MIN: Final = 2 * MINUTES_PER_DAY
-"""An event known later than this after its flight's scheduled departure is not used: it bounds
-every look-back."""
+"""An event that becomes known later than this after its flight's scheduled departure is not used.
+This bounds every look-back window."""
 
 OVERDUE_FOR_MIN: Final = 720
 """A flight that has not left counts as overdue for at most this long."""
@@ -45,10 +45,10 @@ class Measure:
 
     Attributes:
         name: Name in the stream.
-        column: Silver column it is read from (instants in minutes since the epoch).
+        column: Its silver column (instants are in minutes since the epoch).
         late_from: When set, the measure is 1 where the column is at least this, else 0.
         minus: When set, this column is subtracted.
-        known_at: When set, the column that says when the measure is known; before that it is null.
+        known_at: When set, the column of its known-at time; the measure is null before that.
     """
 
     name: str
@@ -65,10 +65,10 @@ class Stream:
     Attributes:
         name: Name of the stream.
         table: `flights` or `weather`.
-        at: Column of the instant at which an event counts; rows without it are no events.
-        measures: The numbers an event carries; `count` is always there.
+        at: Column of the instant at which an event counts; a row without it is not an event.
+        measures: The measures of an event; every stream also has `count`.
         published: True when events are known long before `at` (the schedule).
-        until: For a stream of intervals: columns of which the first instant closes the interval.
+        until: For a stream of intervals: the earliest of these columns ends the interval.
     """
 
     name: str
@@ -152,7 +152,7 @@ def measure_of(stream: Stream, name: str) -> Measure:
     """Return a measure of a stream by name.
 
     Raises:
-        KeyError: The stream has no such measure; names those that it has.
+        KeyError: The stream has no such measure; the message lists its measures.
     """
     for measure in stream.measures:
         if measure.name == name:
@@ -168,16 +168,16 @@ def is_instant(measure: Measure) -> bool:
 
 
 def known_when(feature: Feature) -> str:
-    """Return when what a feature reads is known, in words: the rule that the leak prover checks."""
-    heard: dict[str, None] = {}
+    """Return a feature's known-at rule in words."""
+    sources: dict[str, None] = {}
     for item in feature.inputs:
         if isinstance(item, Own):
             continue
         stream = STREAMS[item.stream]
         if not stream.published:
-            heard[stream.name] = None
+            sources[stream.name] = None
         elif item.measure != COUNT and measure_of(stream, item.measure).known_at:
-            heard[item.measure] = None
-    if not heard:
+            sources[item.measure] = None
+    if not sources:
         return "published schedule"
-    return f"{' and '.join(heard)} known before the prediction time"
+    return f"{' and '.join(sources)} known before the prediction time"

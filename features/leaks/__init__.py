@@ -1,4 +1,4 @@
 """The leak prover: no feature may change with what becomes known at or after its prediction time.
 
-Reads Arrow tables of silver rows; writes nothing. May import the rest of features.
+Works on Arrow tables of silver rows; no I/O. May import the rest of features.
 """

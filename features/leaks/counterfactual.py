@@ -1,17 +1,17 @@
-"""Another data that tells the same story up to an instant, and a different one from then on.
+"""Counterfactual data: equal to the original in all that is known before an instant, not after it.
 
-What counts as known, and when:
+When each column counts as known:
 
 - A flight's schedule (airports, times, carrier, number, tail number, distance) is published
   `PUBLISHED_AHEAD_MIN` before its scheduled departure. The tail number is an assumption: the
   source gives the one that flew (see `features.catalog.tail`).
 - A departure, an arrival, a cancellation and a diversion are known at their own known-at instants,
-  and so are the delays, the air time and the status that follow from them. A flight that left
-  before the instant keeps its departure; whether and when it arrives is open until that is known.
+  and so are the delays, the air time and the status derived from them. A flight that left before
+  the instant keeps its departure; its arrival may change unless it was known before the instant.
 - A weather observation is known at its known-at instant.
 
-Everything known at the instant or later is changed, deleted or invented, much of it at the very
-minute of the instant; the rows come in another order and without the columns of their lineage.
+Everything known at the instant or later is changed, deleted or invented, much of it exactly at the
+instant; rows are shuffled and lose their lineage columns.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ if TYPE_CHECKING:
 
     from features.arrays.search import Bools
 
-_AT_ONCE_WITHIN_MIN: Final = 720
+_SOON_WITHIN_MIN: Final = 720
 _CATCH_UP_MIN: Final = 180
 
-# Shares of the rows, and what no carrier numbers its flights with.
+# Shares of the rows, and a first flight number above those that carriers use.
 _KEPT: Final = 0.6
 _INVENTED: Final = 0.4
 _CANCELLED: Final = 0.2
@@ -49,19 +49,19 @@ _FIRST_NUMBER: Final = 100_000
 
 @dataclass(frozen=True)
 class Dataset:
-    """Silver flights and silver weather as Arrow tables, all their columns or all but lineage."""
+    """Silver flights and silver weather as Arrow tables, with or without lineage columns."""
 
     flights: pa.Table
     weather: pa.Table
 
 
 def counterfactual(data: Dataset, instant: int, rng: np.random.Generator) -> Dataset:
-    """Return a data that differs in nothing known before the instant, and in much from then on.
+    """Return a data set that keeps what is known before the instant and changes what follows.
 
     Args:
-        data: The data as it was.
+        data: The original data.
         instant: Minutes since the epoch.
-        rng: Where chance comes from.
+        rng: The random generator.
     """
     flights = _with_other_schedule(data.flights, instant, rng)
     flights = _with_other_departures(flights, instant, rng)
@@ -71,7 +71,7 @@ def counterfactual(data: Dataset, instant: int, rng: np.random.Generator) -> Dat
 
 
 def _with_other_schedule(flights: pa.Table, instant: int, rng: np.random.Generator) -> pa.Table:
-    """Replace the flights that are not published yet by fewer, moved ones and by invented ones."""
+    """Replace the flights that are not yet published by fewer, moved ones and by invented ones."""
     scheduled = to_minutes(flights[c.SCHEDULED_DEPARTURE])
     published = scheduled < instant + PUBLISHED_AHEAD_MIN
     later = np.flatnonzero(~published)
@@ -106,7 +106,7 @@ def _rescheduled(rows: pa.Table, rng: np.random.Generator) -> pa.Table:
 
 
 def _with_other_departures(flights: pa.Table, instant: int, rng: np.random.Generator) -> pa.Table:
-    """Draw anew whether and when each flight leaves that is not known to have left or ended."""
+    """Redraw the departure of each flight that is not known to have left or ended."""
     scheduled, count = to_minutes(flights[c.SCHEDULED_DEPARTURE]), len(flights)
     leaves = rng.random(count) >= _CANCELLED
     departure = _not_before(instant, scheduled + rng.integers(-60, 600, count), rng)
@@ -124,7 +124,7 @@ def _with_other_departures(flights: pa.Table, instant: int, rng: np.random.Gener
 
 
 def _with_other_arrivals(flights: pa.Table, instant: int, rng: np.random.Generator) -> pa.Table:
-    """Draw anew whether and when each flight arrives of which that is not known."""
+    """Redraw the arrival of each flight that is not known to have ended."""
     scheduled, departure = (
         to_minutes(flights[n]) for n in (c.SCHEDULED_DEPARTURE, c.DEPARTURE_KNOWN)
     )
@@ -150,7 +150,7 @@ def _with_other_arrivals(flights: pa.Table, instant: int, rng: np.random.Generat
 
 
 def _with_other_weather(weather: pa.Table, instant: int, rng: np.random.Generator) -> pa.Table:
-    """Replace what is observed later by fewer, changed rows, and invent others between them."""
+    """Replace later observations by fewer, changed ones, and invent others between them."""
     known = to_minutes(weather[c.KNOWN])
     later = np.flatnonzero(known > instant)
     kept = later[rng.random(len(later)) < _KEPT]
@@ -190,11 +190,11 @@ def _is_open(flights: pa.Table, instant: int) -> Bools:
 
 
 def _not_before(instant: int, minutes: Ints, rng: np.random.Generator) -> Ints:
-    """Return the minutes, none of them before the instant and many exactly at it."""
-    soon = minutes < instant + _AT_ONCE_WITHIN_MIN
-    at_once = soon & (rng.random(len(minutes)) < _AT_THE_INSTANT)
+    """Return the minutes, moved so that none is before the instant and many are exactly at it."""
+    soon = minutes < instant + _SOON_WITHIN_MIN
+    at_instant = soon & (rng.random(len(minutes)) < _AT_THE_INSTANT)
     later = instant + rng.integers(0, _CATCH_UP_MIN, len(minutes))
-    return np.where(at_once, instant, np.where(minutes < instant, later, minutes))
+    return np.where(at_instant, instant, np.where(minutes < instant, later, minutes))
 
 
 def _nullable(values: Ints) -> pa.Array:
@@ -212,12 +212,12 @@ def _replaced(table: pa.Table, columns: Mapping[str, pa.Array], where: Bools) ->
 
 
 def _set(table: pa.Table, columns: Mapping[str, pa.Array]) -> pa.Table:
-    """Return the table with whole columns replaced; their types stay."""
+    """Return the table with whole columns replaced, cast to their types."""
     found = {name: columns.get(name, table[name]) for name in table.column_names}
     return pa.table(found).cast(table.schema)
 
 
 def _shuffled(table: pa.Table, rng: np.random.Generator) -> pa.Table:
-    """Return the rows in another order, without their lineage."""
+    """Return the rows shuffled, without lineage columns."""
     kept = [name for name in table.column_names if name not in c.LINEAGE]
     return table.select(kept).take(pa.array(rng.permutation(len(table))))

@@ -1,7 +1,7 @@
-"""Mistakes that people make, planted on purpose: what the leak prover must find.
+"""Typical leaks, planted on purpose: the leak prover must find each of them.
 
-They are in the package and not with the tests because `python -m pipelines.proofs.no_leak` plants
-them as well: a proof that nothing leaks is worth what its prover would have found.
+They are part of the package because `python -m pipelines.proofs.no_leak` plants them as well: a
+proof without leaks is credible only if the same prover finds planted ones.
 """
 
 from __future__ import annotations
@@ -62,11 +62,11 @@ class PlantedLeak:
     """A feature set with a mistake in it.
 
     Attributes:
-        name: What is wrong, in a word.
-        mistake: The same in a sentence.
+        name: Short name of the mistake.
+        mistake: The mistake in a sentence.
         features: The features that have it.
-        streams: The streams they read, in place of the true ones of the same name.
-        kernel: What resolves their inputs.
+        streams: Streams that replace the declared ones of the same name.
+        kernel: The kernel that resolves their inputs.
     """
 
     name: str
@@ -94,7 +94,7 @@ class PlantedLeak:
 
 
 class _MinuteLate(Kernel):
-    """Uses what is known up to and with the minute of the prediction: `<=` in place of `<`."""
+    """Uses what is known up to and including the prediction minute: `<=` instead of `<`."""
 
     def __init__(
         self,
@@ -109,22 +109,22 @@ class _MinuteLate(Kernel):
 
 
 class _WithToday(Kernel):
-    """Counts the day of the prediction among the whole days before it."""
+    """Includes the day of the prediction in windows of whole days."""
 
     def _edges(self, window: Window) -> tuple[Ints, Ints]:
         start, end = super()._edges(window)
         return (start, end + MINUTES_PER_DAY) if isinstance(window, Days) else (start, end)
 
 
-def _tried(*inputs: Input, compute: Callable[..., Any] = same) -> tuple[Feature, ...]:
-    """Return a feature set of one feature that reads these inputs."""
-    return (Feature("tried", "planted", "", "A try.", "", inputs, compute),)
+def _one(*inputs: Input, compute: Callable[..., Any] = same) -> tuple[Feature, ...]:
+    """Return one feature that reads these inputs, as a feature set."""
+    return (Feature("planted", "planted", "", "A planted leak.", "", inputs, compute),)
 
 
 def _mean(stream: Stream, measure: str, entity: Entity, window: Window) -> tuple[Feature, ...]:
-    """Return a feature set of one mean."""
+    """Return one mean, as a feature set."""
     total = Sum(stream.name, measure, entity, window)
-    return _tried(total, Sum(stream.name, COUNT, entity, window), compute=ratio)
+    return _one(total, Sum(stream.name, COUNT, entity, window), compute=ratio)
 
 
 _OVERDUE_WITH_END: Final = replace(OVERDUE, measures=(Measure("delay_min", c.DEPARTURE_DELAY),))
@@ -144,18 +144,18 @@ PLANTED: Final = (
     PlantedLeak(
         "own_departure_delay",
         "The flight's own departure delay is a feature.",
-        _tried(Own(c.DEPARTURE_DELAY)),
+        _one(Own(c.DEPARTURE_DELAY)),
     ),
-    PlantedLeak("own_air_time", "The flight's own air time is one.", _tried(Own(c.AIR_TIME))),
+    PlantedLeak("own_air_time", "The flight's own air time is one.", _one(Own(c.AIR_TIME))),
     PlantedLeak(
         "own_arrival",
         "Actual arrival less scheduled arrival is a feature.",
-        _tried(Own(c.ARRIVAL_KNOWN), Own(c.SCHEDULED_ARRIVAL), compute=difference),
+        _one(Own(c.ARRIVAL_KNOWN), Own(c.SCHEDULED_ARRIVAL), compute=difference),
     ),
     PlantedLeak(
         "own_early_departure",
         "Departures are joined as of the scheduled departure: the flight's own early one gets in.",
-        _tried(Sum(DEPARTURES.name, COUNT, FLIGHT, Minutes(before=60, anchor="departure"))),
+        _one(Sum(DEPARTURES.name, COUNT, FLIGHT, Minutes(before=60, anchor="departure"))),
     ),
     PlantedLeak(
         "same_day_mean",
@@ -181,30 +181,30 @@ PLANTED: Final = (
     PlantedLeak(
         "prediction_minute_known",
         "Everything known at the minute of the prediction counts: <= in place of <.",
-        # Of one flight number hardly anything happens at any given minute.
+        # A single flight number hardly ever has an event at a given minute.
         tuple(f for f in FEATURES if f.family == "recent" and f.entity != FLIGHT),
         kernel=_MinuteLate,
     ),
     PlantedLeak(
         "weather_by_hour",
         "Weather is joined by the hour it describes, not by when it is known.",
-        _tried(Latest(WEATHER.name, c.VISIBILITY, ORIGIN, 360, ago_min=-60)),
+        _one(Latest(WEATHER.name, c.VISIBILITY, ORIGIN, 360, ago_min=-60)),
     ),
     PlantedLeak(
         "weather_in_the_wrong_zone",
         "Weather hours in UTC are taken for New York time.",
-        _tried(Latest(WEATHER.name, c.WIND_SPEED, ORIGIN, 360, ago_min=-300)),
+        _one(Latest(WEATHER.name, c.WIND_SPEED, ORIGIN, 360, ago_min=-300)),
     ),
     PlantedLeak(
         "leg_known_too_early",
         "The departure of the aircraft's last leg is read before it is known.",
-        _tried(Latest(SCHEDULE.name, "departed_at", TAIL, 5760, anchor="departure")),
+        _one(Latest(SCHEDULE.name, "departed_at", TAIL, 5760, anchor="departure")),
         streams=(_LEGS_UNMASKED,),
     ),
     PlantedLeak(
         "overdue_with_final_delay",
         "Overdue flights count with the delay they end up with.",
-        _tried(OpenIntervals(OVERDUE.name, "delay_min", ORIGIN)),
+        _one(OpenIntervals(OVERDUE.name, "delay_min", ORIGIN)),
         streams=(_OVERDUE_WITH_END,),
     ),
     PlantedLeak(
@@ -222,13 +222,13 @@ PLANTED: Final = (
     PlantedLeak(
         "cancelled_on_schedule",
         "A cancellation counts from the scheduled departure, before anyone knows of it.",
-        _tried(Sum(CANCELLATIONS.name, "cancelled", ORIGIN, Minutes(before=720))),
+        _one(Sum(CANCELLATIONS.name, "cancelled", ORIGIN, Minutes(before=720))),
         streams=(_CANCELLED_ON_SCHEDULE,),
     ),
     PlantedLeak(
         "unpublished_schedule",
         "Traffic is counted further ahead than the schedule is published.",
-        _tried(Sum(SCHEDULE.name, COUNT, ORIGIN, Minutes(before=0, after=10 * MINUTES_PER_DAY))),
+        _one(Sum(SCHEDULE.name, COUNT, ORIGIN, Minutes(before=0, after=10 * MINUTES_PER_DAY))),
     ),
 )
-"""Each is caught by the leak prover; a test and `make prove-no-leak` see to it."""
+"""A test and `make prove-no-leak` check that the prover finds each of them."""

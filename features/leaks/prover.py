@@ -1,13 +1,12 @@
-"""The leak prover: no feature changes with what becomes known at its prediction time or later.
+"""The leak prover: does a feature depend on what becomes known at its prediction time or later?
 
-For an instant c, everything known at c or later is changed (see `features.leaks.counterfactual`),
-and
+For an instant c, everything known at c or later is changed (`features.leaks.counterfactual`) and
 all features are computed again. A feature of a flight with `prediction_time <= c` may read only
-what is known before its prediction time, so every one of them must keep its bytes; one that does
-not has read the future. The prover knows no feature by name and no rule by which one is computed.
+what is known before its prediction time, so it must keep its bytes; one that changes has read the
+future. The prover depends neither on the names of features nor on how they are computed.
 
-It also watches the flights whose prediction time comes after c: a feature that changes there has
-been put to the test, one that never changes may only be looked at too little.
+It also compares the flights whose prediction time is after c: a feature that changes there was
+actually tested, one that never changes may not have been.
 """
 
 from __future__ import annotations
@@ -33,17 +32,17 @@ if TYPE_CHECKING:
 Value: TypeAlias = float | str | None
 
 _WATCHED_MIN: Final = 3 * MINUTES_PER_DAY
-"""How long after an instant flights are watched for features that do change."""
+"""How long after an instant flights are compared to find the features that do change."""
 
 
 class ProofError(OntimeError):
-    """A proof cannot be made: there are no flights, or two computations do not match."""
+    """A proof is not possible: too few flights, or two computations that do not match."""
 
 
 class ComputeFeatures(Protocol):
-    """Computes the feature table of the wanted flights: `features.table.features_table`, or a try.
+    """Computes the feature table of the wanted flights, such as `feature_table.features_table`.
 
-    The rows come in an order that outcomes do not decide, such as that of scheduled departure.
+    The order of the rows must not depend on outcomes: sort by scheduled departure, for example.
     """
 
     def __call__(
@@ -54,7 +53,7 @@ class ComputeFeatures(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Counterfactual:
-    """A data that differs from the true one in what is known at an instant or later."""
+    """Data that differs from the original in what is known at an instant or later."""
 
     instant: int
     data: Dataset
@@ -62,15 +61,15 @@ class Counterfactual:
 
 @dataclass(frozen=True, slots=True)
 class Leak:
-    """A feature that changed with what it must not know.
+    """A feature that changed with data that it must not read.
 
     Attributes:
         feature: Its name.
         instant: Minutes since the epoch; only what is known then or later was changed.
-        flights: How many flights with a prediction time up to the instant it changed for.
+        flights: Number of flights with a prediction time up to the instant whose value changed.
         flight_id: The last of them.
-        before: The feature of that flight in the true data.
-        after: The same in the other data.
+        before: The feature of that flight in the original data.
+        after: The same in the counterfactual data.
     """
 
     feature: str
@@ -83,13 +82,13 @@ class Leak:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What the prover found.
+    """The result of a proof.
 
     Attributes:
         instants: The instants, in minutes since the epoch.
-        compared: How many values were compared.
-        leaks: One per feature and instant; empty when there is none.
-        tested: Features that did change for flights after an instant, so that a leak would show.
+        compared: Number of compared values.
+        leaks: One per feature and instant; empty if there is none.
+        tested: Features that changed for flights after an instant, so that a leak would be found.
     """
 
     instants: tuple[int, ...]
@@ -104,9 +103,9 @@ class Proof:
 
 
 def draw_instants(data: Dataset, count: int, *, horizon_min: int, seed: int) -> tuple[int, ...]:
-    """Return instants spread over the whole time: each is the prediction time of some flight.
+    """Return instants spread over the whole period: each is the prediction time of some flight.
 
-    So there is a flight at every instant whose prediction time is that very minute.
+    So at every instant there is a flight whose prediction time is exactly that minute.
 
     Raises:
         ProofError: There are fewer flights than instants.
@@ -125,14 +124,14 @@ def draw_instants(data: Dataset, count: int, *, horizon_min: int, seed: int) -> 
 def counterfactuals(
     data: Dataset, instants: Iterable[int], *, seed: int
 ) -> Iterator[Counterfactual]:
-    """Return, one at a time, another data for each instant; the same for the same seed."""
+    """Yield a counterfactual data set for each instant; the same seed gives the same data."""
     for instant in instants:
         rng = np.random.default_rng([seed, instant])
         yield Counterfactual(instant, counterfactual(data, instant, rng))
 
 
 def middle_days(data: Dataset, *, days: int = 30) -> Dataset:
-    """Return so many days of the data around its middle flight, for what is dear to prove."""
+    """Return the given number of days around the middle flight, for expensive proofs."""
     departures = to_minutes(data.flights[c.SCHEDULED_DEPARTURE])
     middle, reach = np.median(departures), days * MINUTES_PER_DAY / 2
     known = to_minutes(data.weather[c.KNOWN])
@@ -153,10 +152,10 @@ def prove(
     """Return which features change with what is known at their prediction time or later.
 
     Args:
-        data: The true data.
-        others: Other datasets, each with the instant from which on it differs.
+        data: The original data.
+        others: Counterfactual data sets.
         compute: Computes the features.
-        features: Names of the columns to look at.
+        features: Names of the columns to compare.
         horizon_min: Minutes from the prediction time to the scheduled departure.
 
     Raises:
@@ -169,19 +168,19 @@ def prove(
     leaks: list[Leak] = []
     tested: set[str] = set()
     compared = 0
-    for branch in others:
-        until = branch.instant + _WATCHED_MIN
+    for other in others:
+        until = other.instant + _WATCHED_MIN
         before = truth.filter(pa.array(predicted <= until))
-        after = _computed_until(until, branch.data, compute, horizon_min)
+        after = _computed_until(until, other.data, compute, horizon_min)
         _require_same_flights(before, after)
-        past = predicted[predicted <= until] <= branch.instant
+        past = predicted[predicted <= until] <= other.instant
         for name in features:
             changed = _changed(before[name], after[name])
             if (changed & past).any():
-                leaks.append(_leak(name, branch.instant, before, after, changed & past))
+                leaks.append(_leak(name, other.instant, before, after, changed & past))
             if (changed & ~past).any():
                 tested.add(name)
-        instants.append(branch.instant)
+        instants.append(other.instant)
         compared += int(past.sum()) * len(features)
     return Proof(tuple(instants), compared, tuple(leaks), frozenset(tested))
 
@@ -196,7 +195,7 @@ def _computed_until(
 def _require_same_flights(before: pa.Table, after: pa.Table) -> None:
     if before[c.FLIGHT_ID].to_pylist() != after[c.FLIGHT_ID].to_pylist():
         raise ProofError(
-            "The features of the two datasets are not about the same flights in the same order: "
+            "The features of the two data sets are not of the same flights in the same order: "
             "compute one row per wanted flight, in the order of scheduled departure."
         )
 

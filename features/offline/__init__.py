@@ -1,4 +1,5 @@
 """Offline features: the feature table, a block of days at a time, in numpy.
 
-Reads silver frames; writes nothing. May import contract, catalog, arithmetic, arrays and declare.
+Maps silver frames or Arrow tables to feature rows; no I/O. May import contract, catalog,
+arithmetic, arrays and declare.
 """

@@ -1,7 +1,8 @@
-"""From silver to the feature table, a block of days at a time.
+"""The feature table in Spark, computed in blocks of days (ADR 0001).
 
-Every feature looks back a bounded time, so a block of days and the halo before it can be computed
-alone: one shuffle for all features, and a rebuild, a new day and a repair are the same function.
+Every feature has a bounded look-back window, so a block of days can be computed from its own rows
+and the halo of days around it: one shuffle for all features. A full rebuild, a new day and a repair
+of late data call the same function with other days.
 """
 
 from __future__ import annotations
@@ -33,15 +34,15 @@ DAY: Final = "_day"
 WANTED: Final = "_wanted"
 
 LOOK_BACK_DAYS: Final = MAX_WINDOW_DAYS + 2 + MAX_EVENT_LAG_MIN // MINUTES_PER_DAY
-"""Days of flights before a block that can matter: window, horizon and a part day, event lag."""
+"""Days of flights before a block that it may read: window, horizon and partial day, event lag."""
 
 LOOK_AHEAD_DAYS: Final = 1
-"""Days of flights after a block that can matter: the scheduled traffic around a departure."""
+"""Days of flights after a block that it may read: the scheduled traffic around a departure."""
 
 
 @dataclass(frozen=True, slots=True)
 class DayRange:
-    """Whole days, both ends included; None is without an end."""
+    """Whole days, both ends included; None means unbounded."""
 
     first: dt.date | None = None
     last: dt.date | None = None
@@ -61,7 +62,7 @@ class DayRange:
         return " AND ".join(f"{column} {sign} DATE'{day}'" for sign, day in ends if day) or "true"
 
     def widened(self, before: int, after: int) -> DayRange:
-        """Return the range with days added at both ends."""
+        """Return the range, extended at both ends."""
         return DayRange(
             None if self.first is None else self.first - dt.timedelta(days=before),
             None if self.last is None else self.last + dt.timedelta(days=after),
@@ -102,11 +103,11 @@ def to_features(
         horizon_min: Minutes from the prediction time to the scheduled departure.
         block_days: Days of flights that one task computes.
         days: The flight dates (local, at the origin) to compute.
-        features: The features to compute: the catalog, unless others are asked for.
+        features: The features to compute, by default the catalog.
 
     Returns:
-        A frame of `gold_schema(features)`, in no order. A feature is null as its declaration says;
-        the label is null for a flight that did not arrive.
+        A frame of `gold_schema(features)`, unordered. A feature is null as it declares; the label
+        is null for a flight that did not arrive.
     """
     halo = days.widened(LOOK_BACK_DAYS + 1, LOOK_AHEAD_DAYS + 1)  # a local day is not a UTC day
     flight_rows = flights.where(halo.holds(F.col(c.FLIGHT_DATE))).select(
@@ -124,10 +125,10 @@ def to_features(
 
 
 def with_blocks(rows: DataFrame, instant: str, *, block_days: int) -> DataFrame:
-    """Return each row once for every block it matters to, with the block's number.
+    """Return each row once for every block that may read it, with the block's number.
 
-    A row matters to the block of its own UTC day, to later blocks within the look-back, and to
-    the block of the day after it.
+    These are the block of its own UTC day, later blocks within the look-back, and the block of the
+    day before it.
     """
     day = F.unix_date(F.to_date(instant))
     first = F.floor((day - LOOK_AHEAD_DAYS) / F.lit(block_days))

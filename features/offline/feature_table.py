@@ -1,4 +1,4 @@
-"""The feature table's columns, and its rows for one block, without Spark."""
+"""The columns of the feature table, and its rows for one block of days, without Spark."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _ARROW_TYPES: Final = {
 
 
 def gold_columns(features: tuple[Feature, ...] = FEATURES) -> tuple[tuple[str, str], ...]:
-    """Return the feature table's columns, each with its kind: identity, times, features, label."""
+    """Return the feature table's columns, each with its type: identity, times, features, label."""
     return (
         (c.FLIGHT_ID, "string"),
         (c.FLIGHT_DATE, "date"),
@@ -60,10 +60,10 @@ def features_table(
         weather: Rows of silver_weather: `features.arrays.arrow.WEATHER_COLUMNS`.
         wanted: Which flights to return, one flag per row of `flights`.
         horizon_min: Minutes from the prediction time to the scheduled departure.
-        features: The features to compute: the catalog, unless one is being tried.
+        features: The features to compute, by default the catalog.
 
     Returns:
-        A table of `gold_arrow_schema(features)`, in the order of scheduled departure.
+        A table of `gold_arrow_schema(features)`, sorted by scheduled departure.
     """
     if not wanted.any():
         return gold_arrow_schema(features).empty_table()

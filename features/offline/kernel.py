@@ -1,8 +1,9 @@
-"""The kernel: all features of a block of flights at once, in numpy.
+"""The offline kernel: computes all features of a block of flights in numpy (ADR 0001).
 
-Each stream is sorted once per entity key, with running totals; a window's total is the difference
-of two of them, found by binary search. Totals are integers, so the result depends neither on the
-order of the rows nor on how the days were cut into blocks, as long as a block brings its halo.
+Each stream is sorted once per entity key and has running totals; the total of a window is the
+difference of two of them, found by binary search. Totals are integers, so the result depends
+neither on the order of the rows nor on how the days are cut into blocks, as long as a block
+includes its halo of earlier and later days.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from features.arrays.event_arrays import (
     Events,
     Floats,
     Ints,
-    closing_minutes,
+    end_minutes,
     entity_codes,
     event_minutes,
     measured_floats,
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
     from features.declare.declarations import Feature
 
 Side: TypeAlias = Literal["at", "until"]
-"""Where intervals open, or close."""
+"""The start (`at`) or the end (`until`) of intervals."""
 
 
 class Kernel:
@@ -60,7 +61,7 @@ class Kernel:
         weather: Weather observations of the block and its halo.
         wanted: Which flights to compute features for.
         horizon_min: Minutes from the prediction time to the scheduled departure.
-        streams: The streams by name, each with its rule for when an event is known.
+        streams: The streams by name, each with its known-at rule.
 
     Attributes:
         source_rows: Rows of the given flights that the results are for, in the results' order.
@@ -107,7 +108,7 @@ class Kernel:
             case Sum():
                 return self._sum(item)
             case OpenIntervals():
-                return self._standing(item)
+                return self._open_intervals(item)
             case Latest():
                 return self._latest(item)
 
@@ -128,7 +129,7 @@ class Kernel:
         totals = self._totals(index, stream, item.measure)
         return np.where(queries.missing, 0, totals[last] - totals[first]).astype(np.float64)
 
-    def _standing(self, item: OpenIntervals) -> Floats:
+    def _open_intervals(self, item: OpenIntervals) -> Floats:
         opened = self._total_before(item, "at")
         closed = self._total_before(item, "until")
         missing = self._queries_of(item.entity).missing
@@ -184,7 +185,7 @@ class Kernel:
             minutes = (
                 event_minutes(stream, table, horizon_min=self._horizon_min)
                 if side == "at"
-                else closing_minutes(stream, table)
+                else end_minutes(stream, table)
             )
             self._indexes[where] = EventIndex.of(self._codes_of(stream.table, entity), minutes)
         return self._indexes[where]
@@ -216,14 +217,14 @@ class Kernel:
 
 
 def in_order(flights: Events, weather: Events) -> tuple[Events, Events, Positions]:
-    """Return both tables in the order of time and ties, and the flights' rows in that order."""
+    """Return both tables sorted by time and tie-breakers, and the sort order of the flights."""
     order = _schedule_order(flights)
     by_time = np.argsort(weather.integers[c.KNOWN], kind="stable")
     return taken(with_local_hour(flights), order), taken(weather, by_time), order
 
 
 def _schedule_order(flights: Events) -> Positions:
-    """Return the rows by scheduled departure, flight number and carrier: the order of ties."""
+    """Return the rows sorted by scheduled departure, flight number and carrier."""
     order = stable_order(flights.codes[c.CARRIER] + 1)  # -1 is missing
     order = order[stable_order(flights.integers[c.FLIGHT_NUMBER][order])]
     return order[key_order(np.zeros_like(order), flights.integers[c.SCHEDULED_DEPARTURE][order])]

@@ -1,6 +1,6 @@
-"""Silver: rows as received in, typed rows and refused rows out.
+"""Silver: from rows as received to typed rows and refused rows.
 
-Reads bronze frames handed to it; writes nothing; may import what `features` may. Every bronze row
-comes out once: with its refusal null, for the silver table, or with the rule that it breaks, for
-quarantine.
+Maps bronze frames to silver candidates; no I/O. May import declare. Every bronze row is returned
+exactly once: without a refusal (for the silver table), or with the rule that it breaks (for
+quarantine).
 """

@@ -1,8 +1,8 @@
-"""Repeated keys: which of the rows with the same key goes to silver, and why the others do not.
+"""Deduplicates silver candidates by key: the newest file wins, the other rows are refused.
 
-A correction is a row of a newer file with the key of an older row. Which file is newer is recorded
-in bronze, as the time of ingestion; so the same bronze always gives the same silver, and what comes
-later changes what is refused only by adding to it.
+A correction is a row of a newer file with the key of an older row. Bronze records which file is
+newer, as the time of ingestion. So the same bronze always gives the same silver, and later files
+only add refusals.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _FILE = (INGESTED, SOURCE_FILE, SOURCE_CHECKSUM)
 
 
 def to_duplicate_keys(candidates: DataFrame, key: Sequence[str]) -> DataFrame:
-    """Return the keys that several rows have; rows that are refused already do not count.
+    """Return the keys that several rows have, without rows that are already refused.
 
     Args:
         candidates: Rows with their lineage and refusal.
@@ -35,22 +35,22 @@ def to_duplicate_keys(candidates: DataFrame, key: Sequence[str]) -> DataFrame:
 
 
 def with_duplicates_refused(
-    candidates: DataFrame, repeated: DataFrame, *, key: Sequence[str], words: str
+    candidates: DataFrame, duplicates: DataFrame, *, key: Sequence[str], words: str
 ) -> DataFrame:
     """Return the candidates, in their order, with all but one row of each key refused.
 
-    The newest file that has the key wins, as a correction; within a file, its first row. Newest is
-    the one that was ingested last; of those ingested together, the last by name. A row that is not
-    the first of its file is a duplicate; the first of an older file is superseded by that of the
-    next newer one. The order of the rows does not matter.
+    The newest file that has the key wins, as a correction; within a file, the first row wins. The
+    newest file is the one that was ingested last; of files ingested together, the last by name. A
+    row that is not the first of its file is a duplicate; the first of an older file is superseded
+    by that of the next newer one. The order of the rows does not matter.
 
     Args:
         candidates: Rows with their lineage and refusal.
-        repeated: The repeated keys; far fewer than rows.
+        duplicates: The duplicate keys; far fewer than rows (they are broadcast).
         key: The columns of the key.
-        words: What a key names, for the reason: `flight`.
+        words: What a key identifies, for the reason: `flight`.
     """
-    versions = _to_versions(candidates, repeated, key)
+    versions = _to_versions(candidates, duplicates, key)
     own = F.struct(*(F.col(name) for name in _FILE))
     first = F.try_element_at(F.filter(_VERSIONS, lambda one: _file_of(one) == own), F.lit(1))
     newer = F.try_element_at(F.filter(_VERSIONS, lambda one: _file_of(one) > own), F.lit(1))
@@ -72,11 +72,11 @@ def with_duplicates_refused(
     )
 
 
-def _to_versions(candidates: DataFrame, repeated: DataFrame, key: Sequence[str]) -> DataFrame:
-    """Return the repeated keys, each with the files that have it, oldest first, and their rows."""
+def _to_versions(candidates: DataFrame, duplicates: DataFrame, key: Sequence[str]) -> DataFrame:
+    """Return the duplicate keys, each with the files that have it, oldest first, and their rows."""
     rows = candidates.where(F.col(REFUSAL).isNull()).select(*key, *_FILE, SOURCE_ROW)
     firsts = (
-        rows.join(F.broadcast(repeated), on=list(key), how="left_semi")
+        rows.join(F.broadcast(duplicates), on=list(key), how="left_semi")
         .groupBy(*key, *_FILE)
         .agg(F.min(SOURCE_ROW).alias(SOURCE_ROW))
     )

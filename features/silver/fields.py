@@ -1,4 +1,4 @@
-"""Fields: what a column of a source file becomes, and why a row is refused for its value."""
+"""Fields: the type of each source column, its limits, and refusals of rows that break them."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ if TYPE_CHECKING:
 
     from pyspark.sql import Column, DataFrame
 
-REFUSAL = "refusal"  # struct<rule, reason, since>; null for a row that is not refused
+REFUSAL = "refusal"  # struct<rule, reason, since>; null for a valid row
 RULE = "rule"
 REASON = "reason"
-SINCE = "since"  # when the row came in that this one is refused for; null: it is itself the reason
+SINCE = "since"  # ingestion time of the newer row that supersedes this one; else null
 
 
 @dataclass(frozen=True, kw_only=True)
 class Kind:
-    """What a value must be.
+    """How a value is parsed.
 
     Attributes:
-        read: Makes it of text; null if the text is none.
+        read: Parses text; null if the text is not such a value.
         type: Its type in silver.
-        rule: The rule that text breaks which is none.
-        what: The words for what it is not.
+        rule: Name of the rule that unparsable text breaks.
+        what: Noun phrase for the reason of a refusal.
     """
 
     read: Callable[[Column], Column]
@@ -62,8 +62,8 @@ class Field:
 
     Attributes:
         raw: Its name there.
-        name: Its name in silver, or while silver is made.
-        kind: What its values must be.
+        name: Its name in silver, or of an intermediate column.
+        kind: How its values are parsed.
         required: Whether a row without it is refused.
         minimum: The least possible value.
         maximum: The greatest possible value.
@@ -80,8 +80,8 @@ class Field:
 def with_fields(bronze: DataFrame, fields: Sequence[Field]) -> DataFrame:
     """Return the typed fields, the lineage and the refusal of each row.
 
-    Grain: as bronze. A value that is missing or none is null. The refusal tells the first field, in
-    their order, for which the row is refused; null if there is none.
+    Grain: as bronze. A missing or unparsable value is null. The refusal names the first field, in
+    their order, that is not valid; null if there is none.
     """
     texts = bronze.select(
         *(values.text(F.col(field.raw)).alias(_text(field)) for field in fields),
@@ -96,13 +96,13 @@ def with_fields(bronze: DataFrame, fields: Sequence[Field]) -> DataFrame:
 
 
 def with_rule(frame: DataFrame, rule: str, broken: Column, *reason: Column | str) -> DataFrame:
-    """Return the frame with the refusal of each row that breaks a rule, unless it has one already.
+    """Return the frame with a refusal for each row that breaks a rule and has none yet.
 
     Args:
         frame: Rows with a refusal.
         rule: Name of the rule.
-        broken: Whether a row breaks it; null counts as not.
-        reason: The parts of a sentence that names column and value; text or columns.
+        broken: Whether a row breaks it; null counts as false.
+        reason: The parts of a sentence with column and value; text or columns.
     """
     refusal = F.coalesce(F.col(REFUSAL), F.when(broken, refusal_of(rule, *reason)))
     return frame.withColumn(REFUSAL, refusal)
@@ -114,7 +114,7 @@ def refusal_of(rule: str, *reason: Column | str, since: Column | None = None) ->
     Args:
         rule: Name of the rule.
         reason: The parts of a sentence; text or columns.
-        since: When the row came in for which another one is refused.
+        since: Ingestion time of the row that supersedes the refused one.
     """
     parts = [F.lit(part) if isinstance(part, str) else part.cast("string") for part in reason]
     at = F.lit(None).cast("timestamp") if since is None else since

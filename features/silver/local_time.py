@@ -1,4 +1,4 @@
-"""Local schedule columns against instants: what weather and flights have in common."""
+"""Local dates and hours checked against UTC instants, for weather and flights."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
 HOUR_AT = "hour_at"
-# The local date and hour, and the same hour as an instant: both are in the files, and must agree.
+# The files have the local date and hour, and the same hour as an instant; both must agree.
 HOUR_FIELDS = (
     Field(raw="year", name="year", kind=WHOLE, required=True, minimum=1900, maximum=2100),
     Field(raw="month", name="month", kind=WHOLE, required=True, minimum=1, maximum=12),
@@ -25,7 +25,7 @@ HOUR_FIELDS = (
 
 
 def with_zone(frame: DataFrame, airports: DataFrame, *, column: str, raw: str) -> DataFrame:
-    """Return the frame with `<column>_zone`, the time zone of an airport, and without unknown ones.
+    """Return the frame with `<column>_zone`, the time zone of an airport.
 
     A row whose airport is not in silver airports, or has no time zone there, is refused.
 
@@ -33,7 +33,7 @@ def with_zone(frame: DataFrame, airports: DataFrame, *, column: str, raw: str) -
         frame: Rows with a refusal.
         airports: Silver airports, a row for each.
         column: The column with the airport's code.
-        raw: Its name in the source, for the reason.
+        raw: Its name in the source file, for the reason of a refusal.
     """
     known = F.broadcast(
         airports.select(
@@ -55,7 +55,7 @@ def with_zone(frame: DataFrame, airports: DataFrame, *, column: str, raw: str) -
 
 
 def with_hour_checked(frame: DataFrame, *, zone: str) -> DataFrame:
-    """Return the frame without rows whose local date and hour are not those of `time_hour`.
+    """Return the frame with rows refused whose local date and hour contradict `time_hour`.
 
     Hour 24 is hour 0 of the next day.
 
@@ -63,7 +63,7 @@ def with_hour_checked(frame: DataFrame, *, zone: str) -> DataFrame:
         frame: Rows with the hour fields and a refusal.
         zone: The column with the time zone.
     """
-    is_24 = F.col("hour") == 24  # noqa: PLR2004 - the last hour's end
+    is_24 = F.col("hour") == 24  # noqa: PLR2004 - midnight at the end of the day
     wall = wall_seconds(F.col(HOUR_AT), F.col(zone))
     clock = wall - F.when(is_24, HOUR_S).otherwise(0)
     date = local_date(clock)
@@ -73,11 +73,11 @@ def with_hour_checked(frame: DataFrame, *, zone: str) -> DataFrame:
         & (F.dayofmonth(date) == F.col("day"))
         & (_hour(clock) == F.when(is_24, 23).otherwise(F.col("hour")))
     )
-    told = F.concat_ws("-", "year", "month", "day")
+    date_text = F.concat_ws("-", "year", "month", "day")
     return with_rule(
         frame, "contradiction", ~agrees,
         "time_hour is hour ", _hour(wall), " of ", local_date(wall), " in ", F.col(zone),
-        ", but year, month, day and hour say hour ", F.col("hour"), " of ", told, ".",
+        ", but year, month, day and hour say hour ", F.col("hour"), " of ", date_text, ".",
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""The columns of the source files, as the New York flights data names them. Free of Spark."""
+"""The columns of the source files, as the New York flights data names them, without Spark."""
 
 from typing import Final
 
@@ -8,7 +8,7 @@ PLANES: Final = "planes"
 AIRPORTS: Final = "airports"
 AIRLINES: Final = "airlines"
 
-# In the order in which they are ingested: airports first, as the others need their time zones.
+# In order of ingestion: airports first, because the other tables need their time zones.
 RAW_COLUMNS: Final[dict[str, tuple[str, ...]]] = {
     AIRPORTS: ("faa", "name", "lat", "lon", "alt", "tz", "dst", "tzone"),
     AIRLINES: ("carrier", "name"),
@@ -26,5 +26,5 @@ RAW_COLUMNS: Final[dict[str, tuple[str, ...]]] = {
     ),
 }  # fmt: skip
 
-# The text of a line that could not be split into columns; null for every other row.
+# The text of a line that could not be parsed into columns; null for every other row.
 UNREADABLE: Final = "unreadable"

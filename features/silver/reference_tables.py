@@ -1,4 +1,4 @@
-"""Silver planes, airports and airlines: what a tail number, an airport or a carrier is."""
+"""Silver planes, airports and airlines: the reference tables."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Silver flights: local clocks become UTC instants; rows that contradict themselves are refused."""
+"""Silver flights: UTC instants from local clock times; contradictory rows are refused."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def with_schedule(rows: DataFrame) -> DataFrame:
 
 
 def with_outcome(rows: DataFrame) -> DataFrame:
-    """Return the rows with what happened: instants of departure and arrival, and the status.
+    """Return the rows with instants of departure and arrival, and the status.
 
     A flight that did not depart is cancelled; one that departed and has no arrival delay, diverted.
     """
@@ -132,7 +132,7 @@ def with_outcome(rows: DataFrame) -> DataFrame:
 
 
 def with_known_times(rows: DataFrame) -> DataFrame:
-    """Return the rows with when each event became known; null for one that did not happen."""
+    """Return the rows with the known-at time of each event; null for one that did not happen."""
     cancelled, diverted = (
         F.col(c.STATUS) == status for status in (c.CANCELLED_STATUS, c.DIVERTED_STATUS)
     )
@@ -148,18 +148,18 @@ def with_known_times(rows: DataFrame) -> DataFrame:
     )
 
 
-RULE = "contradiction"
+_CONTRADICTION = "contradiction"
 
 
 _DAY_MIN = 1440
 
 
 def with_schedule_checked(rows: DataFrame) -> DataFrame:
-    """Return the rows, refused where the schedule's columns do not agree with each other."""
+    """Return the rows, refused where the columns of the schedule contradict each other."""
     departure = F.col(c.SCHEDULED_DEPARTURE)
     at_origin = _clock(wall_seconds(departure, F.col(f"{c.ORIGIN}_zone")))
     rows = with_rule(
-        rows, RULE, at_origin != F.col("sched_dep_time"),
+        rows, _CONTRADICTION, at_origin != F.col("sched_dep_time"),
         "sched_dep_time is ", _shown(F.col("sched_dep_time")),
         ", but time_hour and minute make ", _shown(at_origin), ".",
     )  # fmt: skip
@@ -170,32 +170,32 @@ def with_schedule_checked(rows: DataFrame) -> DataFrame:
 
 
 def with_outcome_checked(rows: DataFrame) -> DataFrame:
-    """Return the rows, refused where what happened does not agree with itself or the schedule."""
+    """Return the rows, refused where the outcome contradicts itself or the schedule."""
     departed, arrived = F.col("dep_time").isNotNull(), F.col("arr_time").isNotNull()
     for name, delay, event, happened in (
         ("dep", F.col(c.DEPARTURE_DELAY), "dep_time", departed),
         ("arr", F.col(c.ARRIVAL_DELAY), "arr_time", arrived),
     ):
         rows = with_rule(
-            rows, RULE, delay.isNotNull() & ~happened,
+            rows, _CONTRADICTION, delay.isNotNull() & ~happened,
             f"{name}_delay is ", delay, f", but {event} is missing.",
         )  # fmt: skip
         expected = F.pmod(F.col(f"sched_{event}") + delay, F.lit(_DAY_MIN))
         rows = with_rule(
-            rows, RULE, expected != F.col(event),
+            rows, _CONTRADICTION, expected != F.col(event),
             f"{event} is ", _shown(F.col(event)), f", but sched_{event} and {name}_delay make ",
             _shown(expected), ".",
         )  # fmt: skip
     rows = with_rule(
-        rows, RULE, departed & F.col(c.DEPARTURE_DELAY).isNull(),
+        rows, _CONTRADICTION, departed & F.col(c.DEPARTURE_DELAY).isNull(),
         "dep_time is ", _shown(F.col("dep_time")), ", but dep_delay is missing.",
     )  # fmt: skip
     rows = with_rule(
-        rows, RULE, arrived & ~departed,
+        rows, _CONTRADICTION, arrived & ~departed,
         "arr_time is ", _shown(F.col("arr_time")), ", but dep_time is missing.",
     )  # fmt: skip
     rows = with_rule(
-        rows, RULE, F.col(c.AIR_TIME).isNotNull() & F.col(c.ARRIVAL_DELAY).isNull(),
+        rows, _CONTRADICTION, F.col(c.AIR_TIME).isNotNull() & F.col(c.ARRIVAL_DELAY).isNull(),
         "air_time is ", F.col(c.AIR_TIME), ", but arr_delay is missing.",
     )  # fmt: skip
     return with_rule(

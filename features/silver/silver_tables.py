@@ -1,4 +1,4 @@
-"""The silver tables: how each is made of bronze, its key, and the fields it has values of."""
+"""The silver tables: how each is derived from bronze, its key and its fields."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ class SilverTable:
     """One silver table.
 
     Attributes:
-        candidates: Makes typed rows with a refusal of bronze and silver airports.
-        key: Its key.
-        words: What a key names.
+        candidates: Returns typed rows with refusals from bronze and silver airports.
+        key: The columns of its key.
+        words: What a key identifies, for reasons of refusals.
         fields: The fields of the source, with their limits.
         day: The column, a date or an instant, whose UTC day and month a row belongs to; empty for
-            a table that is small enough to be made anew for each new file. Rows of the same key
-            are at most a day apart.
+            a table that is small enough to be rebuilt for each new file. Rows of the same key are
+            at most a day apart.
     """
 
     candidates: Callable[[DataFrame, DataFrame], DataFrame]
@@ -89,7 +89,7 @@ SILVER: Final[Mapping[str, SilverTable]] = {
 
 
 def to_silver(candidates: DataFrame) -> DataFrame:
-    """Return the rows of the silver table: those that are not refused."""
+    """Return the rows of the silver table: the candidates without a refusal."""
     return candidates.where(F.col(REFUSAL).isNull()).drop(REFUSAL)
 
 
@@ -97,8 +97,8 @@ def to_quarantine(candidates: DataFrame, bronze: DataFrame, source: str) -> Data
     """Return the refused rows as received, each with its rule and reason.
 
     Grain: a row for each refused row. `row` is the row as received, as JSON text, or the text of
-    the line if it could not be read. `refused_at` is when the row came in that it is refused for:
-    itself, or the newer one that supersedes it.
+    the line if it could not be parsed. `refused_at` is the ingestion time of the row itself, or of
+    the newer row that supersedes it.
 
     Args:
         candidates: Rows with their lineage and refusal.

@@ -1,4 +1,4 @@
-"""Silver weather: what the instruments at an airport read, and when one could know it."""
+"""Silver weather: hourly observations at an airport, with their known-at times."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ FIELDS = (Field(raw="origin", name=c.AIRPORT, required=True), *HOUR_FIELDS, *MEA
 def to_weather(bronze: DataFrame, airports: DataFrame) -> DataFrame:
     """Return the candidates for silver weather.
 
-    Grain: as bronze; key: `airport` and `observed_at`, the hour's beginning in UTC. A measurement
-    that was not taken is null. `known_at` is when the hour is over.
+    Grain: as bronze; key: `airport` and `observed_at`, the hour's beginning in UTC. A missing
+    measurement is null. `known_at` is the end of the hour.
 
     Args:
         bronze: Weather as received.

@@ -1,4 +1,4 @@
-"""From text as received to typed values: null where there is no value, or where it is not one."""
+"""Parses text as received to typed values: null where it is missing or not such a value."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ _INT_LIMIT = 2**31
 
 
 def text(raw: Column) -> Column:
-    """Return the text without blanks around it; null for every sign of a missing value."""
+    """Return the trimmed text; null for every sign of a missing value."""
     trimmed = F.trim(raw)
     return F.when(~trimmed.isin(*MISSING_SIGNS), trimmed)
 
 
 def whole(value: Column) -> Column:
-    """Return a whole number as BIGINT, also from `517.0`; null if it is none of 32 bits."""
+    """Return a whole number as BIGINT, also from `517.0`; null if it is not one of 32 bits."""
     number = value.try_cast("double")
     integral = (F.abs(number) < _INT_LIMIT) & (number == F.floor(number))
     return F.coalesce(value.try_cast("int").cast("long"), F.when(integral, number.cast("long")))
 
 
 def number(value: Column) -> Column:
-    """Return a finite number as DOUBLE; null if it is none."""
+    """Return a finite number as DOUBLE; null if it is not one."""
     found = value.try_cast("double")
     return F.when(F.abs(found) < F.lit(float("inf")), found)
 
 
 def instant(value: Column) -> Column:
-    """Return an instant from ISO 8601 text, in UTC if it has no zone; null if it is none."""
+    """Return an instant from ISO 8601 text, in UTC if it has no zone; null if it is not one."""
     zoned = value.rlike(r"(Z|[+-]\d\d:?\d\d)$")
     return F.when(zoned, value).otherwise(F.concat(value, F.lit("Z"))).try_cast("timestamp")
 
@@ -57,7 +57,7 @@ def wall_seconds(at: Column, zone: Column) -> Column:
 
 
 def offset_min(at: Column, zone: Column) -> Column:
-    """Return the minutes to add to UTC for the local time in a zone at an instant, as INT."""
+    """Return the UTC offset of a zone at an instant in minutes, as INT."""
     return F.floor((wall_seconds(at, zone) - F.unix_seconds(at)) / 60).cast("int")
 
 
@@ -69,8 +69,8 @@ def minutes_later(at: Column, minutes: Column) -> Column:
 def first_instant_after(at: Column, clock_min: Column, zone: Column) -> Column:
     """Return the first instant after `at` at which the local clock of a zone shows a time.
 
-    A time that the clock shows twice (as summer time ends) counts both times; one that it skips (as
-    summer time begins) is taken as the same time on the old clock. Clock changes are of one hour.
+    A time that the clock shows twice (when summer time ends) counts both times; one that it skips
+    (when summer time begins) is read on the clock before the change. Clock changes are of one hour.
 
     Args:
         at: The instant to start from.

@@ -83,6 +83,6 @@ def test_the_work_has_every_kind_of_input() -> None:
         for item in feature.inputs
         if hasattr(item, "window")
     }
-    assert kinds == {"Sum", "Standing", "Latest", "Own"}
+    assert kinds == {"Sum", "OpenIntervals", "Latest", "Own"}
     assert {"Minutes", "Days"} <= windows
     assert len(NAMES) >= 12
