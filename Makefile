@@ -16,6 +16,7 @@ ifdef PIP_INDEX_URL
 export UV_DEFAULT_INDEX ?= $(PIP_INDEX_URL)
 endif
 PYTHON := .venv/bin/python
+ONTIME := .venv/bin/ontime
 
 .PHONY: help setup run serve api-key audit ledger prove-no-leak score-batch setup-bench bench-features bench-incremental setup-dev test test-full check format lock clean quarantine freshness retrain test-connect
 
@@ -31,44 +32,47 @@ run: setup ## Run the whole pipeline: raw flights to a released model
 	  MLFLOW_TRACKING_URI="$${MLFLOW_TRACKING_URI:-sqlite:///$$home/mlflow.db}"; \
 	mlflow run . --env-manager=local $(ARGS)
 
-.PHONY: train bench-training
-train: setup ## Study the model: without tail numbers, 30 and 360 min ahead, a sweep (15 min)
-	@$(PYTHON) -m pipelines.study.model_study $(ARGS)
+.PHONY: train study bench-training
+train: setup ## Train the model and evaluate it, without a release
+	@$(ONTIME) run --until evaluate $(ARGS)
+
+study: setup ## Study the model: without tail numbers, 30 and 360 min ahead, a sweep (15 min)
+	@$(ONTIME) study $(ARGS)
 
 serve: setup ## Answer requests from the released model on 127.0.0.1:8000
-	@$(PYTHON) -m pipelines.serve $(ARGS)
+	@$(ONTIME) serve $(ARGS)
 
 quarantine: setup ## Show the refused rows, and why (ARGS="--source flights --rule ... --day ...")
-	@$(PYTHON) -m pipelines.reports.quarantine $(ARGS)
+	@$(ONTIME) look quarantine $(ARGS)
 
 freshness: setup ## Show how fresh and how full each table is, as text and as a page
-	@$(PYTHON) -m pipelines.reports.freshness $(ARGS)
+	@$(ONTIME) look freshness $(ARGS)
 
 ledger: setup ## Who decided what: ARGS="at 2026-03-01T10:00Z", show, verify, export
-	@$(PYTHON) -m pipelines.release.ledger_commands $(or $(ARGS),show)
+	@$(ONTIME) release ledger $(or $(ARGS),show)
 
 api-key: setup ## Make an API key: NAME=who will have it
-	@$(PYTHON) -m pipelines.api_key $(if $(NAME),$(NAME),somebody)
+	@$(ONTIME) api-key $(if $(NAME),$(NAME),somebody)
 
 audit: setup-dev ## Look for known vulnerabilities in what is locked
 	@bash requirements/audit.sh $(ARGS)
 
 prove-no-leak: setup ## Prove that no feature knows what comes after its prediction time
-	@$(PYTHON) -m pipelines.proofs.no_leak $(ARGS)
+	@$(ONTIME) prove no-leak $(ARGS)
 
 .PHONY: skew-proof
 skew-proof: setup ## Prove that the service's features and scores are the table's, for all flights
-	@$(PYTHON) -m pipelines.proofs.skew $(ARGS)
+	@$(ONTIME) prove skew $(ARGS)
 
 score-batch: setup ## Score the whole year with the released model, and compare with the service
-	@$(PYTHON) -m pipelines.batch.score_batch --check yes $(ARGS)
+	@$(ONTIME) score-batch --check $(ARGS)
 
-retrain: setup ## Make the champion again from its lineage, and compare bit for bit
-	@$(PYTHON) -m pipelines.proofs.retrain $(ARGS)
+retrain: setup ## Train the champion again from its lineage, and compare it bit for bit
+	@$(ONTIME) prove retrain $(ARGS)
 
 .PHONY: lambda-bundle lambda-budget
-lambda-bundle: setup ## Build the zip of the function in the cloud (arm64 and x86-64), and tell its size
-	@$(PYTHON) -m pipelines.deploy.lambda_bundle $(ARGS)
+lambda-bundle: setup ## Build the zip of the function in the cloud (arm64 and x86-64), and print its size
+	@$(ONTIME) deploy lambda-bundle $(ARGS)
 
 lambda-budget: setup-dev ## Measure size, cold start and warm time of that bundle; fails over budget
 	@$(PYTHON) -m benchmarks.lambda_budget $(ARGS)
@@ -76,7 +80,7 @@ lambda-budget: setup-dev ## Measure size, cold start and warm time of that bundl
 .PHONY: notebooks lab
 notebooks: setup-dev ## Execute the notebooks on the real data, and render them to docs/notebooks
 	@test -e "$${ONTIME_HOME:-.ontime}/figures/run.json" || $(MAKE) run
-	@$(PYTHON) -m pipelines.explore.notebooks $(ARGS)
+	@$(ONTIME) notebooks $(ARGS)
 
 lab: setup-dev ## Open JupyterLab on the notebooks, with a session and every table by name
 	@ONTIME_HOME="$${ONTIME_HOME:-$$PWD/.ontime}" PYTHONPATH="$$PWD$${PYTHONPATH:+:$$PYTHONPATH}" \

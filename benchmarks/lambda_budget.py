@@ -145,7 +145,7 @@ def _require_budget(figures: dict[str, float]) -> None:
 def _require_release(settings: PipelineSettings) -> None:
     with only_run(settings.home), RunContext(settings, Console()) as context:
         if read_release(context.artifacts) is None:
-            run_pipeline(context, argparse.Namespace(force=False))
+            run_pipeline(context)
 
 
 def _peer(settings: PipelineSettings) -> tuple[Path, bytes]:

@@ -7,6 +7,7 @@ of as many trees, with the parameters in conf/, as reach the goal: that number i
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 import time
@@ -17,7 +18,7 @@ from deltalake import DeltaTable
 from benchmarks.sweep_speed import speed_up
 from features.catalog import FEATURES
 from pipelines.gold.training_data import table_lineage
-from pipelines.runtime.command import parser_of, run_command
+from pipelines.runtime.command import run_command
 from pipelines.runtime.figures import write_figures
 from pipelines.runtime.runner import run_stage
 from pipelines.stages import stage_named
@@ -32,7 +33,6 @@ from training.settings import wait_without_spinning
 from training.study.trial import matrices_of
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Callable, Sequence
 
     import numpy as np
@@ -51,14 +51,16 @@ _DEADLINE_S: Final = 3600
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure, print the table and write its figures."""
     wait_without_spinning()
-    parser = parser_of("python -m benchmarks.training_bench", __doc__ or "", ())
-    return run_command(parser, (), work, argv)
+    parser = argparse.ArgumentParser("python -m benchmarks.training_bench", description=__doc__)
+    parser.add_argument("--force", action="store_true", help="rebuild the feature table")
+    arguments = parser.parse_args(argv)
+    return run_command(parser.prog, lambda context: bench(context, force=arguments.force))
 
 
-def work(context: RunContext, arguments: argparse.Namespace) -> None:
+def bench(context: RunContext, *, force: bool = False) -> None:
     """Make the feature table if it is not there, then measure."""
     for name in ("ingest", "build_features"):
-        run_stage(stage_named(name), context, force=arguments.force)
+        run_stage(stage_named(name), context, force=force)
     settings, table = context.settings.training, table_lineage(context)
     retrain_s, parts = retrained(table.uri, table.version, settings, context)
     flights = matrices_of(parts["train"], parts["validate"], model_features(settings))

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 from pipelines.gold.as_of import compare_with_record, plan_as_of
 from pipelines.gold.build import bring_up_to_date, plan_gold
 from pipelines.quality.data_docs import data_docs_index
-from pipelines.runtime.command import stage_main
 from pipelines.runtime.context import StageOutcome
 from pipelines.runtime.days import day_range
 from pipelines.tables.content_hash import Contents
@@ -50,7 +48,3 @@ def run(context: RunContext, *, from_day: str = "", to_day: str = "") -> StageOu
     }
     note = f"{name}: {content.rows:,} rows, {written:,} of them written, version {version}"
     return StageOutcome(outputs, (note,))
-
-
-if __name__ == "__main__":
-    sys.exit(stage_main("build_features"))

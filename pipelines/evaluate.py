@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 from features.catalog import FEATURES
 from ontime_base.atomic_files import write_atomically
 from pipelines.gold.training_data import read_part
 from pipelines.release.exported_model import champion_of, export_figures
-from pipelines.runtime.command import stage_main
 from pipelines.runtime.context import StageOutcome
 from training.evaluate import learning_curve
 from training.evaluate.evaluation import evaluate
@@ -69,7 +67,3 @@ def run(context: RunContext) -> StageOutcome:
         "report": str(report),
     }
     return StageOutcome(outputs, notes)
-
-
-if __name__ == "__main__":
-    sys.exit(stage_main("evaluate"))

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 from pipelines.quality.data_docs import data_docs_index
 from pipelines.quality.silver_suite import validate_silver
-from pipelines.runtime.command import stage_main
 from pipelines.runtime.context import StageOutcome
 from pipelines.silver.bronze import add_all_new_files
 from pipelines.silver.silver_build import (
@@ -64,7 +62,3 @@ def _outcome(context: RunContext, contents: Contents, new: dict[str, int]) -> St
     }
     note = f"{sum(kept.values()):,} rows in silver, {sum(refused.values()):,} in quarantine"
     return StageOutcome(outputs, (note,))
-
-
-if __name__ == "__main__":
-    sys.exit(stage_main("ingest"))

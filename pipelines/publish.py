@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import closing
 from typing import TYPE_CHECKING
 
 from pipelines.online.materialize import materialize
 from pipelines.release.packaging import publish_version
-from pipelines.runtime.command import stage_main
 from pipelines.runtime.context import StageOutcome
 from serving.stores.opening import open_online_store
 
@@ -44,7 +42,3 @@ def run(context: RunContext) -> StageOutcome:
         notes.append(f"version {version} is not published: its gates refused it")
     outputs = {"version": version, "manifest_sha256": manifest, "items": items}
     return StageOutcome(outputs, tuple(notes))
-
-
-if __name__ == "__main__":
-    sys.exit(stage_main("publish"))

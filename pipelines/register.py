@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 from operations.release.decisions import Decisions
 from operations.release.reconciliation import follow_ledger
-from pipelines.runtime.command import stage_main
 from pipelines.runtime.context import StageOutcome
 
 if TYPE_CHECKING:
@@ -42,7 +40,3 @@ def run(context: RunContext) -> StageOutcome:
     verdict = "its gates passed" if passed else "its gates refused it, so it gets no alias"
     note = f"{name} version {version}: {verdict}"
     return StageOutcome({"version": version, "passed": passed}, (note,))
-
-
-if __name__ == "__main__":
-    sys.exit(stage_main("register"))

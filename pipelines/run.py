@@ -2,42 +2,36 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from typing import TYPE_CHECKING
 
 from operations.ledger.ledger import read_ledger
 from operations.ledger.state import state_at
 from pipelines.release.promotion import PromotionRefusedError
-from pipelines.runtime.command import parser_of, run_command
 from pipelines.runtime.figures import write_figures
 from pipelines.runtime.runner import run_stage
-from pipelines.runtime.summary import RunResult, figures_of, summary_of
-from pipelines.stages import STAGES
+from pipelines.runtime.summary import RunResult, figures_of, model_lines, summary_of
+from pipelines.stages import STAGES, stage_named
 from serving.settings import artifact_store_uri
 from training.settings import artifact_root, surrounding_run
 
 if TYPE_CHECKING:
-    import argparse
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+    from typing import Any
 
     from pipelines.runtime.context import RunContext
     from pipelines.runtime.runner import StageReport
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the pipeline as a command and return the exit code."""
-    parser = parser_of(
-        "python -m pipelines.run", "All stages: raw flights to a released model.", ()
-    )
-    return run_command(parser, (), run_pipeline, argv)
+def run_pipeline(context: RunContext, *, force: bool = False) -> Mapping[str, Any]:
+    """Run all stages, print the summary, write the figures and return them.
 
-
-def run_pipeline(context: RunContext, arguments: argparse.Namespace) -> None:
-    """Run all stages, print the summary and write the figures.
+    Args:
+        context: What every stage is given.
+        force: Run stages even if nothing changed.
 
     Raises:
-        PromotionRefusedError: The new version's gates refused it; told after the summary.
+        PromotionRefusedError: The new version's gates refused it; raised after the summary.
         OntimeError: A stage could not do its work; the stages before it are done.
     """
     started = time.perf_counter()
@@ -46,15 +40,42 @@ def run_pipeline(context: RunContext, arguments: argparse.Namespace) -> None:
     refusal: PromotionRefusedError | None = None
     for stage in STAGES:
         try:
-            reports.append(run_stage(stage, context, force=arguments.force))
+            reports.append(run_stage(stage, context, force=force))
         except PromotionRefusedError as error:
             refusal = error
     result = _result(context, reports, time.perf_counter() - started)
-    write_figures(result.home, "run", figures_of(result))
+    figures = figures_of(result)
+    write_figures(result.home, "run", figures)
     for line in summary_of(result):
         context.console.say(line)
     if refusal is not None:
         raise refusal
+    return figures
+
+
+def train_and_evaluate(context: RunContext, *, force: bool = False) -> Mapping[str, Any]:
+    """Run the stages up to `evaluate`, print how good the model is, write and return its figures.
+
+    Args:
+        context: What every stage is given.
+        force: Run stages even if nothing changed.
+
+    Raises:
+        OntimeError: A stage could not do its work; the stages before it are done.
+    """
+    _end_dead_runs(context)
+    last = stage_named("evaluate")
+    before = STAGES[: STAGES.index(last)]
+    for stage in before:
+        run_stage(stage, context, force=force)
+    outputs = run_stage(last, context, force=force).outputs
+    figures: dict[str, Any] = {**outputs["figures"], "passed": outputs["passed"]}
+    path = write_figures(context.settings.home, "train", figures)
+    verdict = "passed" if outputs["passed"] else "refused it: " + "; ".join(outputs["reasons"])
+    for line in (*model_lines("the trained model", outputs), f"  gates: {verdict}"):
+        context.console.say(line)
+    context.console.say(f"\nfigures: {path}")
+    return figures
 
 
 def _end_dead_runs(context: RunContext) -> None:
@@ -80,7 +101,3 @@ def _result(context: RunContext, reports: Sequence[StageReport], seconds: float)
         ledger=ledger,
         state=state_at(ledger.entries),
     )
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,7 +1,7 @@
 """The stages in run order: the single truth that MLproject and every job definition follow.
 
 Data only, so that a job definition or a test reads it at no cost. The work of stage `x` is
-`pipelines.x.run(context, ...)`, and `python -m pipelines.x` runs it alone.
+`pipelines.x.run(context, ...)`, and `ontime x` runs it alone.
 """
 
 from __future__ import annotations

@@ -5,12 +5,10 @@ What a model's lineage says of where it comes from: source files and configurati
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any
 
 from features.declare.columns import SOURCE_CHECKSUM, SOURCE_FILE
 from pipelines.gold.training_data import read_part, silver_lineage, table_lineage
-from pipelines.runtime.command import stage_main
 from pipelines.runtime.context import StageOutcome
 from pipelines.runtime.fingerprint import fingerprint, parts_of
 from pipelines.spark.concurrency import at_once
@@ -106,7 +104,3 @@ def _train(context: RunContext, made_from: str, parts: dict[str, str]) -> str:
             tracking, run_id, trained=trained, example=later, lineage=lineage, settings=settings
         )
     return run_id
-
-
-if __name__ == "__main__":
-    sys.exit(stage_main("train"))

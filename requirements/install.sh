@@ -15,6 +15,25 @@ digest() { cat requirements/bootstrap.txt "requirements/$1.txt" requirements/ins
 fingerprint() { printf '%s %s %s\n' "$1" "$(digest "$1" | tr ' ' '-')" "$PWD"; }
 usable() { grep -qF -- " $PWD" "$stamp" 2>/dev/null && "$venv/bin/python" -c '' 2>/dev/null; }
 
+# The command `ontime`. The project itself is not installed: names such as `features` would be on the
+# path of every program of the environment. The first lines are shell and Python at once, as a path with
+# spaces cannot stand behind #!.
+install_command() {
+  cat >"$venv/bin/ontime" <<EOF
+#!/bin/sh
+'''exec' "$PWD/$venv/bin/python" "\$0" "\$@"
+' '''
+import sys
+
+sys.path.insert(0, """$PWD""")
+from pipelines.cli import main
+
+if __name__ == "__main__":
+    main()
+EOF
+  chmod +x "$venv/bin/ontime"
+}
+
 built=none
 if usable; then built=$(cut -d' ' -f1 "$stamp"); fi
 # dev is a superset of run: an environment built for development is never reduced.
@@ -40,5 +59,6 @@ say "installing $packages packages of requirements/$wanted.txt (one or two minut
 # Compiled once, here: where PYTHONDONTWRITEBYTECODE is set, each process would compile its libraries again.
 VIRTUAL_ENV="$PWD/$venv" "$venv/bin/uv" pip sync --quiet --require-hashes --compile-bytecode \
   --build-constraints requirements/bootstrap.txt "requirements/$wanted.txt"
+if [ "$venv" = .venv ]; then install_command; fi
 fingerprint "$wanted" >"$stamp"
 say "ready in $((SECONDS - started)) s"

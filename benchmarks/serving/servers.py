@@ -73,7 +73,7 @@ def servers(inputs: Inputs, home: Path) -> list[Server]:
     return [
         Server(
             "ontime",
-            lambda port: [sys.executable, "-m", "pipelines.serve", "--port", str(port)],
+            lambda port: [sys.executable, "-m", "pipelines.cli", "serve", "--port", str(port)],
             "/model/predict",
             inputs.requests,
             lambda answer: float(answer["probability"]),

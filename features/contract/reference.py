@@ -99,7 +99,7 @@ There are {count} features, each declared once in `features/catalog/`. One row i
   A feature is computed from what is known before that minute; what becomes known in that minute or
   later is not used.
 - **Event time and known-at time** are different columns of silver. A window is over known-at
-  times: an event counts from when it was known, not from when it happened. `make prove-no-leak`
+  times: an event counts from when it was known, not from when it happened. `ontime prove no-leak`
   changes everything that becomes known later and checks that no feature changes.
 - **Entity**: the columns of the entity key. A feature reads the events with the same key as the
   flight. Without a key (no tail number) a sum is 0 and a latest value is missing.

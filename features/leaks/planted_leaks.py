@@ -1,6 +1,6 @@
 """Typical leaks, planted on purpose: the leak prover must find each of them.
 
-They are part of the package because `python -m pipelines.proofs.no_leak` plants them as well: a
+They are part of the package because `ontime prove no-leak` plants them as well: a
 proof without leaks is credible only if the same prover finds planted ones.
 """
 
@@ -231,4 +231,4 @@ PLANTED: Final = (
         _one(Sum(SCHEDULE.name, COUNT, ORIGIN, Minutes(before=0, after=10 * MINUTES_PER_DAY))),
     ),
 )
-"""A test and `make prove-no-leak` check that the prover finds each of them."""
+"""A test and `ontime prove no-leak` check that the prover finds each of them."""

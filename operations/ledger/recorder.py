@@ -96,6 +96,6 @@ def _overtaken(decision: Decision, ledger: Ledger) -> LedgerConflictError:
     return LedgerConflictError(
         f"Somebody else decided first, so version {decision.version} of {decision.model} was not "
         f"{what}; {ledger.entries[-1].summary()}. Look at "
-        "`python -m pipelines.release.ledger_commands show`, and run "
+        "`ontime release ledger show`, and run "
         "it again if you still want it."
     )

@@ -301,7 +301,7 @@ class Interventions(Recorder):
     def _challenger(self, state: LedgerState) -> ReleasedVersion:
         if state.release.challenger is None:
             raise InterventionRefusedError(
-                f"No version of {self.model} is the challenger: `python -m pipelines.publish` "
+                f"No version of {self.model} is the challenger: `ontime publish` "
                 "releases one whose gates passed."
             )
         return state.release.challenger

@@ -101,17 +101,14 @@ def withdrawal(version: str, state: LedgerState) -> str:
         return f"{entry.by} rejected it in entry {entry.sequence} ({entry.reason})"
     return (
         f"{entry.by} rolled it back in entry {entry.sequence} ({entry.reason}): put it back with "
-        f"`python -m pipelines.release.rollback --to-version {version}`, or train another version"
+        f"`ontime release rollback --version {version}`, or train another version"
     )
 
 
 def _unapproved(candidate: ReleasedVersion, ledger: Ledger) -> str:
     stale = ledger.about(candidate.version, "approved")
     if stale is None:
-        return (
-            "a person has to approve it: `python -m pipelines.promote --approve --by NAME --reason "
-            "WHY`"
-        )
+        return "a person has to approve it: `ontime release approve --by NAME --reason WHY`"
     if _package(stale) != candidate.manifest_sha256:
         other = "is of another package than the published one"
     else:

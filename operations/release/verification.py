@@ -116,7 +116,7 @@ def _document(store: ArtifactStore, ledger: Ledger) -> str:
     if document != document_of(ledger):
         raise ReleaseError(
             "It differs from the ledger: a run was killed, or somebody edited it. "
-            "`python -m pipelines.promote --force` writes it from the ledger."
+            "`ontime promote --force` writes it from the ledger."
         )
     return f"revision {document.revision} follows the ledger" if document else "none, as yet"
 
@@ -142,7 +142,6 @@ def _aliases(ledger: Ledger, versions: Versions) -> str:
     ]
     if wrong:
         raise LedgerError(
-            f"{'; '.join(wrong)}: `python -m pipelines.promote --force` makes them follow the "
-            "ledger."
+            f"{'; '.join(wrong)}: `ontime promote --force` makes them follow the ledger."
         )
     return ", ".join(f"{alias}: {version or 'none'}" for alias, version in wanted.items())

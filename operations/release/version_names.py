@@ -31,8 +31,7 @@ def version_named(word: str, ledger: Ledger) -> str:
     released = {CHALLENGER: release.challenger, CHAMPION: release.champion}[alias]
     if released is None:
         raise UnknownReleaseError(
-            f"No version is released as {alias}: "
-            "`python -m pipelines.release.ledger_commands show` lists what is."
+            f"No version is released as {alias}: `ontime release ledger show` lists what is."
         )
     return released.version
 
@@ -50,7 +49,6 @@ def package_of(version: str, ledger: Ledger) -> ReleasedVersion:
     published = ledger.about(version, "published")
     if published is None:
         raise UnknownReleaseError(
-            f"Version {version} was never published: `python -m pipelines.publish` does, once its "
-            "gates passed."
+            f"Version {version} was never published: `ontime publish` does, once its gates passed."
         )
     return ReleasedVersion(version, str(published.evidence["manifest_sha256"]))

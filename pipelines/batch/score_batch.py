@@ -2,50 +2,28 @@
 
 from __future__ import annotations
 
-import argparse
 import datetime as dt
-import sys
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from features.declare.columns import FLIGHT_DATE
 from features.settings import FeatureSettings
 from ontime_base.errors import OntimeError
 from pipelines.batch.batch_predictions import MODEL_VERSION, batch_model, to_predictions
 from pipelines.run import run_pipeline
-from pipelines.runtime.command import parser_of, run_command
-from pipelines.runtime.days import day_range
 from pipelines.runtime.figures import write_figures
-from pipelines.stages import Parameter
 from serving.models.model_package import list_versions
 from serving.models.release_document import read_release
 from serving.models.scorer import TOLERANCE
 from training.registry.registry_backends import CHAMPION, alias_named
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from features.offline.blocks import DayRange
     from pipelines.batch.batch_predictions import BatchModel
     from pipelines.runtime.context import RunContext
-
-PARAMETERS: Final = (
-    Parameter(name="from", kind=str, help="first flight date, YYYY-MM-DD; empty: all", default=""),
-    Parameter(name="to", kind=str, help="last flight date, YYYY-MM-DD; empty: all", default=""),
-    Parameter(
-        name="version",
-        kind=str,
-        help="a published version, or champion (Production), or challenger (Staging)",
-        default="champion",
-    ),
-    Parameter(
-        name="check",
-        kind=str,
-        help="yes: score once more, and compare every score with the service's",
-        default="no",
-    ),
-)
 
 
 class NotReleasedError(OntimeError):
@@ -74,29 +52,29 @@ class Scored:
         return round(self.rows / self.seconds * 60)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Score as a command and return the exit code."""
-    parser = parser_of("python -m pipelines.batch.score_batch", __doc__ or "", PARAMETERS)
-    return run_command(parser, PARAMETERS, work, argv)
-
-
-def work(context: RunContext, arguments: argparse.Namespace) -> None:
+def score_version(
+    context: RunContext, *, days: DayRange, version: str = "champion", check: bool = False
+) -> None:
     """Run the pipeline if nothing is released yet, score, and write the figures.
+
+    Args:
+        context: What every stage is given.
+        days: Flight dates.
+        version: A published version, or champion, or challenger.
+        check: Score once more, and compare every score with the service's.
 
     Raises:
         NotReleasedError: The version was not published.
         ModelRefusedError: It is damaged, or not of this code.
-        DayRangeError: The range of days cannot be read.
         TableMissingError: There is no feature table of the version's horizon.
         ScoresDifferError: A score is not the one that the service gives.
     """
-    days = day_range(getattr(arguments, "from"), arguments.to)
     if read_release(context.artifacts) is None:
-        run_pipeline(context, argparse.Namespace(force=False))
+        run_pipeline(context)
     name = context.settings.serving.model_name
-    version, manifest = _published(context, arguments.version)
+    published, manifest = _published(context, version)
     model = batch_model(
-        context.artifacts, model_name=name, version=version, manifest_sha256=manifest
+        context.artifacts, model_name=name, version=published, manifest_sha256=manifest
     )
     started = time.perf_counter()
     _ = context.spark
@@ -107,9 +85,9 @@ def work(context: RunContext, arguments: argparse.Namespace) -> None:
     }
     first = score_days(context, model, days=days)
     figures |= {"rows": first.rows, "rows_per_minute_first": first.rows_per_minute}
-    warm = score_days(context, model, days=days) if arguments.check == "yes" else first
+    warm = score_days(context, model, days=days) if check else first
     figures |= {"seconds": round(warm.seconds, 2), "rows_per_minute": warm.rows_per_minute}
-    if arguments.check == "yes":
+    if check:
         figures |= _compared(context, model, days)
     path = write_figures(context.settings.home, "score-batch", figures)
     for line in _report(figures):
@@ -217,7 +195,3 @@ def _report(figures: Mapping[str, float | str]) -> list[str]:
             ),
         ]
     return lines + [f"  {figure:>12}  {meaning}" for figure, meaning in told]
-
-
-if __name__ == "__main__":
-    sys.exit(main())

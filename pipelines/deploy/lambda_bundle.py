@@ -1,4 +1,4 @@
-"""`make lambda-bundle`: the zip that the function in the cloud runs, for each kind of processor.
+"""The zip that the function in the cloud runs, for each kind of processor.
 
 It holds `features`, `serving` and the libraries that answering needs, from the lock, by hash, for
 Lambda's Python 3.11 (Amazon Linux 2, so wheels of manylinux2014). Bytecode is in it, because a
@@ -8,7 +8,6 @@ depends on when or where it was built.
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import os
 import re
@@ -205,27 +204,24 @@ def require_size(bundles: Sequence[Bundle]) -> None:
             )
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Build both bundles, tell their sizes, and return the exit code."""
-    parser = argparse.ArgumentParser(
-        "python -m pipelines.deploy.lambda_bundle", description=__doc__
-    )
-    parser.add_argument("--target", type=Path, help="folder to write to (default: <home>/lambda)")
-    arguments = parser.parse_args(argv)
+def build_bundles(target: Path | None = None) -> None:
+    """Build the bundle for every kind of processor, print their sizes and write the figures.
+
+    Args:
+        target: The folder they are written to; None: `lambda` in the home folder.
+
+    Raises:
+        BundleError: One could not be built, or is too large.
+    """
     home = load_settings().home
-    try:
-        target = arguments.target or home / "lambda"
-        bundles = [build_bundle(target, architecture) for architecture in PLATFORMS]
-        print(*_report(bundles), sep="\n")
-        figures: dict[str, float | str] = {}
-        for each in bundles:
-            figures |= {f"{name}_{each.architecture}": figure for name, figure in each.figures()}
-        print(f"figures: {write_figures(home, 'lambda-bundle', figures)}")
-        require_size(bundles)
-    except OntimeError as error:
-        print(f"lambda-bundle: {error}", file=sys.stderr)
-        return 1
-    return 0
+    folder = target or home / "lambda"
+    bundles = [build_bundle(folder, architecture) for architecture in PLATFORMS]
+    print(*_report(bundles), sep="\n")
+    figures: dict[str, float | str] = {}
+    for each in bundles:
+        figures |= {f"{name}_{each.architecture}": figure for name, figure in each.figures()}
+    print(f"figures: {write_figures(home, 'lambda-bundle', figures)}")
+    require_size(bundles)
 
 
 def _report(bundles: Sequence[Bundle]) -> list[str]:
@@ -244,7 +240,3 @@ def _files(tree: Path) -> Iterator[Path]:
 
 def _size(path: Path) -> int:
     return path.stat().st_size if path.is_file() else sum(f.stat().st_size for f in _files(path))
-
-
-if __name__ == "__main__":
-    sys.exit(main())

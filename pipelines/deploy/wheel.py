@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import shutil
@@ -11,13 +10,10 @@ import sys
 import tempfile
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from ontime_base.errors import OntimeError
 from training.tracking.lineage import BUILD_FILE, code_lineage
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 _BESIDE: Final = ("pyproject.toml", "README.md", "LICENSE")
@@ -82,20 +78,3 @@ def _copy(root: Path, tree: Path) -> None:
     (tree / "conf" / BUILD_FILE).write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
     for path in [tree, *tree.rglob("*")]:
         path.chmod(0o755 if path.is_dir() else 0o644)
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Build the wheel as a command; return the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m pipelines.deploy.wheel", description=__doc__)
-    parser.add_argument("--to", type=Path, default=ROOT / "dist", help="folder (default: dist)")
-    arguments = parser.parse_args(argv)
-    try:
-        print(build_wheel(arguments.to))
-    except OntimeError as error:
-        print(f"{parser.prog}: {error}", file=sys.stderr)
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,4 +1,4 @@
-"""`python -m pipelines.explore.notebooks`: the notebooks executed, and rendered as pages.
+"""The notebooks executed, and rendered as pages.
 
 Each `notebooks/*.py` is a notebook as text. It runs in a kernel of its own on the tables of this
 home; a notebook that fails keeps its page, up to the error.
@@ -6,9 +6,7 @@ home; a notebook that fails keeps its page, up to the error.
 
 from __future__ import annotations
 
-import argparse
 import html
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -133,42 +131,43 @@ def _page(name: str, notebook: Any) -> str:  # noqa: ANN401 - nbformat is not ty
     return _PAGE.format(title=f"Ontime: {html.escape(name)}", links=links, body=body)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Execute notebooks as a command; return 1 if one failed."""
-    parser = argparse.ArgumentParser(
-        prog="python -m pipelines.explore.notebooks", description=__doc__
-    )
-    parser.add_argument("names", nargs="*", help="such as 01_explore (default: all)")
-    parser.add_argument("--to", type=Path, default=PAGES, help="folder of the pages")
-    parser.add_argument("--export", type=Path, help="only write .ipynb files to this folder")
-    arguments = parser.parse_args(argv)
-    try:
-        paths = find_notebooks(arguments.names)
-        if arguments.export:
-            for path in paths:
-                print(export(path, arguments.export))
-            return 0
-        done = [_told(execute(path, arguments.to)) for path in paths]
-        home = load_settings().home
-    except OntimeError as error:
-        print(f"{parser.prog}: {error}", file=sys.stderr)
-        return 1
+def run_notebooks(names: Sequence[str] = (), *, to: Path = PAGES) -> int:
+    """Execute notebooks, render their pages and write the figures; return 1 if one failed.
+
+    Args:
+        names: Such as `01_explore`; none: all.
+        to: The folder of the pages.
+
+    Raises:
+        NotebookError: A name is none of them.
+    """
+    done = [_told(execute(path, to)) for path in find_notebooks(names)]
     failed = sum(each.failure is not None for each in done)
     figures = {
         "executed": len(done),
         "failed": failed,
         "seconds": round(sum(each.seconds for each in done), 1),
     }
-    path = write_figures(home, "notebooks", figures)
+    path = write_figures(load_settings().home, "notebooks", figures)
     print(f"\n{len(done)} executed, {failed} failed, {figures['seconds']} s; figures in {path}")
     return int(failed > 0)
+
+
+def export_notebooks(folder: Path, names: Sequence[str] = ()) -> None:
+    """Write notebooks without outputs as `.ipynb` files, and print their paths.
+
+    Args:
+        folder: Where to.
+        names: As for `run_notebooks`.
+
+    Raises:
+        NotebookError: A name is none of them.
+    """
+    for path in find_notebooks(names):
+        print(export(path, folder))
 
 
 def _told(done: Executed) -> Executed:
     verdict = f"FAILED: {done.failure}" if done.failure else str(done.page)
     print(f"  {done.name:16} {done.seconds:6.1f} s  {verdict}", flush=True)
     return done
-
-
-if __name__ == "__main__":
-    sys.exit(main())

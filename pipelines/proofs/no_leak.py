@@ -1,11 +1,10 @@
-"""`make prove-no-leak`: no feature of any flight knows what is not known at its prediction time.
+"""`ontime prove no-leak`: no feature of any flight knows what is not known at its prediction time.
 
 What the leak prover found, for a person and for programs.
 """
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -22,13 +21,11 @@ from features.leaks.prover import (
 )
 from features.offline.feature_table import features_table
 from ontime_base.errors import OntimeError
-from pipelines.runtime.command import parser_of, run_command
 from pipelines.runtime.figures import write_figures
 from pipelines.runtime.runner import run_stage
-from pipelines.stages import Parameter, stage_named
+from pipelines.stages import stage_named
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from features.leaks.planted_leaks import PlantedLeak
@@ -130,21 +127,15 @@ def utc_text(minutes: int) -> str:
 
 NAMES = tuple(feature.name for feature in FEATURES)
 PLANTED_INSTANTS = 12
-PARAMETERS = (
-    Parameter(name="instants", kind=int, help="instants over the whole time", default=24),
-    Parameter(name="seed", kind=int, help="other instants, other worlds", default=1),
-    *(p for p in stage_named("build_features").parameters if p.name == "horizon_min"),
-)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Prove it, and return the exit code: 1 if a feature leaks or a planted leak is missed."""
-    parser = parser_of("python -m pipelines.proofs.no_leak", __doc__ or "", PARAMETERS)
-    return run_command(parser, PARAMETERS, work, argv)
-
-
-def work(context: RunContext, arguments: argparse.Namespace) -> None:
+def prove_no_leak(context: RunContext, *, count: int = 24, seed: int = 1) -> None:
     """Ingest if there is no silver, look for leaks, print the report and write its figures.
+
+    Args:
+        context: What every stage is given.
+        count: How many instants, over the whole time.
+        seed: Chooses the instants and the changed worlds.
 
     Raises:
         LeakError: A feature leaks, or a planted leak is missed.
@@ -155,8 +146,8 @@ def work(context: RunContext, arguments: argparse.Namespace) -> None:
     flights = context.tables.read("silver_flights").orderBy(c.FLIGHT_ID).toArrow()
     weather = context.tables.read("silver_weather").orderBy(c.AIRPORT, c.OBSERVED).toArrow()
     world, part = Dataset(flights, weather), middle_days(Dataset(flights, weather))
-    horizon_min, seed = context.settings.features.horizon_min, arguments.seed
-    instants = draw_instants(world, arguments.instants, horizon_min=horizon_min, seed=seed)
+    horizon_min = context.settings.features.horizon_min
+    instants = draw_instants(world, count, horizon_min=horizon_min, seed=seed)
     others = _told(counterfactuals(world, instants, seed=seed), len(instants), context.console)
     proof = prove(world, others, features_table, features=NAMES, horizon_min=horizon_min)
     instants = draw_instants(part, PLANTED_INSTANTS, horizon_min=horizon_min, seed=seed)
@@ -179,7 +170,3 @@ def _told(
     for number, branch in enumerate(others, start=1):
         console.step(f"instant {number} of {count}: {utc_text(branch.instant)}")
         yield branch
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -7,7 +7,6 @@ Nothing of the home that the model came from is used but the lineage: not its ta
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import os
 import shutil
@@ -23,11 +22,9 @@ import yaml
 
 from ontime_base.errors import OntimeError
 from pipelines.run import run_pipeline
-from pipelines.runtime.command import parser_of, run_command
 from pipelines.runtime.figures import write_figures
 from pipelines.runtime.fingerprint import ROOT
 from pipelines.sources.discovery import CONF, SourceError, find_files
-from pipelines.stages import Parameter
 from serving.models.model_package import CONTRACT, MODEL, SELF_TEST
 from training.tracking import lineage as lineages
 from training.tracking.run_files import LINEAGE_FILE, MODEL_FILE, read_file
@@ -197,10 +194,19 @@ def run_stages(
     seconds = {}
     for stage in STAGES:
         started = time.perf_counter()
-        _run([str(python), "-m", f"pipelines.{stage}"], clone, environment)
+        _run([str(python), "-m", *stage_module(clone, stage)], clone, environment)
         seconds[stage] = time.perf_counter() - started
         say(f"{stage}: done in {seconds[stage]:.1f} s")
     return seconds
+
+
+def stage_module(clone: Path, stage: str) -> list[str]:
+    """Return the module, with its argument, that runs a stage in a clone of any commit.
+
+    Commits from before the command line `ontime` have a command in the module of each stage.
+    """
+    there = (clone / "pipelines" / "cli.py").is_file()
+    return ["pipelines.cli", stage] if there else [f"pipelines.{stage}"]
 
 
 def rebuilt_in(home: Path, names: Iterable[str], seconds: dict[str, float]) -> Rebuilt:
@@ -263,14 +269,6 @@ def _file_sha256(path: Path) -> str:
 
 
 FILES: Final = (MODEL, CONTRACT, SELF_TEST)
-PARAMETERS: Final = (
-    Parameter(
-        name="version",
-        kind=str,
-        help="a registered version, or champion (Production), or challenger (Staging)",
-        default="champion",
-    ),
-)
 _WIDTH: Final = 16
 _SHOWN: Final = 20
 
@@ -299,14 +297,12 @@ class Compared:
         return self.before == self.after
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Retrain as a command and return the exit code: 1 if the model differs in a bit."""
-    parser = parser_of("python -m pipelines.proofs.retrain", __doc__ or "", PARAMETERS)
-    return run_command(parser, PARAMETERS, work, argv)
-
-
-def work(context: RunContext, arguments: argparse.Namespace) -> None:
+def retrain_version(context: RunContext, *, version: str = "champion") -> None:
     """Run the pipeline if nothing is registered yet, make the version again, compare, tell.
+
+    Args:
+        context: What every stage is given.
+        version: A registered version, or champion, or challenger.
 
     Raises:
         RegistryError: There is no such version.
@@ -315,26 +311,28 @@ def work(context: RunContext, arguments: argparse.Namespace) -> None:
         RetrainDiffersError: The model is another one.
     """
     if not context.registry.versions():
-        run_pipeline(context, argparse.Namespace(force=False))
+        run_pipeline(context)
         context.close()
     started = time.perf_counter()
-    version = context.registry.resolve(arguments.version)
-    lineage = lineages.from_json(read_file(context.tracking.client, version.run_id, LINEAGE_FILE))
-    validate_lineage(lineage, version.version)
-    files = context.registry.files(version.version, FILES)
+    registered = context.registry.resolve(version)
+    lineage = lineages.from_json(
+        read_file(context.tracking.client, registered.run_id, LINEAGE_FILE)
+    )
+    validate_lineage(lineage, registered.version)
+    files = context.registry.files(registered.version, FILES)
     made = rebuild(context, lineage)
     rows = compare(lineage, files, made)
     seconds = time.perf_counter() - started
     path = write_figures(
-        context.settings.home, "retrain", _figures(version.version, lineage, rows, made, seconds)
+        context.settings.home, "retrain", _figures(registered.version, lineage, rows, made, seconds)
     )
-    for line in (*_report(version.version, lineage, rows, seconds), f"figures: {path}"):
+    for line in (*_report(registered.version, lineage, rows, seconds), f"figures: {path}"):
         context.console.say(line)
     different = [row.name for row in rows if not row.same]
     if different:
         raise RetrainDiffersError(
-            f"Version {version.version} made again differs in {', '.join(different)}: the first of "
-            "them in the table is where to look."
+            f"Version {registered.version} made again differs in {', '.join(different)}: the first "
+            "of them in the table is where to look."
         )
 
 
@@ -420,7 +418,3 @@ def _report(version: str, lineage: Lineage, rows: Sequence[Compared], seconds: f
 
 def _sha256(body: bytes) -> str:
     return hashlib.sha256(body).hexdigest()
-
-
-if __name__ == "__main__":
-    sys.exit(main())

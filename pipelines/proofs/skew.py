@@ -1,4 +1,4 @@
-"""`make skew-proof`: online and offline features and probabilities of every flight are equal.
+"""`ontime prove skew`: online and offline features and probabilities of every flight are equal.
 
 What the online path gave for each flight, beside what the feature table has.
 
@@ -11,9 +11,7 @@ Only the store is another one, in memory.
 
 from __future__ import annotations
 
-import argparse
 import multiprocessing
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -39,9 +37,7 @@ from features.online.items_from_silver import flight_facts, weather_facts
 from ontime_base.errors import OntimeError
 from pipelines.online.materialize import network_of
 from pipelines.run import run_pipeline
-from pipelines.runtime.command import parser_of, run_command
 from pipelines.runtime.figures import write_figures
-from pipelines.stages import Parameter
 from serving.inference.core import PredictionCore
 from serving.models.model_loader import load_model
 from serving.models.release_document import read_release
@@ -59,7 +55,7 @@ from training.models.model import probabilities
 from training.tracking.run_log import load_models
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from multiprocessing.sharedctypes import Synchronized
 
     from numpy.typing import NDArray
@@ -295,10 +291,6 @@ def _read(part: ReplayPart, name: str) -> pa.Table:
         return pa.ipc.open_file(source).read_all()
 
 
-PARAMETERS: Final = (
-    Parameter(name="processes", kind=int, help="processes, each for a part of the time", default=2),
-)
-
 _TOLD_SECONDS: Final = 30
 
 
@@ -306,27 +298,25 @@ class SkewError(OntimeError):
     """Online and offline are not equal."""
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Prove it, and return the exit code: 1 if a flight differs."""
-    parser = parser_of("python -m pipelines.proofs.skew", __doc__ or "", PARAMETERS)
-    return run_command(parser, PARAMETERS, work, argv)
-
-
-def work(context: RunContext, arguments: argparse.Namespace) -> None:
+def prove_no_skew(context: RunContext, *, processes: int = 2) -> None:
     """Run the pipeline if nothing is released, replay all flights, print and write what was found.
+
+    Args:
+        context: What every stage is given.
+        processes: How many, each for a part of the time.
 
     Raises:
         SkewError: A flight differs.
     """
     if read_release(context.artifacts) is None:
-        run_pipeline(context, argparse.Namespace(force=False))
+        run_pipeline(context)
     stored = read_release(context.artifacts)
     champion = None if stored is None else stored.document.champion
     if champion is None:
         raise SkewError("No version is the champion: let one be promoted first (`make run`).")
     started = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="ontime-skew-proof-") as folder:
-        parts = _prepared(context, Path(folder), champion, arguments.processes)
+        parts = _prepared(context, Path(folder), champion, processes)
         context.console.step(f"replaying in {len(parts)} processes")
         found = _replayed(parts, context.console.step)
     seconds = time.perf_counter() - started
@@ -426,7 +416,3 @@ def _report(context: RunContext, found: Replayed, seconds: float) -> None:
         "seconds": round(seconds, 1),
     }
     say(f"figures: {write_figures(context.settings.home, 'skew-proof', figures)}")
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -14,13 +12,11 @@ from ontime_base.errors import OntimeError
 from operations.ledger.ledger import read_ledger
 from operations.release.timeline import production_at
 from operations.release.verification import verify
-from pipelines.release.people import decide
-from pipelines.runtime.command import parser_of
 from serving.schema.clock import iso_ms
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from operations.ledger.entries import LedgerEntry
     from operations.ledger.ledger import Ledger
@@ -35,49 +31,67 @@ class LedgerNotTrustedError(OntimeError):
     """A check of the ledger, or of what follows it, failed."""
 
 
-def show_ledger(context: RunContext, *, last: int | None = None) -> None:
+class InstantError(OntimeError):
+    """A text is no instant."""
+
+
+def show_ledger(context: RunContext, *, last: int | None = None, as_json: bool = False) -> None:
     """Print every decision, oldest first.
 
     Args:
         context: Artifact store and console.
         last: Only the newest so many.
+        as_json: Print the entries with their checksums as JSON.
 
     Raises:
         LedgerError: The ledger is broken.
     """
-    for line in ledger_text(read_ledger(context.artifacts), last=last):
+    ledger = read_ledger(context.artifacts)
+    if as_json:
+        print(_json(_exported(ledger)[-last:] if last else _exported(ledger)))
+        return
+    for line in ledger_text(ledger, last=last):
         context.console.say(line)
 
 
-def show_production(context: RunContext, at: str) -> None:
+def show_production(context: RunContext, at: str, *, as_json: bool = False) -> None:
     """Print what was in production at a time, and why.
 
     Args:
         context: Artifact store, settings and console.
-        at: The time, from `ledger_instant`.
+        at: The time: ISO 8601 with an offset.
+        as_json: Print it as JSON.
 
     Raises:
+        InstantError: It is no time, or has no offset.
         LedgerError: The ledger is broken.
     """
-    state = production_at(read_ledger(context.artifacts), at)
+    state = production_at(read_ledger(context.artifacts), _ledger_instant(at))
+    if as_json:
+        print(_json(state))
+        return
     for line in production_text(state, context.settings.serving.model_name):
         context.console.say(line)
 
 
-def verify_ledger(context: RunContext, *, head: str | None = None) -> None:
+def verify_ledger(context: RunContext, *, head: str | None = None, as_json: bool = False) -> None:
     """Print whether ledger, release document, packages and registry agree.
 
     Args:
         context: Artifact store, registry, settings and console.
         head: The checksum of the newest entry as noted elsewhere before; None: not noted.
+        as_json: Print the checks as JSON.
 
     Raises:
         LedgerNotTrustedError: A check failed.
     """
     model = context.settings.serving.model_name
     checks = verify(context.artifacts, context.registry, model, head=head)
-    for line in checks_text(checks):
-        context.console.say(line)
+    if as_json:
+        print(_json(checks))
+    else:
+        for line in checks_text(checks):
+            context.console.say(line)
     failed = [check.name for check in checks if not check.holds]
     if failed:
         raise LedgerNotTrustedError(f"not as it should be: {', '.join(failed)}; see above.")
@@ -93,32 +107,12 @@ def export_ledger(context: RunContext, *, output: Path | None = None) -> None:
     Raises:
         LedgerError: The ledger is broken.
     """
-    ledger = read_ledger(context.artifacts)
-    entries = [
-        {"sha256": checksum, **msgspec.to_builtins(entry)}
-        for entry, checksum in zip(ledger.entries, ledger.checksums, strict=True)
-    ]
-    body = msgspec.json.format(msgspec.json.encode(entries), indent=2) + b"\n"
+    entries = _exported(read_ledger(context.artifacts))
     if output is None:
-        context.console.say(body.decode().rstrip())
+        print(_json(entries))
     else:
-        write_atomically(output.resolve(), body)
+        write_atomically(output.resolve(), (_json(entries) + "\n").encode())
         context.console.say(f"{len(entries)} entries in {output}")
-
-
-def ledger_instant(text: str) -> str:
-    """Return a time as the entries have it: UTC, with milliseconds.
-
-    Args:
-        text: ISO 8601 with an offset, such as `2026-03-01T10:00Z`.
-
-    Raises:
-        ValueError: It is no time, or has no offset.
-    """
-    instant = dt.datetime.fromisoformat(text)
-    if instant.tzinfo is None:
-        raise ValueError(f"{text} has no offset: add Z for UTC")
-    return iso_ms(round(instant.timestamp() * 1000))
 
 
 def ledger_text(ledger: Ledger, *, last: int | None = None) -> list[str]:
@@ -215,31 +209,23 @@ def _when(at: str) -> str:
     return at.removesuffix("Z").replace("T", " ")
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Do what is asked with the ledger, and return the exit code: 1 if it cannot be trusted."""
-    parser = parser_of("python -m pipelines.release.ledger_commands", __doc__ or "", (), force="")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    show = commands.add_parser("show", help="every decision, oldest first")
-    show.add_argument("--last", type=int, metavar="N", help="only the newest N")
-    at = commands.add_parser("at", help="what was in production at a time, and why")
-    at.add_argument("time", type=ledger_instant, help="such as 2026-03-01T10:00Z")
-    verified = commands.add_parser("verify", help="whether it, and all that follows it, is whole")
-    verified.add_argument("--head", metavar="SHA256", help="its end as noted before, elsewhere")
-    export = commands.add_parser("export", help="all entries with their checksums, as JSON")
-    export.add_argument("--output", type=Path, metavar="FILE", help="default: standard output")
-
-    def work(context: RunContext, given: argparse.Namespace) -> None:
-        if given.command == "show":
-            show_ledger(context, last=given.last)
-        elif given.command == "at":
-            show_production(context, given.time)
-        elif given.command == "verify":
-            verify_ledger(context, head=given.head)
-        else:
-            export_ledger(context, output=given.output)
-
-    return decide(parser, work, argv)
+def _exported(ledger: Ledger) -> list[dict[str, Any]]:
+    return [
+        {"sha256": checksum, **msgspec.to_builtins(entry)}
+        for entry, checksum in zip(ledger.entries, ledger.checksums, strict=True)
+    ]
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def _json(data: object) -> str:
+    return msgspec.json.format(msgspec.json.encode(data), indent=2).decode()
+
+
+def _ledger_instant(text: str) -> str:
+    """Return a time as the entries have it: UTC, with milliseconds."""
+    try:
+        instant = dt.datetime.fromisoformat(text)
+    except ValueError as error:
+        raise InstantError(f"'{text}' is no time: give one such as 2026-03-01T10:00Z.") from error
+    if instant.tzinfo is None:
+        raise InstantError(f"{text} has no offset: add Z for UTC.")
+    return iso_ms(round(instant.timestamp() * 1000))

@@ -1,14 +1,13 @@
-"""`make freshness`: how fresh and how full each table is, as text and as a page.
+"""`ontime look freshness`: how fresh and how full each table is, as text and as a page.
 
 How fresh and how full a table is: pure functions over rows by day.
 """
 
 from __future__ import annotations
 
-import argparse
 import datetime as dt
+import json
 import math
-import sys
 from collections import Counter
 from dataclasses import dataclass
 from statistics import median
@@ -19,13 +18,13 @@ from ontime_base.errors import OntimeError
 from pipelines import pages
 from pipelines.pages import Cell
 from pipelines.reports.table_reader import Looking
-from pipelines.runtime.context import RunContext
 from pipelines.runtime.figures import write_figures
-from pipelines.settings import load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
+
+    from pipelines.runtime.context import RunContext
 
 _WEEKS: Final = 4
 _LEAST_SHARE: Final = 0.25
@@ -148,24 +147,53 @@ class NothingIngestedError(OntimeError):
     """There is no table yet."""
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Print the report and write its page and figures; return 1 after one sentence on an error."""
-    parser = argparse.ArgumentParser(
-        prog="python -m pipelines.reports.freshness", description=__doc__
-    )
-    parser.add_argument("--environment", help="dev, staging or prod (ONTIME_ENV)")
-    arguments = parser.parse_args(argv)
-    now = dt.datetime.now(dt.UTC)
-    try:
-        with RunContext(load_settings(arguments.environment)) as context:
-            volumes, home = volumes_of(context), context.settings.home
-    except OntimeError as error:
-        print(f"freshness: {error}", file=sys.stderr)
-        return 1
+def report_freshness(context: RunContext, *, as_json: bool = False) -> None:
+    """Print the report and write its page and figures.
+
+    Args:
+        context: What every stage is given.
+        as_json: Print the figures as JSON instead.
+
+    Raises:
+        NothingIngestedError: There is no table.
+    """
+    now, home = dt.datetime.now(dt.UTC), context.settings.home
+    volumes = volumes_of(context)
     page = write_report(home, volumes, now)
+    figures = _write_figures(home, volumes, now)
+    if as_json:
+        print(figures.read_text(encoding="utf-8").rstrip())
+        return
     print("\n".join(lines_of(volumes, now)))
-    print(f"\npage: {page}\nfigures: {_write_figures(home, volumes, now)}")
-    return 0
+    print(f"\npage: {page}\nfigures: {figures}")
+
+
+def list_tables(context: RunContext, *, as_json: bool = False) -> None:
+    """Print the tables that there are, with their rows.
+
+    Args:
+        context: What every stage is given.
+        as_json: Print them as JSON.
+
+    Raises:
+        NothingIngestedError: There is no table.
+    """
+    looking = Looking(context)
+    rows = {name: looking.count(name) for name in looking.names()}
+    if not rows:
+        raise _nothing_ingested(context)
+    if as_json:
+        print(json.dumps(rows, indent=2))
+        return
+    for name, count in rows.items():
+        print(f"{name:<24}{count:>12,}")
+
+
+def _nothing_ingested(context: RunContext) -> NothingIngestedError:
+    return NothingIngestedError(
+        f"There is no table in {context.settings.home}: run `make run`, or set ONTIME_HOME to "
+        "where it has run."
+    )
 
 
 def volumes_of(context: RunContext) -> list[Volume]:
@@ -177,10 +205,7 @@ def volumes_of(context: RunContext) -> list[Volume]:
     looking = Looking(context)
     found = [_volume(looking, name) for name in looking.names()]
     if not found:
-        raise NothingIngestedError(
-            f"There is no table in {context.settings.home}: run `make run`, or set ONTIME_HOME to "
-            "where it has run."
-        )
+        raise _nothing_ingested(context)
     return found
 
 
@@ -282,7 +307,3 @@ def _day(instant: dt.datetime | None) -> str:
 
 def _minute(instant: dt.datetime | None) -> str:
     return "-" if instant is None else f"{instant:%Y-%m-%d %H:%M}"
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,28 +1,26 @@
-"""`make quarantine`: why was this row refused?"""
+"""Why was this row refused?"""
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import json
-import sys
 from collections import Counter
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from features.declare.columns import LINEAGE
 from features.silver.fields import REASON, RULE
-from features.silver.raw import RAW_COLUMNS
 from features.silver.silver_tables import ROW, SOURCE
 from ontime_base.errors import OntimeError
 from pipelines.reports.table_reader import Looking
-from pipelines.runtime.context import RunContext
-from pipelines.settings import load_settings
-from pipelines.silver.quarantine_reasons import RULES, Refusal, explained
+from pipelines.silver.quarantine_reasons import Refusal, explained
 from pipelines.silver.silver_build import QUARANTINE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+
+    from pipelines.runtime.context import RunContext
 
 _WIDTH = 100
 
@@ -31,33 +29,42 @@ class NoQuarantineError(OntimeError):
     """Nothing has been ingested yet."""
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Show refused rows, and return the exit code: 1 after one sentence on what to put right."""
-    arguments = _parser().parse_args(argv)
-    try:
-        with RunContext(load_settings(arguments.environment)) as context:
-            refusals = [one for one in _all(context) if _matches(one, arguments)]
-    except OntimeError as error:
-        print(f"quarantine: {error}", file=sys.stderr)
-        return 1
-    shown = refusals[: arguments.limit]
-    print(_as_json(refusals, shown) if arguments.json else "\n".join(_told(refusals, shown)))
-    return 0
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """Which refused rows are wanted; what is None does not matter.
+
+    Attributes:
+        source: Rows of this source.
+        rule: Rows that break this rule.
+        file: Rows of this file: its name, or a pattern such as `*2013*`.
+        day: Rows about this local day, such as 2013-02-12.
+        row: The row with this number in its file.
+    """
+
+    source: str | None = None
+    rule: str | None = None
+    file: str | None = None
+    day: str | None = None
+    row: int | None = None
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m pipelines.reports.quarantine", description=__doc__
-    )
-    parser.add_argument("--source", choices=sorted(RAW_COLUMNS), help="rows of this source")
-    parser.add_argument("--rule", choices=sorted(RULES), help="rows that break this rule")
-    parser.add_argument("--file", help="rows of this file: its name, or a pattern such as '*2013*'")
-    parser.add_argument("--day", help="rows about this local day, such as 2013-02-12")
-    parser.add_argument("--row", type=int, help="the row with this number in its file")
-    parser.add_argument("--limit", type=int, default=20, help="how many rows to show (20)")
-    parser.add_argument("--json", action="store_true", help="for programs: one JSON document")
-    parser.add_argument("--environment", help="dev, staging or prod (ONTIME_ENV)")
-    return parser
+def show_quarantine(
+    context: RunContext, wanted: Wanted, *, limit: int = 20, as_json: bool = False
+) -> None:
+    """Print refused rows, and why.
+
+    Args:
+        context: What every stage is given.
+        wanted: Which ones.
+        limit: How many rows are shown; all are counted.
+        as_json: Print one JSON document.
+
+    Raises:
+        NoQuarantineError: Nothing has been ingested yet.
+    """
+    refusals = [one for one in _all(context) if _matches(one, wanted)]
+    shown = refusals[:limit]
+    print(_as_json(refusals, shown) if as_json else "\n".join(_told(refusals, shown)))
 
 
 def _all(context: RunContext) -> Iterator[Refusal]:
@@ -72,7 +79,7 @@ def _all(context: RunContext) -> Iterator[Refusal]:
     return map(explained, places)
 
 
-def _matches(one: Refusal, wanted: argparse.Namespace) -> bool:
+def _matches(one: Refusal, wanted: Wanted) -> bool:
     return (
         wanted.source in {None, one.source}
         and wanted.rule in {None, one.rule}
@@ -129,7 +136,3 @@ def _received(one: Refusal) -> Iterator[str]:
             label, line = "", ""
         line = f"{line}  {part}" if line else part
     yield f"  {label:<10}{line}"
-
-
-if __name__ == "__main__":
-    sys.exit(main())

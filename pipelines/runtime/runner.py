@@ -42,6 +42,15 @@ class StageReport:
     seconds: float
     outputs: Mapping[str, Any] = field(default_factory=dict)
 
+    def as_data(self) -> dict[str, Any]:
+        """Return it as JSON types, for programs."""
+        return {
+            "stage": self.stage,
+            "skipped": self.skipped,
+            "seconds": round(self.seconds, 3),
+            "outputs": dict(self.outputs),
+        }
+
 
 def run_stage(
     stage: Stage,

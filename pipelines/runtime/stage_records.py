@@ -72,7 +72,7 @@ class StageRecords:
         except msgspec.MsgspecError as error:
             raise UnreadableRecordError(
                 f"The stage record {path} is not readable ({error}): "
-                f"run `python -m pipelines.{stage}`, which makes it anew."
+                f"run `ontime {stage}`, which makes it anew."
             ) from error
 
     def require(self, stage: str) -> StageRecord:
@@ -86,7 +86,7 @@ class StageRecords:
         if record is None:
             raise StageNotRunError(
                 f"Stage {stage} has not finished in this home ({self._folder.parent}): "
-                f"run `python -m pipelines.{stage}` first, or `make run` for all stages."
+                f"run `ontime {stage}` first, or `make run` for all stages."
             )
         return record
 

@@ -99,6 +99,23 @@ def summary_of(result: RunResult) -> list[str]:
     ]
 
 
+def model_lines(model: str, judged: Mapping[str, Any]) -> list[str]:
+    """Return how good a model is, beside the naive one.
+
+    Args:
+        model: What it is called.
+        judged: The outputs of the stage evaluate.
+    """
+    figures = judged["figures"]
+    interval = f"(95 % confidence: {figures['auc_low']:.3f} to {figures['auc_high']:.3f})"
+    return [
+        "",
+        f"{'Model':<{WIDTH + 2}}{'AUC, test':>10}",
+        f"  {model:<{WIDTH}}{figures['auc']:>10.3f}  {interval}",
+        f"  {'naive (schedule only)':<{WIDTH}}{figures['auc_naive']:>10.3f}",
+    ]
+
+
 def _headline(result: RunResult) -> str:
     ran = [report.stage for report in result.reports if not report.skipped]
     if not ran:
@@ -129,14 +146,7 @@ def _data(result: RunResult) -> list[str]:
 
 def _model(result: RunResult) -> list[str]:
     judged, version = result.outputs("evaluate"), result.outputs("register")["version"]
-    figures = judged["figures"]
-    interval = f"(95 % confidence: {figures['auc_low']:.3f} to {figures['auc_high']:.3f})"
-    lines = [
-        "",
-        f"{'Model':<{WIDTH + 2}}{'AUC, test':>10}",
-        f"  {result.model + ' version ' + version:<{WIDTH}}{figures['auc']:>10.3f}  {interval}",
-        f"  {'naive (schedule only)':<{WIDTH}}{figures['auc_naive']:>10.3f}",
-    ]
+    lines = model_lines(f"{result.model} version {version}", judged)
     if result.champion == version:
         return [*lines, f"  Version {version} is the champion: it answers requests."]
     promoted = result.outputs("promote")

@@ -1,21 +1,19 @@
-"""`make train`: how good the model is, also under other conditions, and is there a better one?
+"""How good the model is, also under other conditions, and whether there is a better one.
 
 The parts of a study: the model itself, the same under other conditions, and the sweep.
 """
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Final
 
 from ontime_base.atomic_files import write_atomically
 from ontime_base.errors import OntimeError
 from pipelines.gold.training_data import read_part, table_lineage
-from pipelines.runtime.command import parser_of, run_command
 from pipelines.runtime.figures import write_figures
 from pipelines.runtime.fingerprint import fingerprint
 from pipelines.runtime.runner import run_stage
-from pipelines.stages import Parameter, stage_named
+from pipelines.stages import stage_named
 from pipelines.study.proposal import compared, write_proposal
 from pipelines.study.study_report import card_with, lines_of
 from pipelines.study.sweep import run_sweep
@@ -30,9 +28,6 @@ from training.tracking.run_files import CURVE_FILE, read_file, write_files
 from training.tracking.run_log import load_models
 
 if TYPE_CHECKING:
-    import argparse
-    from collections.abc import Sequence
-
     from pipelines.runtime.context import RunContext
     from training.settings import TrainingSettings
 
@@ -104,48 +99,24 @@ def _swept(context: RunContext, parent: str) -> SweepResult | None:
     return run_sweep(context, table, name=name, parent=parent)
 
 
-PARAMETERS: Final = (
-    Parameter(
-        name="trials",
-        kind=int,
-        help="trials of the sweep, those of earlier attempts included; 0: no sweep",
-        setting="training.sweep.trials",
-    ),
-    Parameter(
-        name="minutes",
-        kind=float,
-        help="for how long trials are begun",
-        setting="training.sweep.minutes",
-    ),
-    Parameter(
-        name="workers",
-        kind=int,
-        help="trials at a time, one core each",
-        setting="training.sweep.workers",
-    ),
-)
-
-
 class SuspectedLeakError(OntimeError):
     """A model is too good to be true."""
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Study the model, and return the exit code: 1 if one of its variants must be a leak."""
-    parser = parser_of("python -m pipelines.study.model_study", __doc__ or "", PARAMETERS)
-    return run_command(parser, PARAMETERS, work, argv)
-
-
-def work(context: RunContext, arguments: argparse.Namespace) -> None:
+def study_model(context: RunContext, *, force: bool = False) -> None:
     """Make what is not there yet, study the model, print the report and write its figures.
 
     The parameters in use stay as they are: better ones are proposed in a file.
+
+    Args:
+        context: What every stage is given.
+        force: Run the stages before it even if nothing changed.
 
     Raises:
         SuspectedLeakError: A variant has an AUC from which on a leak is suspected.
     """
     for name in ("ingest", "build_features", "train", "evaluate"):
-        run_stage(stage_named(name), context, force=arguments.force)
+        run_stage(stage_named(name), context, force=force)
     tracking, reports = context.tracking, context.settings.home / "reports"
     base = str(context.outputs("train")["run_id"])
     with tracking.open_run("study", tags={"ontime.studied_run": base}) as run_id:
@@ -157,7 +128,7 @@ def work(context: RunContext, arguments: argparse.Namespace) -> None:
         files = {"study.json": studies.to_json(study), "card.html": card}
         write_files(tracking.client, run_id, files)
     write_atomically(reports / "model_card.html", card)
-    path = write_figures(context.settings.home, "train", study.figures)
+    path = write_figures(context.settings.home, "study", study.figures)
     for line in (*lines_of(study, proposal), "", f"figures: {path}"):
         context.console.say(line)
     require_no_leak(study, context.settings.training.gates.suspicious_auc)
@@ -173,9 +144,5 @@ def require_no_leak(study: Study, limit: float) -> None:
         if each.auc.value >= limit:
             raise SuspectedLeakError(
                 f"AUC is {each.auc.value:.4f} for {each.title}, and from {limit} on a leak of the "
-                "label is suspected: run `make prove-no-leak` and look at the newest features."
+                "label is suspected: run `ontime prove no-leak` and look at the newest features."
             )
-
-
-if __name__ == "__main__":
-    sys.exit(main())

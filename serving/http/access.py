@@ -46,7 +46,7 @@ class Access:
         if required and not keys:
             raise AccessError(
                 "This environment asks callers for an API key, and none is configured: make one "
-                "with `make api-key NAME=somebody`, and put its hash into serving.access.keys or "
+                "with `ontime api-key somebody`, and put its hash into serving.access.keys or "
                 "the environment variable ONTIME_API_KEYS; or set serving.access.required to "
                 "false."
             )

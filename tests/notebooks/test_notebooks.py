@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 import jupytext
 import pytest
 
+from pipelines.cli import execute
 from pipelines.deploy.wheel import ROOT
-from pipelines.explore.notebooks import NotebookError, export, find_notebooks, main
+from pipelines.explore.notebooks import NotebookError, export, find_notebooks
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,7 +59,7 @@ def test_a_notebook_is_exported_as_databricks_imports_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     # When
-    assert main(["--export", str(tmp_path)]) == 0
+    assert execute(["notebooks", "--export", str(tmp_path)]) == 0
     # Then
     assert len(capsys.readouterr().out.splitlines()) == len(NAMES)
     exported = json.loads(export(find_notebooks()[0], tmp_path).read_text())
@@ -68,7 +69,7 @@ def test_a_notebook_is_exported_as_databricks_imports_it(
 
 def test_an_unknown_notebook_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     # When / Then
-    assert main(["05_magic"]) == 1
+    assert execute(["notebooks", "05_magic"]) == 1
     assert "use one of 01_explore" in capsys.readouterr().err
 
 
@@ -82,7 +83,7 @@ def test_all_run_on_the_real_data_and_become_pages(tmp_path: Path) -> None:
 
     def run(*command: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", *command],
+            [sys.executable, "-m", "pipelines.cli", *command],
             cwd=ROOT,
             env=environment,
             capture_output=True,
@@ -90,10 +91,10 @@ def test_all_run_on_the_real_data_and_become_pages(tmp_path: Path) -> None:
             check=False,
         )
 
-    made = run("pipelines.run")
+    made = run("run")
     assert made.returncode == 0, made.stdout + made.stderr
     # When
-    done = run("pipelines.explore.notebooks", "--to", str(tmp_path / "pages"))
+    done = run("notebooks", "--to", str(tmp_path / "pages"))
     # Then
     assert done.returncode == 0, done.stdout + done.stderr
     figures = json.loads((tmp_path / "home" / "figures" / "notebooks.json").read_text())

@@ -30,8 +30,8 @@ import pipelines.runtime.context
 from operations.ledger.ledger import read_ledger
 from operations.release.reconciliation import document_of
 from pipelines import promote, register
-from pipelines.release import ledger_commands, rollback, rollout
-from pipelines.runtime.command import stage_main
+from pipelines.cli import execute
+from pipelines.release import decision_commands, ledger_commands
 from pipelines.runtime.context import RunContext
 from pipelines.runtime.stage_records import StageRecord, StageRecords
 from pipelines.settings import load_settings
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 Command: TypeAlias = "Callable[[], int]"
-LOADED = (ledger_commands, register)
+LOADED = (decision_commands, ledger_commands, promote, register)
 STORE_WRITES = ("create", "replace")
 REGISTRY_WRITES = (
     "create_registered_model",
@@ -58,7 +58,7 @@ WHO = ["--by", "Ada", "--reason", "read the card"]
 
 
 def stage(name: str) -> Command:
-    return lambda: stage_main(name, [])
+    return lambda: execute([name])
 
 
 # In order, in one home; `train` stands for a model that was trained, and is not killed.
@@ -66,21 +66,21 @@ COMMANDS: tuple[tuple[str, Command], ...] = (
     ("train 1", lambda: train("run of version 1")),
     ("register 1", stage("register")),
     ("publish 1", stage("publish")),
-    ("approve 1", lambda: promote.main(["--approve", *WHO])),
-    ("roll out 1", lambda: rollout.main(["--weight", "1", *WHO])),
+    ("approve 1", lambda: execute(["release", "approve", *WHO])),
+    ("roll out 1", lambda: execute(["release", "rollout", "--weight", "1", *WHO])),
     ("promote 1", stage("promote")),
     ("train 2", lambda: train("run of version 2")),
     ("register 2", stage("register")),
     ("publish 2", stage("publish")),
-    ("roll out 2 a little", lambda: rollout.main(["--weight", "0.1", *WHO])),
-    ("roll out 2", lambda: rollout.main(["--weight", "1", *WHO])),
-    ("approve and promote 2", lambda: promote.main(["--approve", *WHO])),
-    ("roll back to 1", lambda: rollback.main(WHO)),
-    ("put 2 back", lambda: rollback.main(["--to-version", "2", *WHO])),
+    ("roll out 2 a little", lambda: execute(["release", "rollout", "--weight", "0.1", *WHO])),
+    ("roll out 2", lambda: execute(["release", "rollout", "--weight", "1", *WHO])),
+    ("approve and promote 2", lambda: execute(["release", "approve", *WHO])),
+    ("roll back to 1", lambda: execute(["release", "rollback", *WHO])),
+    ("put 2 back", lambda: execute(["release", "rollback", "--version", "2", *WHO])),
     ("train 3", lambda: train("run of version 3")),
     ("register 3", stage("register")),
     ("publish 3", stage("publish")),
-    ("reject 3", lambda: promote.main(["--reject", *WHO])),
+    ("reject 3", lambda: execute(["release", "reject", *WHO])),
 )
 
 

@@ -3,18 +3,18 @@
 So both have decided on the same ledger, and both write at the same moment, whatever the machine
 does. The meeting is around the store, in this process; nothing of it is in the code that races.
 
-    racing.py FOLDER NAME OTHER MODULE ARGUMENT...
+    racing.py FOLDER NAME OTHER COMMAND ARGUMENT...
 """
 
 from __future__ import annotations
 
-import importlib
 import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pipelines.runtime.context
+from pipelines.cli import execute
 from serving.stores.opening import open_artifact_store
 
 if TYPE_CHECKING:
@@ -43,13 +43,12 @@ class Meeting:
 
 
 def main() -> int:
-    folder, name, other, module = Path(sys.argv[1]), *sys.argv[2:5]
+    folder, name, other = Path(sys.argv[1]), *sys.argv[2:4]
     here, there = folder / name, folder / other
     vars(pipelines.runtime.context)["open_artifact_store"] = lambda uri, **named: Meeting(
         open_artifact_store(uri, **named), here, there
     )
-    code: int = importlib.import_module(module).main(sys.argv[5:])
-    return code
+    return execute(sys.argv[4:])
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import json
 import re
 from typing import TYPE_CHECKING
 
-from pipelines.api_key import main
+from pipelines.cli import execute
 
 if TYPE_CHECKING:
     import pytest
@@ -17,7 +17,7 @@ def test_the_hash_is_that_of_the_key(capsys: pytest.CaptureFixture[str]) -> None
     # Given two new keys
     shown = []
     for _ in range(2):
-        assert main(["somebody"]) == 0
+        assert execute(["api-key", "somebody"]) == 0
         text = capsys.readouterr().out
         shown.append(text.splitlines()[1].strip())
         # Then what is to be configured is the hash of what is shown, under the name

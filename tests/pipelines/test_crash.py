@@ -42,7 +42,7 @@ def environment(home: Path, conf: Path) -> dict[str, str]:
 
 def start(home: Path, conf: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "pipelines.run"],
+        [sys.executable, "-m", "pipelines.cli", "run"],
         env=environment(home, conf),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -59,7 +59,7 @@ def test_a_stage_that_has_to_wait_says_so_in_one_sentence_and_fails_the_run(home
     done = run(command, home, MLFLOW_TRACKING_URI=store)
     # Then it names the command to run first, and the project's run has failed
     assert done.returncode != 0
-    assert "python -m pipelines.promote: Stage register has not finished" in done.stderr
+    assert "ontime promote: Stage register has not finished" in done.stderr
     assert "Traceback" not in done.stderr
     (project,) = MlflowClient(store).search_runs(["0"])
     assert project.info.status == "FAILED"
@@ -83,7 +83,7 @@ def test_the_training_run_is_the_child_of_the_projects_and_a_stray_run_id_change
     assert (project.info.status, trained.info.status) == ("FINISHED", "FINISHED")
     assert trained.data.tags["mlflow.parentRunId"] == project.info.run_id
     # When training is forced by hand, with the id of a run that does not exist in the environment
-    by_hand = [sys.executable, "-m", "pipelines.train", "--force"]
+    by_hand = [sys.executable, "-m", "pipelines.cli", "train", "--force"]
     again = run(by_hand, home, small_conf, MLFLOW_RUN_ID="f" * 32, MLFLOW_TRACKING_URI=store)
     # Then it ends well, and finds that the model is there already
     assert again.returncode == 0, again.stdout + again.stderr

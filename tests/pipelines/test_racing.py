@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 SCRIPT = Path(__file__).with_name("racing.py")
 ADA = ["--by", "Ada", "--reason", "better"]
 BOB = ["--by", "Bob", "--reason", "much better"]
-PROMOTE, ROLLBACK = "pipelines.promote", "pipelines.release.rollback"
+PROMOTE, ROLLBACK = ["release", "promote"], ["release", "rollback"]
 STAGING = ["--version", "Staging"]
 SLOW = pytest.mark.slow
 
@@ -69,10 +69,10 @@ def race(folder: Path, *commands: list[str]) -> dict[str, subprocess.Popen[str]]
 @pytest.mark.parametrize(
     ("ada", "bob"),
     [
-        ([PROMOTE, *STAGING, *ADA], [PROMOTE, *STAGING, *BOB]),
-        pytest.param([ROLLBACK, *ADA], [ROLLBACK, *BOB], marks=SLOW),
-        pytest.param([PROMOTE, *STAGING, *ADA], [ROLLBACK, *BOB], marks=SLOW),
-        pytest.param([PROMOTE, *STAGING, *ADA], [PROMOTE, "--reject", *BOB], marks=SLOW),
+        ([*PROMOTE, *STAGING, *ADA], [*PROMOTE, *STAGING, *BOB]),
+        pytest.param([*ROLLBACK, *ADA], [*ROLLBACK, *BOB], marks=SLOW),
+        pytest.param([*PROMOTE, *STAGING, *ADA], [*ROLLBACK, *BOB], marks=SLOW),
+        pytest.param([*PROMOTE, *STAGING, *ADA], ["release", "reject", *BOB], marks=SLOW),
     ],
     ids=["two promotions", "two rollbacks", "promotion and rollback", "promotion and rejection"],
 )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pipelines import run
+from pipelines.cli import execute
 from pipelines.release.promotion import PromotionRefusedError
 from pipelines.runtime.runner import StageReport
 from training.tracking.processes import ProcessIdentity
@@ -62,12 +63,12 @@ def order(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_a_refused_promotion_ends_the_run_with_1_after_its_summary_and_figures(
     order: list[str], capsys: pytest.CaptureFixture[str], home: Path
 ) -> None:
-    code = run.main([])
+    code = execute(["run"])
     output = capsys.readouterr()
     assert code == 1
     assert (order[0], order[-1]) == ("ingest", "promote")
     assert "Where the time went" in output.out
-    assert output.err == "python -m pipelines.run: Version 1 is not promoted: AUC is 0.61.\n"
+    assert output.err == "ontime run: Version 1 is not promoted: AUC is 0.61.\n"
     figures = json.loads((home / "figures" / "run.json").read_text())
     assert (figures["flights"], figures["silver"], figures["quarantine"]) == (5, 4, 1)
     assert figures["model_version"] is None

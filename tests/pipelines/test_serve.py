@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from pipelines.serve import main
+from pipelines.cli import execute
 from serving.server.listening import listen
 from tests.serving.support import a_home, serving_process
 
@@ -41,9 +41,11 @@ def test_the_printed_curl_line_works_as_it_stands(home: Path) -> None:
 def test_without_a_release_one_sentence_names_the_way_out(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["--port", "0"]) == 1
+    assert execute(["serve", "--port", "0"]) == 1
     error = capsys.readouterr().err
-    assert error.startswith(f"serve: No model is released in {home}/store: run `make run` first")
+    assert error.startswith(
+        f"ontime serve: No model is released in {home}/store: run `make run` first"
+    )
     assert error.count("\n") == 1
 
 
@@ -51,9 +53,9 @@ def test_a_port_in_use_is_one_sentence(home: Path, capsys: pytest.CaptureFixture
     a_home(home)
     with listen("127.0.0.1", 0) as taken:
         port = taken.getsockname()[1]
-        assert main(["--port", str(port)]) == 1
+        assert execute(["serve", "--port", str(port)]) == 1
     error = capsys.readouterr().err
-    assert error.startswith(f"serve: Port {port} on 127.0.0.1 is in use: ")
+    assert error.startswith(f"ontime serve: Port {port} on 127.0.0.1 is in use: ")
     assert error.count("\n") == 1
 
 
@@ -61,16 +63,14 @@ def test_an_unknown_environment_is_one_sentence(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert home.is_dir()
-    assert main(["--env", "moon"]) == 1
+    assert execute(["serve", "--environment", "moon"]) == 1
     assert "moon" in capsys.readouterr().err
 
 
 def test_help_names_every_option(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as caught:
-        main(["--help"])
-    assert caught.value.code == 0
+    assert execute(["serve", "--help"]) == 0
     shown = capsys.readouterr().out
-    assert all(option in shown for option in ("--host", "--port", "--env"))
+    assert all(option in shown for option in ("--host", "--port", "--environment"))
 
 
 def test_ctrl_c_ends_it_quietly(home: Path) -> None:
@@ -88,7 +88,7 @@ def test_a_damaged_store_is_one_sentence(home: Path, capsys: pytest.CaptureFixtu
     for name in ("serving.db", "serving.db-wal", "serving.db-shm"):
         (home / name).unlink(missing_ok=True)
     (home / "serving.db").write_bytes(b"no database" * 1000)
-    assert main(["--port", "0"]) == 1
+    assert execute(["serve", "--port", "0"]) == 1
     shown = capsys.readouterr()
     assert "serving.db cannot be used" in shown.err
     assert shown.out == ""

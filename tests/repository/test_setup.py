@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -119,6 +120,25 @@ RUN, DEV = ["requirements/run.txt"], ["requirements/dev.txt"]
 def test_setting_up_twice_installs_once(clone: Path) -> None:
     assert install(clone, "run") == RUN
     assert install(clone, "run") == []
+
+
+def test_the_command_is_there_and_works_from_any_folder(clone: Path, tmp_path: Path) -> None:
+    # Given an environment, and a command line that prints what it was given
+    install(clone, "run")
+    (clone / ".venv/bin/python").unlink()
+    (clone / ".venv/bin/python").symlink_to(sys.executable)
+    (clone / "pipelines").mkdir()
+    (clone / "pipelines/cli.py").write_text("def main():\n    import sys; print(sys.argv[1:])\n")
+    # When it is called from elsewhere
+    done = subprocess.run(
+        [clone / ".venv/bin/ontime", "run", "two words"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    # Then
+    assert done.stdout == "['run', 'two words']\n"
 
 
 def test_a_changed_lock_is_installed(clone: Path) -> None:

@@ -220,7 +220,7 @@ def wait_until(true: Callable[[], bool], seconds: float = 20) -> None:
 def serving_process(home: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
     """Run the command that `make serve` runs on a free port; yields the process and the address."""
     environment = {**os.environ, "ONTIME_HOME": str(home), "ONTIME_ENV": "dev"}
-    command = [sys.executable, "-m", "pipelines.serve", "--port", "0"]
+    command = [sys.executable, "-m", "pipelines.cli", "serve", "--port", "0"]
     output = home / "serve.log"  # a pipe that nobody empties would stop the server
     with (
         output.open("w") as log,

@@ -203,7 +203,7 @@ class Registry:
         if run.info.status != "FINISHED" or not fingerprint or not model:
             raise RegistryError(
                 f"Run {run_id} is no finished training run (status {run.info.status}): train again "
-                "with `python -m pipelines.train --force`."
+                "with `ontime train --force`."
             )
         return fingerprint, model
 

@@ -88,7 +88,7 @@ def read_file(client: MlflowClient, run_id: str, path: str) -> bytes:
         except (MlflowException, OSError) as error:
             raise RunFileError(
                 f"Run {run_id} has no file {path} in the tracking store: make it again with "
-                "`python -m pipelines.train --force`, then `python -m pipelines.evaluate --force`."
+                "`ontime train --force`, then `ontime evaluate --force`."
             ) from error
 
 

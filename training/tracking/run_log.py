@@ -107,7 +107,7 @@ def load_models(tracking: Tracking, run_id: str) -> tuple[Pipeline, Pipeline, Co
     except (MlflowException, OSError) as error:
         raise RunFileError(
             f"The models of run {run_id} cannot be loaded from the tracking store ({error}): train "
-            "again with `python -m pipelines.train --force`."
+            "again with `ontime train --force`."
         ) from error
     return model, naive, contract
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import argparse
 import datetime as dt  # noqa: TC003 - pydantic reads it at run time
 import re
-import sys
 from dataclasses import dataclass
 from importlib import metadata
 from typing import TYPE_CHECKING, Final
@@ -14,10 +12,8 @@ import yaml
 from pydantic import ValidationError
 
 from ontime_base.configuration import ConfError, Settings, conf_folder
-from ontime_base.errors import OntimeError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
 RUNTIME_FILE: Final = "databricks-runtime.yaml"
@@ -91,18 +87,14 @@ def _pin(package: str, ours: str, theirs: str | None) -> Pin:
     return Pin(package, ours, theirs, "close" if close else "differs")
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Print the comparison; return 1 if a version differs: the runtime's is what runs there."""
-    parser = argparse.ArgumentParser(
-        prog="python -m pipelines.deploy.databricks.runtime_versions", description=__doc__
-    )
-    parser.parse_args(argv)
-    try:
-        pins = read_pins()
-        compared = compare(pins)
-    except OntimeError as error:
-        print(f"{parser.prog}: {error}", file=sys.stderr)
-        return 1
+def compare_runtime() -> int:
+    """Print our versions beside the runtime's; return 1 if one differs: theirs is what runs there.
+
+    Raises:
+        OntimeError: What the runtime has cannot be read.
+    """
+    pins = read_pins()
+    compared = compare(pins)
     print(f"Databricks Runtime {pins.runtime}, looked up {pins.looked_up}: {pins.source}\n")
     print(f"{'package':14} {'ours':10} {'runtime':10}")
     for pin in compared:
@@ -112,7 +104,3 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"\n{unverified} unverified: look them up in the runtime's release notes, and write")
         print(f"them into conf/{RUNTIME_FILE} with the date.")
     return int(any(pin.verdict == "differs" for pin in compared))
-
-
-if __name__ == "__main__":
-    sys.exit(main())

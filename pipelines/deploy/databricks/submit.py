@@ -1,69 +1,80 @@
-"""Submission to Databricks: the wheel and the job brought up to date, a run started and followed.
+"""Submission to Databricks: wheel and job updated, a run started and followed.
 
-`python -m pipelines.deploy.databricks.submit --target dev` needs the repository, and a workspace
-named by
-DATABRICKS_HOST and DATABRICKS_TOKEN or by a profile. Submitting again while a run is in progress
-follows that run: so it goes on after Ctrl-C.
+Needs the repository, and a workspace named by DATABRICKS_HOST and DATABRICKS_TOKEN or by a profile.
+Submitting again while a run is in progress follows that run, also after Ctrl-C.
 """
 
 from __future__ import annotations
 
-import argparse
 import sys
 import tempfile
 import uuid
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from ontime_base.errors import OntimeError
 from pipelines.deploy.databricks.bundle import job_of
 from pipelines.deploy.databricks.connection import connect
 from pipelines.deploy.databricks.run_follower import follow
 from pipelines.deploy.databricks.workspace import Workspace
 from pipelines.deploy.wheel import ROOT, build_wheel
-from pipelines.stages import STAGES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from pipelines.deploy.databricks.run_follower import RunEnd
 
 EXIT_CODES: Final = {"succeeded": 0, "failed": 1, "cancelled": 1, "running": 3}
-_JOBS: Final = {"serverless": "ontime", "cluster": "ontime_on_cluster"}
+JOBS: Final = {"serverless": "ontime", "cluster": "ontime_on_cluster"}
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Submit as a command.
+@dataclass(frozen=True, kw_only=True)
+class Submission:
+    """What is submitted, and how its run is followed.
+
+    Attributes:
+        target: A target of databricks.yml.
+        compute: `serverless`, or `cluster` for a job cluster.
+        stage: Only this stage; None: all.
+        force: Run stages even if nothing changed.
+        wait: Follow the run to its end.
+        timeout_min: For how long it is followed.
+        poll_s: How often its state is asked for.
+        retry_s: For how long a busy workspace is asked again.
+    """
+
+    target: str = "dev"
+    compute: str = "serverless"
+    stage: str | None = None
+    force: bool = False
+    wait: bool = False
+    timeout_min: float = 240
+    poll_s: float = 5
+    retry_s: float = 300
+
+
+def submit(wanted: Submission) -> int:
+    """Submit, and follow the run if asked to.
 
     Returns:
-        0: submitted, and with `--wait` the run succeeded; 1: it failed, was cancelled, or could
-        not be submitted; 2: wrong arguments; 3: it had not ended in time; 130: Ctrl-C.
+        0: submitted, and with `wait` the run succeeded; 1: it failed or was cancelled; 3: it had
+        not ended in time; 130: Ctrl-C while following.
+
+    Raises:
+        OntimeError: It could not be done; what has been done already is not done twice.
     """
-    parser = _parser()
-    arguments = parser.parse_args(argv)
     try:
-        return submit(arguments)
-    except OntimeError as error:
-        print(f"{parser.prog}: {error}", file=sys.stderr)
-        return 1
+        return _submit(wanted)
     except KeyboardInterrupt:
         print(
-            f"\n{parser.prog}: no longer following; the run goes on. The same command follows it "
-            "again.",
+            "\nNo longer following; the run goes on. The same command follows it again.",
             file=sys.stderr,
         )
         return 130
 
 
-def submit(arguments: argparse.Namespace) -> int:
-    """Bring wheel and job up to date, start or find the run, follow it if asked to.
-
-    Raises:
-        OntimeError: It could not be done; what has been done already is not done twice.
-    """
-    workspace = Workspace(connect(timeout_s=arguments.retry_s))
+def _submit(wanted: Submission) -> int:
+    workspace = Workspace(connect(timeout_s=wanted.retry_s))
     user = workspace.user()
-    definition = job_of(ROOT, target=arguments.target, user=user, job=_JOBS[arguments.compute])
+    definition = job_of(ROOT, target=wanted.target, user=user, job=JOBS[wanted.compute])
     with tempfile.TemporaryDirectory() as folder:
         wheel = workspace.put_wheel(build_wheel(Path(folder)), definition.folder)
     print(f"wheel   {wheel}")
@@ -72,21 +83,21 @@ def submit(arguments: argparse.Namespace) -> int:
     run_id = workspace.run_in_progress(job_id)
     if run_id is None:
         run_id = workspace.start(
-            job_id, token=uuid.uuid4().hex, stage=arguments.stage, force=arguments.force
+            job_id, token=uuid.uuid4().hex, stage=wanted.stage, force=wanted.force
         )
-        print(f"run     {run_id} started{_only(arguments.stage)}")
+        print(f"run     {run_id} started{_only(wanted.stage)}")
     else:
         print(f"run     {run_id} is in progress: no other is started")
     print(f"page    {workspace.run(run_id).run_page_url}", flush=True)
-    if not arguments.wait:
+    if not wanted.wait:
         print("Follow it with the same command and --wait.")
         return 0
     end = follow(
         workspace,
         run_id,
         say=lambda line: print(line, flush=True),
-        poll_s=arguments.poll_s,
-        timeout_s=arguments.timeout_min * 60,
+        poll_s=wanted.poll_s,
+        timeout_s=wanted.timeout_min * 60,
     )
     print(_last_line(run_id, end))
     return EXIT_CODES[end.outcome]
@@ -101,30 +112,3 @@ def _last_line(run_id: int, end: RunEnd) -> str:
     if end.outcome == "running":
         return f"\nRun {run_id} goes on{because}. The same command follows it again."
     return f"\nRun {run_id} {end.outcome}{because}"
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m pipelines.deploy.databricks.submit",
-        description="Run the pipeline as a Databricks job.",
-        allow_abbrev=False,
-    )
-    parser.add_argument("--target", default="dev", help="target of databricks.yml (default: dev)")
-    parser.add_argument(
-        "--compute", choices=list(_JOBS), default="serverless", help="where (default: serverless)"
-    )
-    parser.add_argument(
-        "--stage", choices=[stage.name for stage in STAGES], help="only this stage (default: all)"
-    )
-    parser.add_argument("--force", action="store_true", help="run stages even if nothing changed")
-    parser.add_argument("--wait", action="store_true", help="follow the run to its end")
-    parser.add_argument("--timeout-min", type=float, default=240, help="follow for (default: 240)")
-    parser.add_argument("--poll-s", type=float, default=5, help="look every (default: 5)")
-    parser.add_argument(
-        "--retry-s", type=float, default=300, help="try again while it is busy for (default: 300)"
-    )
-    return parser
-
-
-if __name__ == "__main__":
-    sys.exit(main())

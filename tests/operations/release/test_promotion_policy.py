@@ -110,7 +110,7 @@ ON_TRIAL: tuple[tuple[Kind, str, dict[str, Any], Release | None], ...] = (
 def test_where_approval_is_required_a_version_waits_for_a_person() -> None:
     decision = decide_promotion(TWO, ledger_of(*ON_TRIAL), "direct", "required")
     assert decision.outcome == "wait"
-    assert decision.reasons[0].startswith("a person has to approve it: `python -m pipelines.")
+    assert decision.reasons[0].startswith("a person has to approve it: `ontime release approve")
 
 
 def test_it_waits_for_a_person_and_for_the_rollout() -> None:

@@ -1,12 +1,11 @@
 from __future__ import annotations
 
-import argparse
 import csv
 import datetime as dt
 import io
 import json
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyspark.sql.functions as F
 import pytest
@@ -15,7 +14,8 @@ from features.declare import columns as c
 from ontime_base.errors import OntimeError
 from pipelines.batch import score_batch
 from pipelines.batch.batch_predictions import batch_model
-from pipelines.batch.score_batch import NotReleasedError, score_days, work
+from pipelines.batch.score_batch import NotReleasedError, score_days, score_version
+from pipelines.cli import execute
 from pipelines.online.materialize import materialize
 from pipelines.runtime.days import day_range
 from serving.stores.online.sqlite import SqliteOnlineStore
@@ -37,9 +37,8 @@ if TYPE_CHECKING:
 TABLE = "predictions_h120"
 
 
-def asked(**changes: str) -> argparse.Namespace:
-    given = {"from": "", "to": "", "version": "champion", "check": "no"} | changes
-    return argparse.Namespace(**given)
+def asked(*, first: str = "", last: str = "", **changes: Any) -> dict[str, Any]:
+    return {"days": day_range(first, last), **changes}
 
 
 @pytest.fixture
@@ -78,7 +77,7 @@ def test_every_flight_gets_the_score_that_the_service_gives_it(
     with closing(SqliteOnlineStore(home / "serving.db")) as online:
         materialize(tables, online, retain_days=days, horizon_min=120)
     # When all is scored and checked
-    work(released, asked(check="yes"))
+    score_version(released, **asked(check=True))
     # Then every row was compared with the scorer, and flights with the service's answers
     figures = json.loads((home / "figures" / "score-batch.json").read_text())
     assert figures["rows"] == figures["rows_compared"] == gold().num_rows
@@ -103,19 +102,19 @@ def test_the_same_again_is_the_same_and_other_versions_and_days_stay(
     released: RunContext, tables: Tables
 ) -> None:
     # Given all days scored by version 1, and version 2 published
-    work(released, asked())
+    score_version(released, **asked())
     before = rows_of(tables)
     assert len(before) == gold().num_rows
     release_small_model(released.artifacts, "2")
     # When a few days are scored again by version 1, as after a crash
-    days = {"from": "2013-10-20", "to": "2013-10-22"}
-    work(released, asked(version="1", **days))
+    days = {"first": "2013-10-20", "last": "2013-10-22"}
+    score_version(released, **asked(version="1", **days))
     # Then nothing but the time of scoring is other
     assert rows_of(tables) == before
     times = [row[0] for row in tables.read(TABLE).select("scored_at").distinct().collect()]
     assert len(times) == 2
     # When the champion, version 2, scores them
-    work(released, asked(**days))
+    score_version(released, **asked(**days))
     # Then its predictions stand beside those of version 1
     by_version = (
         tables.read(TABLE)
@@ -133,7 +132,7 @@ def test_a_scored_flight_that_is_gone_from_gold_loses_its_prediction(
     released: RunContext, tables: Tables
 ) -> None:
     # Given predictions / When a flight leaves the feature table and its day is scored again
-    work(released, asked())
+    score_version(released, **asked())
     before = len(rows_of(tables))
     kept = tables.read("gold_features_h120").where(F.col(c.FLIGHT_ID) != rows_of(tables)[0][0])
     tables.replace("gold_features_h120", kept.localCheckpoint(), description="one less")
@@ -149,7 +148,7 @@ def test_a_version_that_was_not_published_is_named(
 ) -> None:
     release_small_model(recorded.context.artifacts)
     with pytest.raises(NotReleasedError, match=told):
-        work(recorded.context, asked(version=word))
+        score_version(recorded.context, **asked(version=word))
 
 
 def test_without_a_release_the_pipeline_is_run_first(
@@ -163,7 +162,7 @@ def test_without_a_release_the_pipeline_is_run_first(
 
     monkeypatch.setattr(score_batch, "run_pipeline", ran)
     with pytest.raises(PipelineRanError):
-        work(recorded.context, asked())
+        score_version(recorded.context, **asked())
 
 
 def test_scores_that_differ_from_the_service_are_an_error() -> None:
@@ -175,7 +174,6 @@ def test_scores_that_differ_from_the_service_are_an_error() -> None:
 
 
 def test_the_help_names_what_can_be_set(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit):
-        score_batch.main(["--help"])
+    assert execute(["score-batch", "--help"]) == 0
     text = capsys.readouterr().out
     assert all(name in text for name in ("--from", "--to", "--version", "--check"))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pipelines.cli import execute
 from pipelines.deploy.lambda_bundle import (
     LIBRARIES,
     PLATFORMS,
@@ -19,7 +20,6 @@ from pipelines.deploy.lambda_bundle import (
     add_code,
     compile_all,
     locked,
-    main,
     require_size,
     trim,
     write_zip,
@@ -76,7 +76,7 @@ def test_the_real_bundles_are_built_from_wheels_and_their_code_can_be_imported(
     home: Path, tmp_path: Path
 ) -> None:
     # Given both bundles, with libraries fetched by pip
-    assert main(["--target", str(tmp_path)]) == 0
+    assert execute(["deploy", "lambda-bundle", "--to", str(tmp_path)]) == 0
     figures = json.loads((home / "figures" / "lambda-bundle.json").read_text())
     for architecture in PLATFORMS:
         assert 1 < figures[f"unzipped_mb_{architecture}"] < 20

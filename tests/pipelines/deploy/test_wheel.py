@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pipelines.deploy.wheel import ROOT, WheelError, build_wheel, main
+from pipelines.cli import execute
+from pipelines.deploy.wheel import ROOT, WheelError, build_wheel
 from pipelines.stages import STAGES
 
 if TYPE_CHECKING:
@@ -80,9 +81,9 @@ def test_the_entry_point_of_the_job_is_in_it_and_knows_every_stage(
         archive.extractall(tmp_path)
     (found,) = importlib.metadata.distributions(path=[str(tmp_path)])
     (entry,) = found.entry_points
-    assert (entry.name, entry.value) == ("ontime", "pipelines.deploy.task:main")
+    assert (entry.name, entry.value) == ("ontime", "pipelines.cli:main")
     # When
-    script = "import sys; from pipelines.deploy.task import main; main(sys.argv[1:])"
+    script = "import sys; from pipelines.cli import main; main(sys.argv[1:])"
     for arguments in ([STAGES[0].name, "--help"], [STAGES[-1].name, "--help"]):
         done = subprocess.run(
             [sys.executable, "-c", script, *arguments],
@@ -105,5 +106,5 @@ def test_a_folder_that_is_no_clone_is_refused(tmp_path: Path) -> None:
 
 def test_the_command_prints_the_path(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     # When / Then
-    assert main(["--to", str(tmp_path)]) == 0
+    assert execute(["deploy", "wheel", "--to", str(tmp_path)]) == 0
     assert Path(capsys.readouterr().out.strip()).is_file()

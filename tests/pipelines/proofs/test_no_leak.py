@@ -1,12 +1,12 @@
 from __future__ import annotations
 
-import argparse
 import json
 from typing import TYPE_CHECKING
 
 import pytest
 
 from features.leaks.prover import middle_days
+from pipelines.cli import execute
 from pipelines.proofs import no_leak
 from tests.features.real_world import real_world
 
@@ -36,7 +36,7 @@ def test_without_silver_it_is_made_first(recorded: Recorded, tables: Tables) -> 
     # Given a home without tables / When the proof is asked for / Then the ingest stage runs first
     recorded.context.__dict__["tables"] = tables
     with pytest.raises(IngestWasCalledError):
-        no_leak.work(recorded.context, argparse.Namespace(instants=2, seed=1))
+        no_leak.prove_no_leak(recorded.context, count=2, seed=1)
 
 
 @pytest.mark.spark
@@ -49,7 +49,7 @@ def test_the_command_proves_on_silver_and_writes_its_figures(
     tables.replace("silver_weather", spark.createDataFrame(world.weather), description="")
     recorded.context.__dict__["tables"] = tables
     # When the proof is asked for
-    no_leak.work(recorded.context, argparse.Namespace(instants=2, seed=1))
+    no_leak.prove_no_leak(recorded.context, count=2, seed=1)
     # Then the figures tell of no leak, and of every planted one
     path = recorded.context.settings.home / "figures" / "prove-no-leak.json"
     figures = json.loads(path.read_text())
@@ -60,7 +60,6 @@ def test_the_command_proves_on_silver_and_writes_its_figures(
 
 def test_the_help_names_what_can_be_set(capsys: pytest.CaptureFixture[str]) -> None:
     # Given the command / When its help is asked for / Then it names its parameters
-    with pytest.raises(SystemExit):
-        no_leak.main(["--help"])
+    assert execute(["prove", "no-leak", "--help"]) == 0
     text = capsys.readouterr().out
     assert all(name in text for name in ("--instants", "--seed", "--horizon-min"))

@@ -15,7 +15,7 @@ import msgspec
 import pytest
 
 from pipelines.proofs import retrain
-from pipelines.proofs.retrain import FILES, Rebuilt, RetrainDiffersError, compare, work
+from pipelines.proofs.retrain import FILES, Rebuilt, RetrainDiffersError, compare
 from tests.pipelines.conftest import ROOT, Recorded
 from training.registry.model_registry import RegisteredVersion
 from training.tracking import lineage as lineages
@@ -75,7 +75,7 @@ def figures_of(recorded: Recorded) -> dict[str, object]:
 def test_the_same_bits_are_told_so(registered: Recorded, monkeypatch: pytest.MonkeyPatch) -> None:
     # Given a version that comes out the same / When it is made again
     made_again(monkeypatch, Rebuilt(LINEAGE, EXPORTED, {"ingest": 1.0}))
-    work(registered.context, argparse.Namespace(version="champion"))
+    retrain.retrain_version(registered.context, version="champion")
     # Then the figures say so
     figures = figures_of(registered)
     assert figures["same_hash"] is figures["same_gold"] is True
@@ -92,7 +92,7 @@ def test_a_difference_is_named_and_is_an_error(
     made_again(monkeypatch, Rebuilt(other, EXPORTED | {"model.onnx": b"other"}, {}))
     # When it is compared / Then both are named, and the figures are written all the same
     with pytest.raises(RetrainDiffersError, match=r"differs in gold content, model\.onnx"):
-        work(registered.context, argparse.Namespace(version="champion"))
+        retrain.retrain_version(registered.context, version="champion")
     figures = figures_of(registered)
     assert figures["same_hash"] is figures["same_gold"] is False
     assert figures["same_contract"] is True

@@ -1,4 +1,4 @@
-"""`python -m pipelines.promote` by a person: approve, reject, name a version."""
+"""Decisions of a person about a version: promote, approve, reject."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from operations.release.decisions import Decisions, Interventions
-from pipelines.promote import main
+from pipelines.cli import execute
 from serving.models.release_document import ReleasedVersion, read_release
 
 if TYPE_CHECKING:
     from tests.pipelines.conftest import Policy
     from tests.pipelines.released import ReleasedHome
 
+PROMOTE = ["release", "promote"]
 WHO = ["--by", "Ada", "--reason", "read the card"]
 
 
@@ -28,12 +29,12 @@ def test_where_approval_is_required_a_version_waits_until_a_person_approves_it(
     # Given a challenger that waits for a person
     policy(rollout="direct", approval="required")
     released.on_trial()
-    assert main(["--version", "Staging", *WHO]) == 0
+    assert execute([*PROMOTE, "--version", "Staging", *WHO]) == 0
     output = capsys.readouterr().out
-    assert "version 1 waits: a person has to approve it: `python -m pipelines.promote" in output
+    assert "version 1 waits: a person has to approve it: `ontime release approve" in output
     assert champion(released) is None
     # When Ada approves it
-    assert main(["--approve", *WHO]) == 0
+    assert execute(["release", "approve", *WHO]) == 0
     # Then it is champion, and the ledger has her approval of this very package
     output = capsys.readouterr().out
     assert "version 1 is approved" in output
@@ -53,11 +54,11 @@ def test_an_approval_is_kept_while_the_rollout_goes_on(
 ) -> None:
     policy(rollout="gradual", approval="required")
     released.on_trial()
-    assert main(["--approve", *WHO]) == 0
+    assert execute(["release", "approve", *WHO]) == 0
     output = capsys.readouterr().out
     assert "version 1 waits: the rollout is gradual and it answers 0% of the flights" in output
     assert released.ledger.entries[-1].kind == "approved"
-    assert main(["--approve", *WHO]) == 0
+    assert execute(["release", "approve", *WHO]) == 0
     assert "version 1 was already approved" in capsys.readouterr().out
 
 
@@ -66,11 +67,11 @@ def test_a_rejected_version_answers_nothing(
 ) -> None:
     released.champion()
     released.on_trial()
-    assert main(["--reject", *WHO]) == 0
+    assert execute(["release", "reject", *WHO]) == 0
     assert "version 2 is rejected: it answers no flights" in capsys.readouterr().out
     assert released.aliases == {"champion": "1", "challenger": None}
     # And it is not promoted after that
-    assert main(["--version", "2", *WHO]) == 1
+    assert execute([*PROMOTE, "--version", "2", *WHO]) == 1
     assert "Ada rejected it in entry 8 (read the card)" in capsys.readouterr().err
     assert champion(released) == "1"
 
@@ -79,7 +80,7 @@ def test_the_champion_stays_when_it_is_named(
     released: ReleasedHome, capsys: pytest.CaptureFixture[str]
 ) -> None:
     released.champion()
-    assert main(["--version", "Production", *WHO]) == 0
+    assert execute([*PROMOTE, "--version", "Production", *WHO]) == 0
     assert "version 1 stays: it is the champion already" in capsys.readouterr().out
 
 
@@ -89,7 +90,7 @@ def test_a_version_that_the_registry_lost_is_not_promoted(
     released.champion()
     version = released.on_trial()
     released.context.registry._client.delete_model_version("ontime", version)
-    assert main(["--version", version, *WHO]) == 1
+    assert execute([*PROMOTE, "--version", version, *WHO]) == 1
     assert "has no version 2 in the registry: it has 1" in capsys.readouterr().err
     assert champion(released) == "1"
 
@@ -104,25 +105,21 @@ def test_a_registry_that_knows_another_run_by_the_number_is_refused(
     client.create_registered_model("ontime")
     client.create_model_version("ontime", "file:///another/model", None)
     # When it is to be promoted, Then it is refused
-    assert main(["--version", version, *WHO]) == 1
+    assert execute([*PROMOTE, "--version", version, *WHO]) == 1
     assert "they do not belong together" in capsys.readouterr().err
     assert champion(released) is None
 
 
-@pytest.mark.parametrize("flag", [["--approve"], ["--reject"], ["--version", "1"]])
-@pytest.mark.parametrize("who", [[], ["--by", "Ada"], ["--reason", "fine"]])
+@pytest.mark.parametrize("command", ["promote", "approve", "reject"])
+@pytest.mark.parametrize(
+    ("who", "missing"), [([], "--by"), (["--by", "Ada"], "--reason"), (["--reason", "x"], "--by")]
+)
 def test_a_person_gives_a_name_and_a_reason(
-    flag: list[str], who: list[str], capsys: pytest.CaptureFixture[str]
+    command: str, who: list[str], missing: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(SystemExit):
-        main([*flag, *who])
-    assert "a person's decision needs --by NAME and --reason WHY" in capsys.readouterr().err
-
-
-def test_a_person_cannot_approve_and_reject(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit):
-        main(["--approve", "--reject", *WHO])
-    assert "not allowed with argument" in capsys.readouterr().err
+    # When a decision is made without the one or the other / Then usage is explained
+    assert execute(["release", command, *who]) == 2
+    assert f"Missing option '{missing}'" in capsys.readouterr().err
 
 
 def test_an_approval_of_a_package_that_was_replaced_does_not_count(
@@ -131,17 +128,17 @@ def test_an_approval_of_a_package_that_was_replaced_does_not_count(
     # Given an approval, and another package of the same version on trial since
     policy(rollout="gradual", approval="required")
     version = released.on_trial()
-    assert main(["--approve", *WHO]) == 0
+    assert execute(["release", "approve", *WHO]) == 0
     pipeline = Decisions(store=released.context.artifacts, model="ontime", by="pipeline")
     pipeline.published(ReleasedVersion(version, "f" * 64))
     capsys.readouterr()
     # When it is to be promoted, Then the approval is stale
-    assert main(["--version", version, *WHO]) == 0
+    assert execute([*PROMOTE, "--version", version, *WHO]) == 0
     assert "in entry 4 is of another package than the published one" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
-    ("verdict", "outcome"), [("--approve", "already approved"), ("--reject", "already rejected")]
+    ("verdict", "outcome"), [("approve", "already approved"), ("reject", "already rejected")]
 )
 def test_a_verdict_that_was_killed_half_way_is_repeated(
     released: ReleasedHome, capsys: pytest.CaptureFixture[str], verdict: str, outcome: str
@@ -150,7 +147,7 @@ def test_a_verdict_that_was_killed_half_way_is_repeated(
     released.champion()
     version = released.on_trial()
     ada = Interventions(store=released.context.artifacts, model="ontime", by="Ada")
-    if verdict == "--approve":
+    if verdict == "approve":
         ada.approve(version, reason="read the card")
         challenger = released.state.release.challenger
         assert challenger is not None
@@ -161,10 +158,10 @@ def test_a_verdict_that_was_killed_half_way_is_repeated(
         ada.reject(version, reason="read the card")
     entries = released.ledger.entries
     # When it is typed again
-    assert main([verdict, *WHO]) == 0
+    assert execute(["release", verdict, *WHO]) == 0
     # Then nothing is added, and document and aliases have followed
     assert f"version 2 was {outcome}" in capsys.readouterr().out
     assert released.ledger.entries == entries
-    expected = version if verdict == "--approve" else "1"
+    expected = version if verdict == "approve" else "1"
     assert released.aliases == {"champion": expected, "challenger": None}
     assert champion(released) == expected

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from pipelines.release.rollback import main
+from pipelines.cli import execute
 from pipelines.runtime.home_lock import only_run
 from serving.docs.openapi import EXAMPLE_REQUEST
 from serving.models.release_document import read_release
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from tests.pipelines.released import ReleasedHome
 
+ROLLBACK = ["release", "rollback"]
 WHO = ["--by", "Ada", "--reason", "false alarms"]
 
 
@@ -48,7 +49,7 @@ def test_a_running_server_answers_with_the_champion_before_within_a_moment(
     ):
         assert answering(client) == "2"
         # When it is rolled back, Then it answers with the first, without a restart
-        assert main(WHO) == 0
+        assert execute([*ROLLBACK, *WHO]) == 0
         assert seconds_until(client, "1") < 5  # it looks every second
         answer = client.post("/model/predict", json=EXAMPLE_REQUEST).json()
         assert answer["model"]["version"] == "1"
@@ -66,12 +67,12 @@ def test_it_reports_what_it_did_and_repeated_it_does_nothing(
     released.champion()
     released.champion()
     released.on_trial()
-    assert main(WHO) == 0
+    assert execute([*ROLLBACK, *WHO]) == 0
     output = capsys.readouterr().out
     assert "rolled back: the champion is version 1, was 2" in output
     assert "version 3 stays the challenger and answers 0% of the flights" in output
     entries = len(released.ledger.entries)
-    assert main(WHO) == 0
+    assert execute([*ROLLBACK, *WHO]) == 0
     assert "done already, by Ada for this reason: the champion is 1" in capsys.readouterr().out
     assert len(released.ledger.entries) == entries
 
@@ -80,16 +81,16 @@ def test_it_does_not_wait_for_a_run_in_the_same_home(released: ReleasedHome) -> 
     released.champion()
     released.champion()
     with only_run(released.home):
-        assert main(WHO) == 0
+        assert execute([*ROLLBACK, *WHO]) == 0
     assert released.aliases["champion"] == "1"
 
 
 def test_aliases_and_force(released: ReleasedHome, capsys: pytest.CaptureFixture[str]) -> None:
     released.champion()
     released.on_trial()
-    assert main([*WHO, "--to-version", "Staging"]) == 1
+    assert execute([*ROLLBACK, *WHO, "--version", "Staging"]) == 1
     assert "Version 2 was never champion (champions were 1)" in capsys.readouterr().err
-    assert main([*WHO, "--to-version", "Staging", "--force"]) == 0
+    assert execute([*ROLLBACK, *WHO, "--version", "Staging", "--force"]) == 0
     assert released.aliases == {"champion": "2", "challenger": None}
 
 
@@ -100,7 +101,7 @@ def test_a_damaged_package_is_refused_before_anything_changes(
     released.champion()
     (released.home / "store" / "models" / "ontime" / "1" / "model.onnx").write_bytes(b"cut")
     entries = len(released.ledger.entries)
-    assert main(WHO) == 1
+    assert execute([*ROLLBACK, *WHO]) == 1
     assert "1/model.onnx has 3 bytes" in capsys.readouterr().err
     assert len(released.ledger.entries) == entries
 
@@ -111,7 +112,7 @@ def test_a_version_that_the_registry_lost_is_refused(
     released.champion()
     released.champion()
     released.context.registry._client.delete_model_version("ontime", "1")
-    assert main(WHO) == 1
+    assert execute([*ROLLBACK, *WHO]) == 1
     assert "has no version 1 in the registry: it has 2" in capsys.readouterr().err
     assert released.state.release.champion is not None
     assert released.state.release.champion.version == "2"
@@ -138,7 +139,7 @@ def test_a_registry_that_is_down_does_not_keep_the_bad_version_answering(
     released.champion()
     request.getfixturevalue("registry_that_is_down")
     # When it is rolled back, Then servers get the first, and the aliases are said to be behind
-    assert main(WHO) == 0
+    assert execute([*ROLLBACK, *WHO]) == 0
     output = capsys.readouterr().out
     assert "continuing without the registry" in output
     assert "the aliases will follow with the next command or run" in output
@@ -149,6 +150,5 @@ def test_a_registry_that_is_down_does_not_keep_the_bad_version_answering(
 
 
 def test_a_name_and_a_reason_are_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit):
-        main([])
-    assert "the following arguments are required: --by, --reason" in capsys.readouterr().err
+    assert execute(ROLLBACK) == 2
+    assert "Missing option '--by'" in capsys.readouterr().err

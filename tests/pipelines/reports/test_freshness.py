@@ -5,7 +5,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from features.declare import columns as c
-from pipelines.reports.freshness import main
+from pipelines.cli import execute
 from tests.pipelines.made_tables import INGESTED, refused, write_table
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def test_each_table_is_told_with_rows_ages_and_unusual_days(
     write_table(home, "gold_features_h45", [row for row in flights() if row.pop(c.INGESTED)][:250])
     write_table(home, "quarantine", [refused("flights", "x", "y", file="a.csv", row=1)])
     # When the report is asked for
-    assert main([]) == 0
+    assert execute(["look", "freshness"]) == 0
     text = capsys.readouterr().out
     # Then each table has its line, months as blocks, and the poor day is named
     lines = {line.split()[0]: line for line in text.splitlines() if line.strip()}
@@ -60,5 +60,5 @@ def test_each_table_is_told_with_rows_ages_and_unusual_days(
 
 
 def test_without_a_run_it_says_what_to_do(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([]) == 1
+    assert execute(["look", "freshness"]) == 1
     assert f"There is no table in {home}: run `make run`" in capsys.readouterr().err

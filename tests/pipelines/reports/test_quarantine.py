@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pipelines.reports.quarantine import main
+from pipelines.cli import execute
 from tests.pipelines.made_tables import refused, write_table
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def told(home: Path, capsys: pytest.CaptureFixture[str]) -> Any:
     write_table(home, "quarantine", ROWS)
 
     def run(*arguments: str) -> str:
-        assert main(list(arguments)) == 0
+        assert execute(["look", "quarantine", *arguments]) == 0
         return capsys.readouterr().out
 
     return run
@@ -83,5 +83,5 @@ def test_nothing_found_is_told(told: Any) -> None:
 
 def test_without_a_run_it_says_what_to_do(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     # Given a home where nothing ran / When / Then one sentence tells it
-    assert main([]) == 1
+    assert execute(["look", "quarantine"]) == 1
     assert f"There is no quarantine in {home}: run `make run`" in capsys.readouterr().err

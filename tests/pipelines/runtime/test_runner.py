@@ -183,5 +183,5 @@ def test_what_was_made_with_other_arguments_is_not_what_a_plain_run_makes(tmp_pa
 
 @pytest.mark.usefixtures("work")
 def test_a_stage_before_its_upstream_names_the_command_to_run(tmp_path: Path) -> None:
-    with pytest.raises(OntimeError, match=r"run `python -m pipelines\.upstream` first"):
+    with pytest.raises(OntimeError, match=r"run `ontime upstream` first"):
         run_stage(STAGE, context_in(tmp_path))

@@ -36,7 +36,7 @@ def test_a_record_is_read_as_it_was_written(records: StageRecords) -> None:
 
 def test_a_stage_without_a_record_has_not_succeeded(records: StageRecords) -> None:
     assert records.read("train") is None
-    with pytest.raises(StageNotRunError, match=r"python -m pipelines\.train"):
+    with pytest.raises(StageNotRunError, match=r"ontime train"):
         records.require("train")
 
 

@@ -143,7 +143,7 @@ def test_a_refused_version_is_told_with_its_reasons_and_who_answers() -> None:
 
 
 def test_a_version_that_waits_for_a_person_is_told_with_what_is_to_be_typed() -> None:
-    reasons = ["a person has to approve it: `python -m pipelines.promote --approve`"]
+    reasons = ["a person has to approve it: `ontime release approve`"]
     waiting = result(
         register={"version": "2", "passed": True},
         promote={"version": "2", "outcome": "wait", "reasons": reasons},

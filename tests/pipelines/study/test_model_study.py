@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from pipelines.study import model_study as command
+from pipelines.cli import execute
 from pipelines.study.model_study import SuspectedLeakError, require_no_leak
 from pipelines.study.study_report import lines_of
 from tests.training.study.test_study_results import SWEEP, study
@@ -48,8 +48,7 @@ def test_a_model_that_is_too_good_is_an_error_with_its_figure() -> None:
 
 
 def test_the_help_names_what_can_be_set(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit):
-        command.main(["--help"])
+    assert execute(["study", "--help"]) == 0
     text = capsys.readouterr().out
     assert all(name in text for name in ("--trials", "--minutes", "--workers"))
 
@@ -64,7 +63,7 @@ def test_the_whole_study_of_a_small_world_makes_what_is_missing(
     clean = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW_")}
     home = {"ONTIME_HOME": str(tmp_path), "ONTIME_CONF": str(small_conf), "ONTIME_ENV": "dev"}
     done = subprocess.run(
-        [sys.executable, "-m", "pipelines.study.model_study", "--trials", "3", "--minutes", "5"],
+        [sys.executable, "-m", "pipelines.cli", "study", "--trials", "3", "--minutes", "5"],
         env=clean | home,
         capture_output=True,
         text=True,
@@ -73,7 +72,7 @@ def test_the_whole_study_of_a_small_world_makes_what_is_missing(
     )
     assert done.returncode == 0, done.stderr
     # Then it has figures for every variant
-    figures = json.loads((tmp_path / "figures" / "train.json").read_text())
+    figures = json.loads((tmp_path / "figures" / "study.json").read_text())
     for end in ("", "_no_tail", "_h30", "_h360"):
         wanted = {f"{name}{end}" for name in ("auc", "auc_naive", "ece", "slices_below_naive")}
         assert wanted | {f"auc{end}_low", f"auc{end}_high"} <= set(figures)

@@ -81,7 +81,7 @@ def test_who_has_a_key_is_answered(
 
 def test_without_a_key_to_ask_for_it_does_not_start(home: Path) -> None:
     options = msgspec.structs.replace(SETTINGS, access=AccessOptions(required=True))
-    with pytest.raises(AccessError, match="make api-key"):
+    with pytest.raises(AccessError, match="ontime api-key"):
         Api(a_service(home, options))
 
 

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ontime_base.configuration import ConfError
+from pipelines.cli import execute
 from pipelines.deploy.databricks.bundle import read_bundle
-from pipelines.deploy.databricks.runtime_versions import RuntimePins, compare, main, read_pins
+from pipelines.deploy.databricks.runtime_versions import RuntimePins, compare, read_pins
 from pipelines.deploy.wheel import ROOT
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def test_the_runtime_is_the_one_of_the_bundle_and_of_mlflow_projects() -> None:
 
 def test_the_command_tells_what_nobody_has_verified(capsys: pytest.CaptureFixture[str]) -> None:
     # When / Then
-    assert main([]) == 0
+    assert execute(["deploy", "databricks", "runtime-versions"]) == 0
     said = capsys.readouterr().out
     assert "pyspark" in said
     assert "unverified: look them up" in said
@@ -64,7 +65,7 @@ def test_a_version_that_differs_fails_the_command(
     (tmp_path / "databricks-runtime.yaml").write_text(kept.replace("4.1.0", "3.5.2"))
     monkeypatch.setenv("ONTIME_CONF", str(tmp_path))
     # When / Then
-    assert main([]) == 1
+    assert execute(["deploy", "databricks", "runtime-versions"]) == 1
 
 
 @pytest.mark.parametrize("text", [None, "runtime: [", "runtime: 1\nmoon: 2\n"])

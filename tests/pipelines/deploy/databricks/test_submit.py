@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pipelines.cli import execute
 from pipelines.deploy.databricks import submit
 from pipelines.deploy.databricks import workspace as workspace_module
 from pipelines.deploy.wheel import build_wheel
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NAMES = [stage.name for stage in STAGES]
+SUBMIT = ["deploy", "databricks", "submit"]
 WAIT = ["--wait", "--poll-s", "0"]
 
 
@@ -52,7 +54,7 @@ def test_a_first_submission_uploads_creates_starts_and_follows(
     workspace: FakeWorkspace, capsys: pytest.CaptureFixture[str]
 ) -> None:
     # When
-    code = submit.main(["--target", "dev", *WAIT])
+    code = execute([*SUBMIT, "--target", "dev", *WAIT])
     # Then: the wheel is in the workspace, and the job installs exactly it
     said = capsys.readouterr().out
     assert code == 0, said
@@ -76,10 +78,10 @@ def test_submitting_again_uploads_nothing_changes_nothing_and_starts_one_run(
     workspace: FakeWorkspace, capsys: pytest.CaptureFixture[str]
 ) -> None:
     # Given
-    assert submit.main(["--target", "dev", *WAIT]) == 0
+    assert execute([*SUBMIT, "--target", "dev", *WAIT]) == 0
     workspace.calls.clear()
     # When
-    assert submit.main(["--target", "dev", *WAIT]) == 0
+    assert execute([*SUBMIT, "--target", "dev", *WAIT]) == 0
     # Then
     assert "unchanged" in capsys.readouterr().out
     assert "POST /api/2.0/workspace/import" not in workspace.calls
@@ -90,9 +92,9 @@ def test_submitting_again_uploads_nothing_changes_nothing_and_starts_one_run(
 
 def test_another_target_is_a_job_of_its_own_with_its_values(workspace: FakeWorkspace) -> None:
     # When
-    submit.main(["--target", "dev"])
+    execute([*SUBMIT, "--target", "dev"])
     workspace.runs.clear()
-    submit.main(["--target", "prod", "--compute", "cluster"])
+    execute([*SUBMIT, "--target", "prod", "--compute", "cluster"])
     # Then
     prod = workspace.jobs[101]
     assert prod["name"] == "ontime prod on a cluster"
@@ -105,11 +107,11 @@ def test_a_job_that_differs_is_updated_in_place(
     workspace: FakeWorkspace, capsys: pytest.CaptureFixture[str]
 ) -> None:
     # Given: somebody changed it by hand
-    submit.main(["--target", "dev"])
+    execute([*SUBMIT, "--target", "dev"])
     workspace.jobs[100]["tags"]["definition"] = "of another day"
     workspace.runs.clear()
     # When
-    submit.main(["--target", "dev"])
+    execute([*SUBMIT, "--target", "dev"])
     # Then
     assert "job     100 '[dev ana] ontime dev' updated" in capsys.readouterr().out
     assert list(workspace.jobs) == [100]
@@ -117,7 +119,7 @@ def test_a_job_that_differs_is_updated_in_place(
 
 def test_only_one_stage_is_run_when_it_is_named(workspace: FakeWorkspace) -> None:
     # When
-    submit.main(["--target", "dev", "--stage", "train", "--force"])
+    execute([*SUBMIT, "--target", "dev", "--stage", "train", "--force"])
     # Then
     (started,) = workspace.started.values()
     assert started["only"] == ["train"]
@@ -128,9 +130,9 @@ def test_a_run_in_progress_is_followed_and_no_other_is_started(
     workspace: FakeWorkspace, capsys: pytest.CaptureFixture[str]
 ) -> None:
     # Given: a submission whose caller went away
-    submit.main(["--target", "dev"])
+    execute([*SUBMIT, "--target", "dev"])
     # When
-    code = submit.main(["--target", "dev", *WAIT])
+    code = execute([*SUBMIT, "--target", "dev", *WAIT])
     # Then
     assert code == 0
     assert "run     500 is in progress: no other is started" in capsys.readouterr().out
@@ -145,7 +147,7 @@ def test_a_failed_run_tells_the_error_of_its_task_and_exits_with_1(
     workspace.script = [look(failed, end="FAILED", message="Task ingest failed")]
     workspace.outputs[9000] = {"error": "SourceError: no such file", "error_trace": "a\nb\nlast"}
     # When
-    code = submit.main(["--target", "dev", *WAIT])
+    code = execute([*SUBMIT, "--target", "dev", *WAIT])
     # Then
     said = capsys.readouterr().out
     assert code == 1
@@ -161,7 +163,7 @@ def test_a_cancelled_run_exits_with_1(
     # Given
     workspace.script = [look(every("CANCELED"), end="CANCELED", message="by ana")]
     # When / Then
-    assert submit.main(["--target", "dev", *WAIT]) == 1
+    assert execute([*SUBMIT, "--target", "dev", *WAIT]) == 1
     assert "Run 500 cancelled: by ana" in capsys.readouterr().out
 
 
@@ -171,7 +173,7 @@ def test_a_run_that_takes_too_long_goes_on_without_us(
     # Given
     workspace.script = [look(every("running"))]
     # When / Then
-    assert submit.main(["--target", "dev", *WAIT, "--timeout-min", "0"]) == 3
+    assert execute([*SUBMIT, "--target", "dev", *WAIT, "--timeout-min", "0"]) == 3
     assert "Run 500 goes on" in capsys.readouterr().out
 
 
@@ -184,10 +186,10 @@ def test_ctrl_c_leaves_the_run_and_says_how_to_go_on(
 
     with monkeypatch.context() as patched:
         patched.setattr(submit, "follow", interrupt)
-        assert submit.main(["--target", "dev", *WAIT]) == 130
+        assert execute([*SUBMIT, "--target", "dev", *WAIT]) == 130
     assert "The same command follows it again" in capsys.readouterr().err
     # When
-    assert submit.main(["--target", "dev", *WAIT]) == 0
+    assert execute([*SUBMIT, "--target", "dev", *WAIT]) == 0
     # Then
     assert list(workspace.started) == [500]
 
@@ -211,7 +213,7 @@ def test_a_busy_or_failing_workspace_is_asked_again(
     codes = {429: "REQUEST_LIMIT_EXCEEDED", 500: "INTERNAL_ERROR"}
     workspace.faults[call] = [(status, {"error_code": codes[status], "message": "not now"})]
     # When / Then
-    assert submit.main(["--target", "dev", *WAIT]) == 0
+    assert execute([*SUBMIT, "--target", "dev", *WAIT]) == 0
     assert len(workspace.jobs) == len(workspace.started) == 1
 
 
@@ -220,7 +222,7 @@ def test_an_answer_that_gets_lost_makes_nothing_twice(workspace: FakeWorkspace, 
     # Given: the workspace does it, and its answer never arrives
     workspace.lost[call] = 1
     # When / Then
-    assert submit.main(["--target", "dev", *WAIT]) == 0
+    assert execute([*SUBMIT, "--target", "dev", *WAIT]) == 0
     assert len(workspace.jobs) == len(workspace.started) == 1
 
 
@@ -231,7 +233,7 @@ def test_a_workspace_that_keeps_failing_is_told_in_one_sentence(
     down = (500, {"error_code": "INTERNAL_ERROR", "message": "down"})
     workspace.faults["GET /api/2.2/jobs/list"] = [down] * 20
     # When / Then
-    assert submit.main(["--target", "dev"]) == 1
+    assert execute([*SUBMIT, "--target", "dev"]) == 1
     assert "The workspace failed 4 times (down): submit again later" in capsys.readouterr().err
 
 
@@ -241,7 +243,7 @@ def test_an_expired_token_is_told_with_the_way_out(
     # Given
     monkeypatch.setenv("DATABRICKS_TOKEN", "of last year")
     # When / Then
-    assert submit.main(["--target", "dev"]) == 1
+    assert execute([*SUBMIT, "--target", "dev"]) == 1
     assert "which may have expired" in capsys.readouterr().err
     assert not workspace.jobs
 
@@ -253,7 +255,7 @@ def test_a_missing_permission_is_told(
     refused = (403, {"error_code": "PERMISSION_DENIED", "message": "ana may not run jobs"})
     workspace.faults["POST /api/2.2/jobs/run-now"] = [refused]
     # When / Then
-    assert submit.main(["--target", "dev"]) == 1
+    assert execute([*SUBMIT, "--target", "dev"]) == 1
     assert "ana may not run jobs" in capsys.readouterr().err
 
 
@@ -263,7 +265,7 @@ def test_two_jobs_of_the_name_are_refused(
     # Given
     workspace.jobs = {number: {"name": "[dev ana] ontime dev"} for number in (7, 8)}
     # When / Then
-    assert submit.main(["--target", "dev"]) == 1
+    assert execute([*SUBMIT, "--target", "dev"]) == 1
     assert "Jobs 7, 8 are all named" in capsys.readouterr().err
 
 
@@ -275,7 +277,7 @@ def test_no_workspace_at_all_is_told(
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("DATABRICKS_CONFIG_FILE", f"{tmp_path}/none")
     # When / Then
-    assert submit.main(["--target", "dev"]) == 1
+    assert execute([*SUBMIT, "--target", "dev"]) == 1
     assert "set DATABRICKS_HOST and DATABRICKS_TOKEN" in capsys.readouterr().err
 
 
@@ -283,6 +285,6 @@ def test_an_unknown_target_is_told(
     workspace: FakeWorkspace, capsys: pytest.CaptureFixture[str]
 ) -> None:
     # When / Then
-    assert submit.main(["--target", "nowhere"]) == 1
+    assert execute([*SUBMIT, "--target", "nowhere"]) == 1
     assert "no target 'nowhere': use one of dev, staging, prod" in capsys.readouterr().err
     assert not workspace.jobs

@@ -1,0 +1,255 @@
+"""The command line as a person, a script, MLproject and a wheel task of Databricks type it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import typer
+
+from ontime_base.errors import OntimeError
+from pipelines import cli
+from pipelines.cli import app, execute, main
+from pipelines.runtime import runner
+from pipelines.runtime.runner import StageReport
+from pipelines.stages import STAGES
+from tests.pipelines.made_tables import refused, write_table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from pipelines.runtime.context import RunContext
+    from pipelines.stages import Stage
+    from tests.pipelines.released import ReleasedHome
+
+NAMES = [stage.name for stage in STAGES]
+HEAVY = ("pyspark", "mlflow", "sklearn", "pandas", "numpy", "rich")
+GROUPS = ("release", "release ledger", "look", "prove", "deploy", "deploy databricks")
+
+
+def commands(group: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Yield every command below a group, with the words that are typed for it."""
+    for name, each in group.commands.items():
+        if hasattr(each, "commands"):
+            yield from commands(each, (*path, name))
+        else:
+            yield (*path, name), each
+
+
+EVERY = dict(commands(typer.main.get_command(app)))
+
+
+class Asked:
+    """Stands for the running of stages: notes what is asked for, and fails when told to."""
+
+    def __init__(self) -> None:
+        self.error: OntimeError | None = None
+        self.calls: list[tuple[str, bool, dict[str, Any], RunContext]] = []
+
+    def run_stage(
+        self, stage: Stage, context: RunContext, *, force: bool, arguments: dict[str, Any]
+    ) -> StageReport:
+        self.calls.append((stage.name, force, arguments, context))
+        if self.error is not None:
+            raise self.error
+        return StageReport(stage.name, skipped=False, seconds=1.0, outputs={"rows": 4})
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch, home: Path) -> Asked:
+    assert home.is_dir()
+    monkeypatch.delenv("ONTIME_ENV", raising=False)
+    asked = Asked()
+    monkeypatch.setattr(runner, "run_stage", asked.run_stage)
+    return asked
+
+
+def test_help_and_completion_import_no_heavy_library() -> None:
+    # Given a new process, When it builds all commands, shows help and completes a word
+    script = (
+        "import sys; from pipelines.cli import execute; "
+        "assert execute(['--help']) == 0; assert execute(['release', 'approve', '--help']) == 0; "
+        f"print([name for name in {HEAVY} if name in sys.modules], file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+    # Then nothing of what commands need was imported
+    assert (done.returncode, done.stderr.strip()) == (0, "[]")
+
+
+def test_a_shell_completes_commands_and_options() -> None:
+    # Given what bash sends / When it asks for the sub-commands of `ontime rel`
+    environment = {
+        "_PIPELINES.CLI_COMPLETE": "complete_bash",
+        "_ONTIME_COMPLETE": "complete_bash",
+        "COMP_WORDS": "ontime rel",
+        "COMP_CWORD": "1",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", "from pipelines.cli import main; main([])"],
+        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": ".", **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    # Then
+    assert done.stdout.split() == ["release"]
+
+
+@pytest.mark.parametrize("path", EVERY, ids=" ".join)
+def test_every_command_explains_itself_with_options_in_kebab_case(
+    path: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    # When its help is asked for
+    assert execute([*path, "--help"]) == 0
+    # Then it says what it does, and every option is explained, named alike, and given once
+    command = EVERY[path]
+    assert command.help
+    assert command.help.strip().split("\n")[0].endswith((".", "skipped."))
+    shown = capsys.readouterr().out
+    options = [each for each in command.params if each.name != "help"]
+    for option in options:
+        for word in option.opts:
+            assert word == word.lower().replace("_", "-") or not word.startswith("-"), word
+            assert not word.startswith("--") or word in shown
+
+
+def test_every_command_on_a_home_has_the_common_options() -> None:
+    without = {
+        ("api-key",), ("notebooks",), ("deploy", "wheel"), ("deploy", "lambda-bundle"),
+        ("deploy", "databricks", "submit"), ("deploy", "databricks", "runtime-versions"),
+        ("deploy", "definitions"),
+    }  # fmt: skip
+    for path in set(EVERY) - without:
+        words = {word for option in EVERY[path].params for word in option.opts}
+        assert {"--environment", "--set", "--debug"} <= words, path
+
+
+@pytest.mark.parametrize("stage", STAGES, ids=NAMES)
+def test_a_stage_has_the_options_of_its_declaration(stage: Stage) -> None:
+    words = {word for option in EVERY[(stage.name,)].params for word in option.opts}
+    assert {f"--{each.name.replace('_', '-')}" for each in stage.parameters} <= words
+    assert {"--force", "--json"} <= words
+
+
+@pytest.mark.parametrize(
+    ("given", "force"),
+    [([], False), (["--force"], True), (["--force", "yes"], True), (["--force", "no"], False)],
+)
+def test_a_switch_works_by_hand_and_from_mlproject(
+    asked: Asked, given: list[str], *, force: bool
+) -> None:
+    assert execute(["train", *given]) == 0
+    assert [call[:2] for call in asked.calls] == [("train", force)]
+
+
+def test_a_parameter_of_a_stage_overrides_its_setting_or_is_handed_to_it(asked: Asked) -> None:
+    # When days of another horizon are asked for
+    words = ["--horizon-min", "30", "--from", "2013-01-02", "--environment", "prod"]
+    assert execute(["build_features", *words]) == 0
+    # Then
+    ((_, _, arguments, context),) = asked.calls
+    assert arguments == {"from_day": "2013-01-02", "to_day": ""}
+    assert context.settings.features.horizon_min == 30
+    assert context.settings.environment == "prod"
+
+
+def test_auto_is_as_if_it_were_not_given(asked: Asked) -> None:
+    # When every option is handed on as MLproject does
+    words = ["--horizon-min", "auto", "--as-of-ingest", "auto", "--environment", "auto"]
+    assert execute(["build_features", *words, "--from", "", "--to", "", "--force", "no"]) == 0
+    # Then
+    ((_, _, arguments, context),) = asked.calls
+    assert arguments == {"from_day": "", "to_day": ""}
+    assert (context.settings.features.horizon_min, context.settings.environment) == (120, "dev")
+
+
+def test_the_json_of_a_stage_is_all_that_is_on_standard_output(
+    asked: Asked, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert execute(["train", "--json"]) == 0
+    assert asked.calls
+    printed = json.loads(capsys.readouterr().out)
+    assert printed == {"stage": "train", "skipped": False, "seconds": 1.0, "outputs": {"rows": 4}}
+
+
+def test_an_error_is_one_sentence_with_the_command_that_was_typed(
+    asked: Asked, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked.error = OntimeError("The file flights.csv is empty: bring another.")
+    assert execute(["ingest"]) == 1
+    err = capsys.readouterr().err
+    assert err == "ontime ingest: The file flights.csv is empty: bring another.\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["fly"], "No such command 'fly'"),
+        (["build_features", "--horizon-min", "soon"], "'--horizon-min'"),
+        (["train", "--force", "maybe"], "maybe"),
+        (["train", "--horizon", "30"], "No such option"),
+        (["run", "--until", "moon"], "only `evaluate`"),
+        (["deploy", "databricks", "submit", "--stage", "fly"], "use one of ingest"),
+    ],
+)
+def test_wrong_usage_ends_with_2(
+    words: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert execute(words) == 2
+    assert told in capsys.readouterr().err
+
+
+def test_a_task_that_does_well_raises_nothing(asked: Asked) -> None:
+    # Given a wheel task of Databricks, which takes every SystemExit for a failure
+    main(["train", "--force", "no"])
+    assert len(asked.calls) == 1
+
+
+def test_a_task_that_fails_ends_with_its_exit_code(asked: Asked) -> None:
+    asked.error = OntimeError("no")
+    with pytest.raises(SystemExit) as ended:
+        main(["train"])
+    assert ended.value.code == 1
+    with pytest.raises(SystemExit) as ended:
+        main(["fly"])
+    assert ended.value.code == 2
+
+
+def test_the_groups_are_those_of_the_documents() -> None:
+    assert {" ".join(path[:-1]) for path in EVERY} == {"", *GROUPS}
+    assert set(cli._GROUPS) == {"", *GROUPS}
+
+
+def test_tables_are_listed_with_their_rows(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    # Given one table
+    rows = [refused("flights", "unknown_airport", "dest is QQQ", file="f.csv", row=1)]
+    write_table(home, "quarantine", rows)
+    # When / Then
+    assert execute(["look", "tables"]) == 0
+    assert capsys.readouterr().out.split() == ["quarantine", "1"]
+    assert execute(["look", "tables", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"quarantine": 1}
+    assert execute(["look", "freshness", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["rows"] == 1
+
+
+def test_the_ledger_is_json_for_programs(
+    released: ReleasedHome, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # Given a champion
+    released.champion()
+    entries = released.ledger.entries
+    # When / Then
+    assert execute(["release", "ledger", "show", "--json", "--last", "2"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert [each["kind"] for each in shown] == [entry.kind for entry in entries[-2:]]
+    assert execute(["release", "ledger", "at", entries[-1].at, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["champion"]["released"]["version"] == "1"
+    assert execute(["release", "ledger", "verify", "--json"]) == 0
+    assert all(check["holds"] for check in json.loads(capsys.readouterr().out))
