@@ -28,9 +28,14 @@ from pipelines import build_features, ingest
 from pipelines.gold.build import plan_gold
 from pipelines.gold.feature_table import write_features
 from pipelines.runtime.context import RunContext
-from pipelines.tables.arrow_writer import write_file
-from pipelines.tables.commit_metadata import BronzeMark, SilverMark, mark_of, text_of
-from pipelines.tables.content_hash import Contents
+from pipelines.tables.arrow_files import write_file
+from pipelines.tables.commit_metadata import (
+    BronzeCommit,
+    SilverCommit,
+    from_description,
+    to_description,
+)
+from pipelines.tables.content_hash_cache import ContentHashCache
 
 if TYPE_CHECKING:
     from pipelines.settings import PipelineSettings
@@ -100,28 +105,28 @@ def history(settings: PipelineSettings, years: int, days_to_come: int) -> Histor
     started = time.perf_counter()
     table = settings.features.table
     plan = plan_gold(context, table)
-    write_features(context, table, days=(EVERY_DAY,), mark=plan.mark)
+    write_features(context, table, days=(EVERY_DAY,), commit=plan.commit)
     print(f"  its feature table was built in {time.perf_counter() - started:.1f} s", flush=True)
-    contents = Contents(context.tables, home)
+    hashes = ContentHashCache(context.tables, home)
     for name in (table, *(f"silver_{source}" for source in RAW)):
-        contents.of(name)
+        hashes.get(name)
     return made
 
 
 def _put_in(made: History, name: str) -> None:
     """Append what came after the first day and before the end to bronze and silver."""
     tables, root = made.context.tables, made.context.settings.home / "tables"
-    mark = mark_of(SilverMark, tables.description(f"silver_{name}"))
-    if mark is None:
+    commit = from_description(SilverCommit, tables.description(f"silver_{name}"))
+    if commit is None:
         raise RuntimeError(f"silver_{name} has no commit metadata")
     day = _DAY[name]
     rows = _silver(made.source, name).filter((day > _FIRST) & (day < made.end)).collect()
-    until = mark.until.replace(microsecond=0) + dt.timedelta(seconds=1)
+    until = commit.until.replace(microsecond=0) + dt.timedelta(seconds=1)
     rows = rows.with_columns(pl.lit(until, pl.Datetime("us", "UTC")).alias(c.INGESTED))
     raw = RAW[name](rows).with_columns(pl.lit(None, pl.String).alias(UNREADABLE))
     bronze = pl.concat([raw, rows.select(c.LINEAGE)], how="horizontal")
-    _append(root / f"bronze_{name}", bronze, text_of(BronzeMark(until, ("synthetic",))))
-    _append(root / f"silver_{name}", rows, text_of(SilverMark(until, mark.made_by)))
+    _append(root / f"bronze_{name}", bronze, to_description(BronzeCommit(until, ("synthetic",))))
+    _append(root / f"silver_{name}", rows, to_description(SilverCommit(until, commit.fingerprint)))
 
 
 def _append(folder: Path, rows: pl.DataFrame, description: str) -> None:

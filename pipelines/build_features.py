@@ -5,18 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pipelines.gold.as_of import compare_with_record, plan_as_of
-from pipelines.gold.build import bring_up_to_date, plan_gold
+from pipelines.gold.build import build_gold, plan_gold
 from pipelines.quality.data_docs import data_docs_index
 from pipelines.runtime.context import StageOutcome
 from pipelines.runtime.days import day_range
-from pipelines.tables.content_hash import Contents
+from pipelines.tables.content_hash_cache import ContentHashCache
 
 if TYPE_CHECKING:
     from pipelines.runtime.context import Json, RunContext
 
 
 def run(context: RunContext, *, from_day: str = "", to_day: str = "") -> StageOutcome:
-    """Bring the feature table up to date, or compute a range of its days.
+    """Update the feature table, or compute a range of its days.
 
     Args:
         context: What every stage is given.
@@ -26,18 +26,18 @@ def run(context: RunContext, *, from_day: str = "", to_day: str = "") -> StageOu
 
     Raises:
         DayRangeError: The range cannot be read, or ends before it begins.
-        AsOfError: Nothing had been ingested by then, or what comes out is not as it was recorded.
+        AsOfError: Nothing had been ingested by then, or the table differs from the recorded one.
     """
     tables, features = context.tables, context.settings.features
     name, at = features.table, features.as_of_ingest
     asked_for = day_range(from_day, to_day)
     plan = plan_as_of(context, name, at, asked_for) if at else plan_gold(context, name, asked_for)
-    context.console.step(f"{name}: {plan.why}")
-    content, written = bring_up_to_date(context, name, plan)
+    context.console.step(f"{name}: {plan.reason}")
+    content, written = build_gold(context, name, plan)
     if at:
         of_all, home = features.model_copy(update={"as_of_ingest": None}), context.settings.home
         found = compare_with_record(
-            tables, Contents(tables, home), of_all.table, plan.mark, content
+            tables, ContentHashCache(tables, home), of_all.table, plan.commit, content
         )
         context.console.step(f"{name}: {found}")
     version = tables.version(name)

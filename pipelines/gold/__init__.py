@@ -1,4 +1,4 @@
-"""Gold: silver tables to the feature table.
+"""Gold: silver tables to the feature table, and the feature table as training reads it.
 
 Reads silver; writes gold. May import runtime, quality, spark and tables.
 """

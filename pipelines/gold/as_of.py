@@ -1,4 +1,4 @@
-"""The feature table as of a past ingest: of the silver tables as they stood then, bit for bit."""
+"""The feature table as of a past ingest: computed from the silver versions of that time."""
 
 from __future__ import annotations
 
@@ -6,33 +6,39 @@ from typing import TYPE_CHECKING
 
 from features.offline.blocks import EVERY_DAY, DayRange
 from ontime_base.errors import OntimeError
-from pipelines.gold.build import GoldPlan, made_by
+from pipelines.gold.build import GoldPlan, gold_fingerprint
 from pipelines.gold.feature_table import FLIGHTS, WEATHER
-from pipelines.tables.commit_metadata import GoldMark, SilverMark, SilverState, mark_of
+from pipelines.tables.commit_metadata import (
+    GoldCommit,
+    SilverCommit,
+    SilverVersion,
+    from_description,
+)
 from pipelines.tables.delta_tables import TableMissingError
 
 if TYPE_CHECKING:
     import datetime as dt
 
     from pipelines.runtime.context import RunContext
-    from pipelines.tables.content_hash import Content, Contents
+    from pipelines.tables.content_hash import ContentHash
+    from pipelines.tables.content_hash_cache import ContentHashCache
     from pipelines.tables.delta_tables import Tables
 
 
 class AsOfError(OntimeError):
-    """A past ingest is not known, or its feature table does not come out as it was recorded."""
+    """A past ingest is not known, or its feature table differs from the recorded one."""
 
 
 def plan_as_of(
     context: RunContext, name: str, at: dt.datetime, asked_for: DayRange = EVERY_DAY
 ) -> GoldPlan:
-    """Return what is to be done to have a feature table as of a past ingest.
+    """Return what is to be done to build a feature table as of a past ingest.
 
     Args:
         context: Tables and settings.
-        name: The feature table, which is of this ingest only.
-        at: What had been ingested by then counts.
-        asked_for: Days that a person wants; there are only all of them.
+        name: The feature table, a table of its own for this ingest.
+        at: Only rows that had been ingested by then are read.
+        asked_for: Days that the caller wants; only all of them are possible.
 
     Raises:
         AsOfError: Nothing had been ingested by then, or only some days are asked for.
@@ -42,29 +48,29 @@ def plan_as_of(
             "A feature table as of a past ingest has every day: leave out `from` and `to`."
         )
     flights, weather = (silver_as_of(context.tables, table, at) for table in (FLIGHTS, WEATHER))
-    wanted = GoldMark(flights, weather, made_by(context))
+    wanted = GoldCommit(flights, weather, gold_fingerprint(context))
     try:
-        before = mark_of(GoldMark, context.tables.description(name))
+        before = from_description(GoldCommit, context.tables.description(name))
     except TableMissingError:
         before = None
     versions = f"{FLIGHTS} version {flights.version}, {WEATHER} version {weather.version}"
     if before == wanted:
-        return GoldPlan((), wanted, f"it is made of {versions} already")
-    return GoldPlan((EVERY_DAY,), wanted, f"made of {versions}")
+        return GoldPlan((), wanted, f"it is computed from {versions} already")
+    return GoldPlan((EVERY_DAY,), wanted, f"computed from {versions}")
 
 
-def silver_as_of(tables: Tables, table: str, at: dt.datetime) -> SilverState:
-    """Return the last state of a silver table of what had been ingested by an instant.
+def silver_as_of(tables: Tables, table: str, at: dt.datetime) -> SilverVersion:
+    """Return the last version of a silver table that holds what had been ingested by an instant.
 
     Raises:
         AsOfError: There is none; names the first ingest.
     """
     commits = tables.commits(table)
-    marks = [(commit, mark_of(SilverMark, commit.description)) for commit in commits]
-    known = [(commit, mark) for commit, mark in marks if mark is not None]
-    for commit, mark in known:
-        if mark.until <= at:
-            return SilverState(commit.version, mark.until)
+    all_of_them = ((each, from_description(SilverCommit, each.description)) for each in commits)
+    known = [(commit.version, metadata) for commit, metadata in all_of_them if metadata]
+    for version, metadata in known:
+        if metadata.until <= at:
+            return SilverVersion(version, metadata.until)
     first = (
         f"the first known ingest was at {known[-1][1].until.isoformat()}"
         if known
@@ -76,32 +82,32 @@ def silver_as_of(tables: Tables, table: str, at: dt.datetime) -> SilverState:
 
 
 def compare_with_record(
-    tables: Tables, contents: Contents, table: str, mark: GoldMark, content: Content
+    tables: Tables, hashes: ContentHashCache, table: str, built: GoldCommit, content: ContentHash
 ) -> str:
-    """Return in words how a feature table made again compares with what was recorded then.
+    """Return in words how a feature table of a past ingest compares with the one recorded then.
 
     Args:
         tables: The tables.
-        contents: Their contents, also those of past versions.
-        table: The feature table that was made of every ingest as it came.
-        mark: What the one made again is made of.
-        content: Its content.
+        hashes: Their content hashes, also those of past versions.
+        table: The feature table that is updated by every ingest.
+        built: The metadata of the table that was built now.
+        content: Its content hash.
 
     Raises:
-        AsOfError: The record has another content, though it was made of the same by the same code.
+        AsOfError: The record has another content hash, for the same silver and the same code.
     """
     commits = tables.commits(table)
     for commit in commits:
-        then = mark_of(GoldMark, commit.description)
-        if then is None or (then.flights, then.weather) != (mark.flights, mark.weather):
+        then = from_description(GoldCommit, commit.description)
+        if then is None or (then.flights, then.weather) != (built.flights, built.weather):
             continue
-        recorded = contents.at(table, commit)
+        recorded = hashes.at_commit(table, commit)
         if recorded is None:
             continue
         if recorded.digest == content.digest:
             return f"equal, bit for bit, to {table} version {commit.version} as it was recorded"
-        if then.made_by != mark.made_by:
-            return f"not as {table} version {commit.version}, which other code or settings made"
+        if then.fingerprint != built.fingerprint:
+            return f"not as {table} version {commit.version}, which has other code or settings"
         raise AsOfError(
             f"{table} version {commit.version} was recorded with content {recorded.digest}, but "
             f"{content.digest} comes out of the same silver now: report this, it is a defect of "

@@ -1,8 +1,7 @@
-"""The feature table a block of days at a time, in columns from file to file.
+"""Feature table files by block of days, computed by Spark's Python workers with Arrow.
 
-What `features.offline.blocks` plans as a shuffle, without one: a worker reads the days of its
-block and
-their halo from the silver files, and writes the block's file of the feature table.
+It does what `features.offline.blocks` does with a shuffle, without one: a worker reads the days of
+its block and their look-back halo from the silver files, and writes the block's feature table file.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from features.arrays.arrow import FLIGHT_COLUMNS, WEATHER_COLUMNS
 from features.declare import columns as c
 from features.offline.blocks import LOOK_AHEAD_DAYS, LOOK_BACK_DAYS, DayRange
 from features.offline.feature_table import features_table
-from pipelines.tables.arrow_writer import DayColumn, DayFile, day_span, read_days, write_file
+from pipelines.tables.arrow_files import DayColumn, DayFile, day_span, read_days, write_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -41,7 +40,7 @@ _TASKS_PER_CORE: Final = 3  # a task costs 0.1 s of a worker before it begins
 
 
 @dataclass(frozen=True, slots=True)
-class Silver:
+class SilverFiles:
     """The files of silver_flights and of silver_weather, at least one of each."""
 
     flights: tuple[DayFile, ...]
@@ -49,8 +48,8 @@ class Silver:
 
 
 @dataclass(frozen=True, slots=True)
-class FeatureWork:
-    """What a worker has to know to compute a block.
+class BlockInputs:
+    """What a worker needs to compute a block.
 
     Attributes:
         silver: The files to read.
@@ -59,7 +58,7 @@ class FeatureWork:
         features: The features to compute.
     """
 
-    silver: Silver
+    silver: SilverFiles
     folder: Path
     horizon_min: int
     features: tuple[Feature, ...]
@@ -67,7 +66,7 @@ class FeatureWork:
 
 def write_blocks(
     spark: SparkSession,
-    work: FeatureWork,
+    inputs: BlockInputs,
     *,
     days: Sequence[DayRange],
     block_days: int,
@@ -75,15 +74,15 @@ def write_blocks(
     """Compute ranges of days and write their files, without committing them.
 
     Args:
-        spark: The session that hands the blocks to its workers.
-        work: What to compute.
+        spark: The session whose workers compute the blocks.
+        inputs: What to compute.
         days: The flight dates (local, at the origin) to compute, as ranges that do not meet.
         block_days: Days of flights in a block, which becomes a file.
     """
-    blocks = [block for one in days for block in blocks_of(days_of(work, one), block_days)]
+    blocks = [block for one in days for block in blocks_of(days_of(inputs, one), block_days)]
     tasks = min(len(blocks), _TASKS_PER_CORE * (os.cpu_count() or 1))
     numbers = spark.range(0, len(blocks), 1, numPartitions=tasks)
-    rows = numbers.mapInArrow(_task(work, blocks), schema=_WRITTEN).collect()
+    rows = numbers.mapInArrow(_task(inputs, blocks), schema=_WRITTEN).collect()
     return [
         AddAction(row["path"], row["size"], {}, row["at"], data_change=True, stats=row["stats"])
         for row in rows
@@ -91,30 +90,30 @@ def write_blocks(
 
 
 def blocks_of(days: tuple[dt.date, dt.date], block_days: int) -> list[tuple[dt.date, dt.date]]:
-    """Return a range of days cut into blocks, which begin at the same days in every range."""
+    """Return a range of days cut into blocks; block boundaries are the same for every range."""
     first, last = ((day - _EPOCH).days for day in days)
     starts = range(first // block_days * block_days, last + 1, block_days)
     cut = [(max(first, start), min(last, start + block_days - 1)) for start in starts]
     return [(_EPOCH + dt.timedelta(start), _EPOCH + dt.timedelta(end)) for start, end in cut]
 
 
-def days_of(work: FeatureWork, days: DayRange) -> tuple[dt.date, dt.date]:
+def days_of(inputs: BlockInputs, days: DayRange) -> tuple[dt.date, dt.date]:
     """Return the first and the last day of a range; an open end is that of the flights."""
     if days.first and days.last:
         return days.first, days.last
-    first, last = day_span(work.silver.flights, FLIGHT_DAY)
+    first, last = day_span(inputs.silver.flights, FLIGHT_DAY)
     return days.first or first, days.last or last
 
 
 def _task(
-    work: FeatureWork, blocks: list[tuple[dt.date, dt.date]]
+    inputs: BlockInputs, blocks: list[tuple[dt.date, dt.date]]
 ) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     def write(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             for number in batch.column(0).to_pylist():
-                table = features_of_days(work, *blocks[number])
+                table = features_of_days(inputs, *blocks[number])
                 if table.num_rows:
-                    add = write_file(table, work.folder)
+                    add = write_file(table, inputs.folder)
                     row = (add.path, add.size, add.modification_time, add.stats)
                     yield pa.record_batch([[value] for value in row], names=_NAMES)
 
@@ -124,16 +123,16 @@ def _task(
 _NAMES: Final = [column.split()[0] for column in _WRITTEN.split(", ")]
 
 
-def features_of_days(work: FeatureWork, first: dt.date, last: dt.date) -> pa.Table:
+def features_of_days(inputs: BlockInputs, first: dt.date, last: dt.date) -> pa.Table:
     """Return the feature table's rows of a range of days, both ends included, by departure."""
     before, after = dt.timedelta(LOOK_BACK_DAYS + 1), dt.timedelta(LOOK_AHEAD_DAYS + 1)
     halo = first - before, last + after  # a local day is not a UTC day
     columns = (*FLIGHT_COLUMNS, c.FLIGHT_DATE)
-    flights = read_days(work.silver.flights, columns, FLIGHT_DAY, *halo)
-    weather = read_days(work.silver.weather, WEATHER_COLUMNS, WEATHER_DAY, *halo)
+    flights = read_days(inputs.silver.flights, columns, FLIGHT_DAY, *halo)
+    weather = read_days(inputs.silver.weather, WEATHER_COLUMNS, WEATHER_DAY, *halo)
     date = flights[c.FLIGHT_DATE]
     wanted = pc.and_(pc.greater_equal(date, pa.scalar(first)), pc.less_equal(date, pa.scalar(last)))
     flags = wanted.to_numpy().astype(np.bool_)
     return features_table(
-        flights, weather, flags, horizon_min=work.horizon_min, features=work.features
+        flights, weather, flags, horizon_min=inputs.horizon_min, features=inputs.features
     )

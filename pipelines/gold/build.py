@@ -1,6 +1,7 @@
-"""Carrying out what is planned for a feature table: written, looked through, its content kept.
+"""Building a feature table: which days have to be computed again and why, and doing it.
 
-Which days of a feature table have to be made again, and why.
+A plan compares the metadata of the table's last commit with silver, code and settings as they are
+now. Carrying it out writes the days, validates them, and updates the cached content hash.
 """
 
 from __future__ import annotations
@@ -18,13 +19,14 @@ from pipelines.quality.gold_suite import validate_gold
 from pipelines.runtime.fingerprint import fingerprint, parts_of
 from pipelines.stages import stage_named
 from pipelines.tables.commit_metadata import (
-    GoldMark,
-    SilverMark,
-    SilverState,
-    mark_of,
+    GoldCommit,
+    SilverCommit,
+    SilverVersion,
+    days_of_ranges,
+    from_description,
     ranges_of_days,
 )
-from pipelines.tables.content_hash import Contents
+from pipelines.tables.content_hash_cache import ContentHashCache
 from pipelines.tables.day_ranges import affected_by, count_days, merged, sql_of
 from pipelines.tables.delta_tables import TableMissingError
 
@@ -33,11 +35,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pipelines.runtime.context import RunContext
-    from pipelines.tables.content_hash import Content
+    from pipelines.tables.content_hash import ContentHash
     from pipelines.tables.delta_tables import Tables
 
 
-_UNKNOWN = SilverState(-1, None)
+_UNKNOWN = SilverVersion(-1, None)
 
 
 @dataclass(frozen=True)
@@ -45,133 +47,133 @@ class GoldPlan:
     """What is to be done to a feature table.
 
     Attributes:
-        days: The days to make, as ranges; none: it is up to date.
-        mark: What the table is made of when that is done.
-        why: The reason, for people.
+        days: The days to compute, as ranges; none: the table is up to date.
+        commit: The metadata of the table's commit when that is done.
+        reason: Why, in a few words.
     """
 
     days: tuple[DayRange, ...]
-    mark: GoldMark
-    why: str
+    commit: GoldCommit
+    reason: str
 
 
 def plan_gold(context: RunContext, name: str, asked_for: DayRange = EVERY_DAY) -> GoldPlan:
     """Return what is to be done to a feature table.
 
     Args:
-        context: Tables, settings, and whether everything is to be made anew.
+        context: Tables, settings, and whether everything is to be rebuilt.
         name: The feature table.
-        asked_for: Days that a person wants to have made, and no others; every day: those that
+        asked_for: Days that the caller wants computed, and no others; every day: those that
             changed.
     """
     tables = context.tables
-    now = GoldMark(silver_state(tables, FLIGHTS), silver_state(tables, WEATHER), made_by(context))
+    versions = (silver_version(tables, FLIGHTS), silver_version(tables, WEATHER))
+    now = GoldCommit(*versions, gold_fingerprint(context))
     try:
         description = tables.description(name)
     except TableMissingError:
-        return GoldPlan((EVERY_DAY,), now, "it is not made yet")
-    before = mark_of(GoldMark, description)
+        return GoldPlan((EVERY_DAY,), now, "it does not exist yet")
+    before = from_description(GoldCommit, description)
     if asked_for != EVERY_DAY:
-        return GoldPlan((asked_for,), before or GoldMark(_UNKNOWN, _UNKNOWN, ""), "asked for")
+        unknown = GoldCommit(_UNKNOWN, _UNKNOWN, "")
+        return GoldPlan((asked_for,), before or unknown, "asked for")
     if "build_features" in context.forced:
         return GoldPlan((EVERY_DAY,), now, "forced")
-    if before is None or before.made_by != now.made_by:
+    if before is None or before.fingerprint != now.fingerprint:
         return decide_days(before, now, changed=(), flights=None)
     pairs = ((FLIGHTS, before.flights), (WEATHER, before.weather))
-    changed = [changed_days(tables, table, state) for table, state in pairs]
+    changed = [changed_days(tables, table, version) for table, version in pairs]
     return decide_days(
-        before, now, changed=merged([*changed[0], *changed[1]]), flights=_span(tables)
+        before, now, changed=merged([*changed[0], *changed[1]]), flights=_flight_days(tables)
     )
 
 
+def build_gold(context: RunContext, name: str, plan: GoldPlan) -> tuple[ContentHash, int]:
+    """Carry out a plan, validate what is new, and return the content hash and the rows written.
+
+    Days that the plan does not write were validated when they were written: the cost must not grow
+    with history. A cached content hash says so: it is written last, and is missing if a run was
+    killed or its rows did not pass.
+
+    Raises:
+        DataQualityError: Rows do not meet the expectations.
+    """
+    tables, home = context.tables, context.settings.home
+    hashes = ContentHashCache(tables, home)
+    before = hashes.current(name)
+    if not plan.days and before is not None:
+        return before[1], 0
+    if plan.days:
+        commit = msgspec.structs.replace(plan.commit, days=days_of_ranges(plan.days))
+        write_features(context, name, days=plan.days, commit=commit)
+    where = "true" if before is None else sql_of(plan.days, FLIGHT_DATE)
+    report = validate_gold(tables.read(name).where(where), table=name, home=home)
+    content = hashes.update(name, where=where, before=before)
+    return content, report.rows if plan.days else 0
+
+
 def decide_days(
-    before: GoldMark | None,
-    now: GoldMark,
+    before: GoldCommit | None,
+    now: GoldCommit,
     *,
     changed: Sequence[DayRange],
     flights: tuple[dt.date, dt.date] | None,
 ) -> GoldPlan:
-    """Return which days of a feature table have to be made again. Pure.
+    """Return which days of a feature table have to be computed again. Pure.
 
     Args:
-        before: What it is made of; None: nobody knows.
-        now: What it would be made of now.
+        before: The metadata of its last commit; None: unknown.
+        now: What its metadata would be now.
         changed: Days on which silver changed since.
         flights: The first and the last day of silver flights; None: there are none.
     """
     if before is None:
-        return GoldPlan((EVERY_DAY,), now, "nobody knows what it was made of")
-    if before.made_by != now.made_by:
+        return GoldPlan((EVERY_DAY,), now, "its last commit has no metadata")
+    if before.fingerprint != now.fingerprint:
         return GoldPlan((EVERY_DAY,), now, "code, declarations or settings changed")
     if EVERY_DAY in changed or flights is None:
-        return GoldPlan((EVERY_DAY,), now, "all of silver was made anew")
+        return GoldPlan((EVERY_DAY,), now, "all of silver was rebuilt")
     days = affected_by(changed, flights)
     counted, gold = count_days(changed), count_days(days)
-    why = (
+    reason = (
         f"{counted:,} day{'' if counted == 1 else 's'} of silver changed: "
         f"{gold:,} day{' of gold is' if gold == 1 else 's of gold are'} rebuilt"
     )
-    return GoldPlan(days, now, why)
+    return GoldPlan(days, now, reason)
 
 
-def changed_days(tables: Tables, table: str, since: SilverState) -> tuple[DayRange, ...]:
-    """Return the days on which a silver table changed since it was as it once was.
+def changed_days(tables: Tables, table: str, since: SilverVersion) -> tuple[DayRange, ...]:
+    """Return the days on which a silver table changed since a version of it.
 
-    Every day, if a commit made all of it, or if its history does not tell.
+    Every day, if a commit rewrote all of it, or if its history does not reach that far back.
     """
     commits = tables.commits_since(table, since.version)
-    marks = [mark_of(SilverMark, commit.description) for commit in commits]
-    if not marks or marks[-1] is None or marks[-1].until != since.until:
+    metadata = [from_description(SilverCommit, commit.description) for commit in commits]
+    if not metadata or metadata[-1] is None or metadata[-1].until != since.until:
         return (EVERY_DAY,)
     days: list[DayRange] = []
-    for mark in marks[:-1]:
-        if mark is None or mark.days is None:
+    for each in metadata[:-1]:
+        if each is None or each.days is None:
             return (EVERY_DAY,)
-        days.extend(ranges_of_days(mark.days))
+        days.extend(ranges_of_days(each.days))
     return merged(days)
 
 
-def silver_state(tables: Tables, table: str) -> SilverState:
-    """Return what a silver table is now."""
+def silver_version(tables: Tables, table: str) -> SilverVersion:
+    """Return the version of a silver table that holds now."""
     commit = tables.last_change(table)
-    mark = mark_of(SilverMark, commit.description)
-    return SilverState(commit.version, None if mark is None else mark.until)
+    metadata = from_description(SilverCommit, commit.description)
+    return SilverVersion(commit.version, None if metadata is None else metadata.until)
 
 
-def with_days(mark: GoldMark, days: Sequence[DayRange]) -> GoldMark:
-    """Return a mark with the days that its commit writes."""
-    ends = tuple((one.first, one.last) for one in days if one.first and one.last)
-    return msgspec.structs.replace(mark, days=ends if len(ends) == len(days) else None)
-
-
-def made_by(context: RunContext) -> str:
-    """Return the hash of all that decides the feature table, but for silver."""
+def gold_fingerprint(context: RunContext) -> str:
+    """Return the hash of all that decides the feature table, except silver."""
     stage = replace(stage_named("build_features"), reads=())
     parts = parts_of(stage, context)
-    del parts["features.as_of_ingest"]  # it decides which silver, and not what is made of it
+    del parts["features.as_of_ingest"]  # it decides which silver is read, not what is computed
     return fingerprint(parts)[:16]
 
 
-def _span(tables: Tables) -> tuple[dt.date, dt.date] | None:
+def _flight_days(tables: Tables) -> tuple[dt.date, dt.date] | None:
     ends = tables.read(FLIGHTS).agg(F.min(FLIGHT_DATE), F.max(FLIGHT_DATE)).first()
     return None if ends is None or ends[0] is None else (ends[0], ends[1])
-
-
-def bring_up_to_date(context: RunContext, name: str, plan: GoldPlan) -> tuple[Content, int]:
-    """Carry out a plan, look through what is new, and return the content and the rows written.
-
-    What a range does not touch is as it was looked through before: cost must not grow with history.
-    That a content is kept tells that it was; it is not if a run was killed, or stopped by what it
-    saw.
-    """
-    tables, home = context.tables, context.settings.home
-    contents = Contents(tables, home)
-    before = contents.known(name)
-    if not plan.days and before is not None:
-        return before[1], 0
-    if plan.days:
-        write_features(context, name, days=plan.days, mark=with_days(plan.mark, plan.days))
-    where = "true" if before is None else sql_of(plan.days, FLIGHT_DATE)
-    report = validate_gold(tables.read(name).where(where), table=name, home=home)
-    content = contents.after(name, where=where, before=before)
-    return content, report.rows if plan.days else 0

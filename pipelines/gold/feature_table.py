@@ -1,4 +1,4 @@
-"""Writing the feature table: in columns where its files are on this machine, else by Spark."""
+"""Writing the feature table: with Arrow where its files are on this machine, else by Spark."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from features.offline.feature_table import gold_arrow_schema
 from pipelines.gold.block_files import (
     FLIGHT_DAY,
     WEATHER_DAY,
-    FeatureWork,
-    Silver,
+    BlockInputs,
+    SilverFiles,
     days_of,
     write_blocks,
 )
-from pipelines.tables.arrow_writer import (
+from pipelines.tables.arrow_files import (
     files_of_table,
     is_plain,
     local_folder,
     replace_all,
     replace_days,
 )
-from pipelines.tables.commit_metadata import text_of
+from pipelines.tables.commit_metadata import to_description
 from pipelines.tables.day_ranges import sql_of
 
 if TYPE_CHECKING:
@@ -34,56 +34,58 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pipelines.runtime.context import RunContext
-    from pipelines.tables.commit_metadata import GoldMark
+    from pipelines.tables.commit_metadata import GoldCommit
 
 FLIGHTS: Final = "silver_flights"
 WEATHER: Final = "silver_weather"
 
 
 def write_features(
-    context: RunContext, name: str, *, days: Sequence[DayRange], mark: GoldMark
+    context: RunContext, name: str, *, days: Sequence[DayRange], commit: GoldCommit
 ) -> None:
-    """Write the feature table, or put ranges of its days in place of what it has of them.
+    """Write the feature table, or replace ranges of its days.
 
     One commit: after a crash the table is as before it or as after it.
 
     Args:
         context: Session, tables and settings.
-        name: The feature table; one that does not exist is made, if every day is written.
+        name: The feature table; it is created when every day is written.
         days: The flight dates (local, at the origin) to compute, as ranges that do not meet.
-        mark: What the table is made of then; it names the versions of silver that are read.
+        commit: The metadata of the commit; it names the versions of silver that are read.
     """
     folders = _local_folders(context, name) if context.settings.tables.columnar else None
     if folders is None:
-        _write_by_spark(context, name, days, mark)
+        _write_by_spark(context, name, days, commit)
     else:
-        _write_in_columns(context, folders, days, mark)
+        _write_with_arrow(context, folders, days, commit)
 
 
-def _write_in_columns(
-    context: RunContext, folders: dict[str, Path], days: Sequence[DayRange], mark: GoldMark
+def _write_with_arrow(
+    context: RunContext, folders: dict[str, Path], days: Sequence[DayRange], commit: GoldCommit
 ) -> None:
     settings = context.settings.features
     flights, weather, gold = folders.values()
-    silver = Silver(
-        tuple(files_of_table(flights, FLIGHT_DAY, mark.flights.version)),
-        tuple(files_of_table(weather, WEATHER_DAY, mark.weather.version)),
+    silver = SilverFiles(
+        tuple(files_of_table(flights, FLIGHT_DAY, commit.flights.version)),
+        tuple(files_of_table(weather, WEATHER_DAY, commit.weather.version)),
     )
-    work = FeatureWork(silver, gold, settings.horizon_min, FEATURES)
-    adds = write_blocks(context.spark, work, days=days, block_days=settings.block_days)
+    inputs = BlockInputs(silver, gold, settings.horizon_min, FEATURES)
+    adds = write_blocks(context.spark, inputs, days=days, block_days=settings.block_days)
     if EVERY_DAY in days:
-        replace_all(gold, gold_arrow_schema(), adds, text_of(mark))
+        replace_all(gold, gold_arrow_schema(), adds, to_description(commit))
     else:
-        replace_days(gold, adds, FLIGHT_DAY, [days_of(work, one) for one in days], text_of(mark))
+        replace_days(
+            gold, adds, FLIGHT_DAY, [days_of(inputs, one) for one in days], to_description(commit)
+        )
 
 
 def _write_by_spark(
-    context: RunContext, name: str, days: Sequence[DayRange], mark: GoldMark
+    context: RunContext, name: str, days: Sequence[DayRange], commit: GoldCommit
 ) -> None:
     tables, settings = context.tables, context.settings.features
     flights, weather = (
-        tables.read(FLIGHTS, mark.flights.version),
-        tables.read(WEATHER, mark.weather.version),
+        tables.read(FLIGHTS, commit.flights.version),
+        tables.read(WEATHER, commit.weather.version),
     )
     frames = [
         to_features(
@@ -97,10 +99,10 @@ def _write_by_spark(
     ]
     frame = reduce(DataFrame.unionByName, frames)
     if EVERY_DAY in days:
-        tables.replace(name, frame, description=text_of(mark))
+        tables.replace(name, frame, description=to_description(commit))
     else:
         predicate = sql_of(days, FLIGHT_DATE)
-        tables.replace_where(name, frame, predicate=predicate, description=text_of(mark))
+        tables.replace_where(name, frame, predicate=predicate, description=to_description(commit))
 
 
 def _local_folders(context: RunContext, name: str) -> dict[str, Path] | None:

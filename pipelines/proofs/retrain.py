@@ -239,7 +239,7 @@ def _copy(recorded: SourceLineage, there: Iterable[SourceFile], into: Path) -> N
     named = [file for file in there if file.name == recorded.name]
     same = [file for file in there if file.checksum == recorded.sha256]
     if not same:
-        now = f"{named[0].place} is another file now" if named else "it is not there any more"
+        now = f"{named[0].location} is another file now" if named else "it is not there any more"
         raise RebuildError(
             f"Source {recorded.source}: {recorded.name} had checksum {recorded.sha256} when the "
             f"model was trained, and {now}: put that file back, and retrain again."

@@ -15,7 +15,7 @@ from features.silver.silver_tables import ROW, SOURCE
 from ontime_base.errors import OntimeError
 from pipelines.reports.table_reader import Looking
 from pipelines.silver.quarantine_reasons import Refusal, explained
-from pipelines.silver.silver_build import QUARANTINE
+from pipelines.silver.table_names import QUARANTINE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -16,10 +16,8 @@ from deltalake import DeltaTable
 from pyspark.sql import functions as F
 
 from features.silver.raw import RAW_COLUMNS
-from pipelines.silver.bronze import bronze_table
-from pipelines.silver.candidates import silver_table
-from pipelines.silver.silver_build import QUARANTINE
-from pipelines.tables.arrow_writer import is_plain, local_folder
+from pipelines.silver.table_names import QUARANTINE, bronze_table, silver_table
+from pipelines.tables.arrow_files import is_plain, local_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Bronze and silver: source files to typed rows and quarantine.
+"""Bronze, silver and quarantine: source files to rows as received, then to typed rows.
 
-Reads sources and bronze; writes bronze, silver and quarantine. May import runtime and below.
+Reads source files and bronze; writes bronze, silver and quarantine. May import runtime and below.
 """

@@ -1,4 +1,4 @@
-"""Bronze: source files that are not ingested yet, appended to their tables as received."""
+"""Bronze: new source files, found by their checksums and appended to the tables as received."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from pyspark.sql import functions as F
 
 from features.declare.columns import INGESTED, SOURCE_CHECKSUM
 from features.silver.raw import RAW_COLUMNS
+from pipelines.silver.table_names import bronze_table
 from pipelines.sources.discovery import find_files
 from pipelines.sources.mappings import load_mappings
 from pipelines.sources.staging import StagedFile, stage_file
 from pipelines.spark.concurrency import at_once
-from pipelines.tables.commit_metadata import BronzeMark, mark_of, text_of
+from pipelines.tables.commit_metadata import BronzeCommit, from_description, to_description
 from pipelines.tables.delta_tables import TableMissingError
 
 if TYPE_CHECKING:
@@ -31,26 +32,21 @@ _TICK = dt.timedelta(microseconds=1)
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
-def bronze_table(source: str) -> str:
-    """Return the name of the table that has the rows of a source as received."""
-    return f"bronze_{source}"
-
-
-def bronze_until(tables: Tables, source: str) -> dt.datetime | None:
-    """Return when the newest file of a source was taken in; None if none was."""
+def last_ingest(tables: Tables, source: str) -> dt.datetime | None:
+    """Return when the newest file of a source was ingested; None if none was."""
     name = bronze_table(source)
     try:
-        mark = mark_of(BronzeMark, tables.description(name))
+        commit = from_description(BronzeCommit, tables.description(name))
     except TableMissingError:
         return None
-    if mark is not None:
-        return mark.until
+    if commit is not None:
+        return commit.until
     newest = tables.read(name).agg(F.unix_micros(F.max(INGESTED))).first()
     return None if newest is None else _EPOCH + dt.timedelta(microseconds=newest[0])
 
 
-def add_all_new_files(context: RunContext) -> dict[str, int]:
-    """Append what is new of every source to bronze; return the new rows of each.
+def ingest_new_files(context: RunContext) -> dict[str, int]:
+    """Append the new files of every source to bronze; return the number of new rows of each.
 
     Raises:
         SourceError: A file is not there or cannot be read.
@@ -58,23 +54,23 @@ def add_all_new_files(context: RunContext) -> dict[str, int]:
     at = dt.datetime.now(dt.UTC)
     with staging_folder(context.settings.home) as folder:
 
-        def add(source: str) -> list[StagedFile]:
-            return add_new_files(context, source, folder=folder, at=at)
+        def append(source: str) -> list[StagedFile]:
+            return append_new_files(context, source, folder=folder, at=at)
 
-        added = dict(zip(RAW_COLUMNS, at_once(add, RAW_COLUMNS), strict=True))
+        added = dict(zip(RAW_COLUMNS, at_once(append, RAW_COLUMNS), strict=True))
     for source, files in added.items():
-        _tell(context, source, files)
+        _report_files(context, source, files)
     return {source: sum(file.rows for file in files) for source, files in added.items()}
 
 
-def add_new_files(
+def append_new_files(
     context: RunContext, source: str, *, folder: Path, at: dt.datetime
 ) -> list[StagedFile]:
     """Append the files of a source that are not in bronze yet, all in one commit; return them.
 
     Args:
         context: Settings, tables and console of the run.
-        source: The source; its places are in the settings.
+        source: The source; the settings name its locations.
         folder: Where files are staged.
         at: The time of ingestion.
 
@@ -83,7 +79,7 @@ def add_new_files(
         ConfError: A mapping in conf/ is not valid.
     """
     files = find_files(getattr(context.settings.sources, source))
-    before = bronze_until(context.tables, source)
+    before = last_ingest(context.tables, source)
     known = _known_checksums(context, source, [file.checksum for file in files]) if before else ()
     columns, mappings = RAW_COLUMNS[source], load_mappings(source)
     staged = [
@@ -92,12 +88,12 @@ def add_new_files(
         if file.checksum not in known
     ]
     if staged:
-        # A clock may go back, but what comes later is newer.
+        # A clock may go back; a later ingest must have a later time.
         _append(context, source, staged, max(at, before + _TICK) if before else at)
     return staged
 
 
-def _tell(context: RunContext, source: str, files: Sequence[StagedFile]) -> None:
+def _report_files(context: RunContext, source: str, files: Sequence[StagedFile]) -> None:
     names = ", ".join(file.source.name for file in files)
     rows = sum(file.rows for file in files)
     context.console.step(
@@ -106,8 +102,8 @@ def _tell(context: RunContext, source: str, files: Sequence[StagedFile]) -> None
     for file in files:
         if file.shape:
             context.console.step(
-                f"{source}: {file.source.name} is {file.shape}: {file.rows:,} rows are ours, "
-                f"{file.not_ours:,} are not"
+                f"{source}: {file.source.name} is {file.shape}: {file.rows:,} rows are taken, "
+                f"{file.filtered:,} of other airports are filtered out"
             )
         if file.ignored:
             context.console.step(
@@ -118,7 +114,7 @@ def _tell(context: RunContext, source: str, files: Sequence[StagedFile]) -> None
 
 @contextmanager
 def staging_folder(home: Path) -> Iterator[Path]:
-    """Provide an empty folder for staged files, and remove it with what a killed run left."""
+    """Provide an empty folder for staged files, without what a killed run left; remove it after."""
     parent = home / "staging"
     shutil.rmtree(parent, ignore_errors=True)
     parent.mkdir(parents=True)
@@ -141,10 +137,10 @@ def _append(
     rows = context.spark.read.parquet(*(file.path.as_uri() for file in staged))
     checksums = sorted(file.source.checksum for file in staged)
     names = tuple(file.source.name for file in staged)
-    not_ours = sum(file.not_ours for file in staged)
+    filtered = sum(file.filtered for file in staged)
     context.tables.append_once(
         bronze_table(source),
         rows.withColumn(INGESTED, F.lit(at)),
         key=hashlib.sha256(" ".join(checksums).encode()).hexdigest(),
-        description=text_of(BronzeMark(at, names, not_ours)),
+        description=to_description(BronzeCommit(at, names, filtered)),
     )

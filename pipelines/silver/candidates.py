@@ -1,14 +1,14 @@
-"""Rows on their way from bronze to silver and quarantine: of all files, or of the new ones.
+"""Candidates: the rows on their way from bronze to silver and quarantine, computed but not written.
 
-A new file touches the months that its rows are in. A row of it supersedes the row of an older file
-with the same key, which is found in those months of silver; everything else stays as it is. The
-result is what all files together give: see docs/adr/0007.
-
-What has to be done to a silver table: nothing, its newest rows, or all of it. Pure.
+For each source a plan says whether silver is up to date, or is computed from the new files, or from
+all of them. A new file touches the months that its rows are in. A row of it supersedes the row of
+an older file with the same key, which is found in those months of silver; all else stays as it is.
+The result is the same as from all files together: see docs/adr/0007.
 """
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,12 +17,19 @@ from pyspark.sql import functions as F
 from features.declare.columns import INGESTED, LINEAGE, SOURCE_CHECKSUM, SOURCE_FILE, SOURCE_ROW
 from features.silver.deduplicate import to_duplicate_keys, with_duplicates_refused
 from features.silver.fields import REFUSAL
+from features.silver.raw import AIRPORTS, FLIGHTS, RAW_COLUMNS, WEATHER
+from features.silver.reference_tables import AIRPORT, TIME_ZONE
 from features.silver.silver_tables import SILVER, to_silver
 from ontime_base.errors import OntimeError
-from pipelines.silver.bronze import bronze_table
+from pipelines.runtime.fingerprint import code_of
+from pipelines.silver.bronze import last_ingest
+from pipelines.silver.table_names import bronze_table, silver_table
+from pipelines.spark.concurrency import at_once
 from pipelines.spark.persist import kept, let_go
-from pipelines.tables.content_hash import Content, content_of
+from pipelines.tables.commit_metadata import SilverCommit, from_description
+from pipelines.tables.content_hash import ContentHash, content_hash_of
 from pipelines.tables.day_ranges import months_of, ranges_of, sql_of
+from pipelines.tables.delta_tables import TableMissingError
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -31,68 +38,34 @@ if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, Row
 
     from features.offline.blocks import DayRange
-    from pipelines.tables.commit_metadata import SilverMark
-    from pipelines.tables.content_hash import Contents
+    from pipelines.tables.content_hash_cache import ContentHashCache
     from pipelines.tables.delta_tables import Tables
 
-
-@dataclass(frozen=True)
-class SilverPlan:
-    """What has to be done to bring the silver table of a source up to date.
-
-    Attributes:
-        source: The source.
-        until: When the newest of its bronze rows were taken in.
-        made_by: Hash of the code, and of what else decides what becomes of a row.
-        since: Only rows taken in after this are new to silver; None: all rows are looked at.
-        why: The reason, in a few words.
-    """
-
-    source: str
-    until: dt.datetime
-    made_by: str
-    since: dt.datetime | None
-    why: str
-
-
-def plan_of(
-    source: str,
-    before: SilverMark | None,
-    *,
-    until: dt.datetime,
-    made_by: str,
-    by_day: bool,
-    forced: bool = False,
-) -> SilverPlan | None:
-    """Return what has to be done to a silver table; None if it is up to date.
-
-    Args:
-        source: The source.
-        before: What the table was made of; None: there is none, or nobody knows.
-        until: When the newest of its bronze rows were taken in.
-        made_by: Hash of the code, and of what else decides what becomes of a row.
-        by_day: Whether days of the table can be made alone.
-        forced: Whether a person wants all of it to be made anew.
-    """
-    if forced:
-        return SilverPlan(source, until, made_by, None, "it is forced")
-    if before is None:
-        return SilverPlan(source, until, made_by, None, "it is not made yet")
-    if before.made_by != made_by:
-        return SilverPlan(source, until, made_by, None, "its code or the time zones changed")
-    if before.until == until:
-        return None
-    if before.until > until:
-        return SilverPlan(source, until, made_by, None, "bronze was put back to an earlier state")
-    since = before.until if by_day else None
-    return SilverPlan(source, until, made_by, since, "files are new")
-
-
 _FILE = (SOURCE_FILE, SOURCE_CHECKSUM)
+_NEED_AIRPORTS = (WEATHER, FLIGHTS)
 
 
 class ReconciliationError(OntimeError):
     """Rows got lost, or came out twice, between a source file and the tables."""
+
+
+@dataclass(frozen=True)
+class SilverPlan:
+    """What is to be done to the silver table of a source.
+
+    Attributes:
+        source: The source.
+        until: When the newest of its bronze rows were ingested.
+        fingerprint: Hash of the code, and of what else decides what becomes of a row.
+        since: Only rows that were ingested after this are read from bronze; None: all rows.
+        reason: Why, in a few words.
+    """
+
+    source: str
+    until: dt.datetime
+    fingerprint: str
+    since: dt.datetime | None
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -101,16 +74,16 @@ class Candidates:
 
     Attributes:
         plan: What is done to the source.
-        bronze: Rows as received, among them all that are refused.
+        bronze: Rows as received, among them all that go to quarantine.
         rows: The rows that are new to silver, and those that they supersede: typed, with their
-            refusal; kept in memory.
+            quarantine reason; cached.
         silver: The rows that are written to silver.
         months: The months of silver that they replace; None: all of it.
         inside: SQL that is true of the rows of silver in those months.
-        days: The days on which rows came, went or have other values; None: all.
-        refused: How many rows go to quarantine.
+        days: The days on which rows were added, removed or changed; None: all.
+        quarantined: How many rows go to quarantine.
         written: How many rows are written to silver.
-        content: The content that the silver table will have.
+        content: The content hash that the silver table will have.
     """
 
     plan: SilverPlan
@@ -120,9 +93,9 @@ class Candidates:
     months: tuple[DayRange, ...] | None
     inside: str
     days: tuple[DayRange, ...] | None
-    refused: int
+    quarantined: int
     written: int
-    content: Content
+    content: ContentHash
 
     @property
     def source(self) -> str:
@@ -130,18 +103,96 @@ class Candidates:
         return self.plan.source
 
     def release(self) -> None:
-        """Let go of the rows that are kept in memory."""
+        """Remove the cached rows from memory."""
         let_go(self.rows)
         let_go(self.silver)
 
 
-def silver_table(source: str) -> str:
-    """Return the name of the silver table of a source."""
-    return f"silver_{source}"
+def all_candidates(
+    tables: Tables, hashes: ContentHashCache, *, forced: bool = False
+) -> list[Candidates]:
+    """Return the candidates of the sources whose silver is not of this bronze and this code.
+
+    The metadata that says so is in the commit of the silver table, which comes after that of
+    quarantine: after a run that was killed in between the source is not up to date.
+
+    Args:
+        tables: The tables.
+        hashes: Their content hashes.
+        forced: Whether all of silver is to be rebuilt.
+
+    Raises:
+        ReconciliationError: Not every bronze row of every file is once among the candidates.
+    """
+    code = _digest(
+        sorted(
+            {
+                **code_of("features.silver.silver_tables"),
+                **code_of("features.silver.deduplicate"),
+            }.items()
+        )
+    )
+    plan = _plan_source(tables, AIRPORTS, code, forced=forced)
+    first = [candidates_of_all_files(tables, plan, None)] if plan else []
+    airports = to_silver(first[0].rows) if first else tables.read(silver_table(AIRPORTS))
+    zones = _digest(sorted(map(tuple, airports.select(AIRPORT, TIME_ZONE).collect()), key=repr))
+
+    def candidates(source: str) -> Candidates | None:
+        fingerprint = _digest([code, zones]) if source in _NEED_AIRPORTS else code
+        plan = _plan_source(tables, source, fingerprint, forced=forced)
+        if plan is None:
+            return None
+        if plan.since is None:
+            return candidates_of_all_files(tables, plan, airports)
+        return candidates_of_new_files(tables, hashes, plan, airports, plan.since)
+
+    # The longest, which comes last, first.
+    rest = [source for source in reversed(RAW_COLUMNS) if source != AIRPORTS]
+    found = reversed(at_once(candidates, rest))
+    return [*first, *(one for one in found if one is not None)]
 
 
-def all_rows(tables: Tables, plan: SilverPlan, airports: DataFrame | None) -> Candidates:
-    """Return the candidates of all files of a source, computed, counted and kept in memory.
+def plan_silver(
+    source: str,
+    before: SilverCommit | None,
+    *,
+    until: dt.datetime,
+    fingerprint: str,
+    by_day: bool,
+    forced: bool = False,
+) -> SilverPlan | None:
+    """Return what is to be done to a silver table; None if it is up to date. Pure.
+
+    Args:
+        source: The source.
+        before: The metadata of the table's last commit; None: no table, or no metadata.
+        until: When the newest of its bronze rows were ingested.
+        fingerprint: Hash of the code, and of what else decides what becomes of a row.
+        by_day: Whether days of the table can be rebuilt alone.
+        forced: Whether all of it is to be rebuilt.
+    """
+
+    def of_all_files(reason: str) -> SilverPlan:
+        return SilverPlan(source, until, fingerprint, None, reason)
+
+    if forced:
+        return of_all_files("it is forced")
+    if before is None:
+        return of_all_files("it does not exist yet")
+    if before.fingerprint != fingerprint:
+        return of_all_files("its code or the time zones changed")
+    if before.until == until:
+        return None
+    if before.until > until:
+        return of_all_files("bronze was restored to an earlier state")
+    since = before.until if by_day else None
+    return SilverPlan(source, until, fingerprint, since, "files are new")
+
+
+def candidates_of_all_files(
+    tables: Tables, plan: SilverPlan, airports: DataFrame | None
+) -> Candidates:
+    """Return the candidates of all files of a source, computed, counted and cached.
 
     Args:
         tables: The tables.
@@ -153,26 +204,30 @@ def all_rows(tables: Tables, plan: SilverPlan, airports: DataFrame | None) -> Ca
     """
     bronze = tables.read(bronze_table(plan.source))
     typed = SILVER[plan.source].candidates(bronze, bronze if airports is None else airports)
-    rows = _with_repeats(kept(typed), plan.source)
-    refused = _validate_counts(plan.source, bronze, rows)
+    rows = _with_duplicates(kept(typed), plan.source)
+    quarantined = _validate_counts(plan.source, bronze, rows)
     silver = to_silver(rows)
-    content = content_of(silver)
+    content = content_hash_of(silver)
     return Candidates(
-        plan, bronze, rows, silver, None, "true", None, refused, content.rows, content
+        plan, bronze, rows, silver, None, "true", None, quarantined, content.rows, content
     )
 
 
-def new_rows(
-    tables: Tables, contents: Contents, plan: SilverPlan, airports: DataFrame, since: dt.datetime
+def candidates_of_new_files(
+    tables: Tables,
+    hashes: ContentHashCache,
+    plan: SilverPlan,
+    airports: DataFrame,
+    since: dt.datetime,
 ) -> Candidates:
     """Return the candidates of the files that are new to silver, with what they supersede.
 
     Args:
         tables: The tables.
-        contents: Their contents.
+        hashes: Their content hashes.
         plan: What is done to the source.
         airports: Silver airports.
-        since: Files that were taken in later are new.
+        since: Files that were ingested later are new.
 
     Raises:
         ReconciliationError: Not every bronze row of every file is once among the candidates.
@@ -188,61 +243,61 @@ def new_rows(
     near = silver.where(_in_months(good, around, silver, table.day)[1])
     old = near.join(good.select(*table.key).distinct(), on=list(table.key), how="left_semi")
     either = typed.unionByName(old.withColumn(REFUSAL, F.lit(None)))
-    rows = _with_repeats(kept(either), plan.source)
+    rows = _with_duplicates(kept(either), plan.source)
     let_go(typed)
-    winners, gone = to_silver(rows), rows.where(~is_new).drop(REFUSAL)
-    months, inside = _in_months(winners.unionByName(gone), day, silver, table.day)
+    winners, superseded = to_silver(rows), rows.where(~is_new).drop(REFUSAL)
+    months, inside = _in_months(winners.unionByName(superseded), day, silver, table.day)
     rest = silver.where(inside).join(
         winners.select(*table.key), on=list(table.key), how="left_anti"
     )
     written = kept(rest.select(*silver.columns).unionByName(winners))
-    before = contents.of(name)
+    before = hashes.get(name)
     return Candidates(
         plan=plan,
-        bronze=_with_superseded(new, bronze, gone),
+        bronze=_with_superseded(new, bronze, superseded),
         rows=rows,
         silver=written,
         months=months,
         inside=inside,
-        days=ranges_of(_changed_days(winners, gone, day)),
-        refused=rows.where(F.col(REFUSAL).isNotNull()).count(),
+        days=ranges_of(_changed_days(winners, superseded, day)),
+        quarantined=rows.where(F.col(REFUSAL).isNotNull()).count(),
         written=written.count(),
-        content=before.replaced(content_of(gone), content_of(winners)),
+        content=before.replaced(content_hash_of(superseded), content_hash_of(winners)),
     )
 
 
 def _in_months(
     rows: DataFrame, day: Column, silver: DataFrame, column: str
 ) -> tuple[tuple[DayRange, ...], str]:
-    """Return the months that days of rows are in, and that of a row of silver as SQL."""
+    """Return the months of the days of rows, and the same as an SQL condition over silver."""
     firsts = rows.select(day.alias("day")).select(F.trunc("day", "month").alias("first")).distinct()
     months = months_of(row["first"] for row in firsts.collect())
     is_instant = silver.schema[column].dataType.typeName() == "timestamp"
     return months, sql_of(months, column, is_instant=is_instant)
 
 
-def _changed_days(came: DataFrame, gone: DataFrame, day: Column) -> list[dt.date]:
-    """Return the days of rows that came or went, but not of those that came as they went.
+def _changed_days(added: DataFrame, removed: DataFrame, day: Column) -> list[dt.date]:
+    """Return the days of rows that were added or removed, but not of rows with equal values.
 
-    Where a row is from does not count.
+    The lineage of a row does not count.
     """
-    kinds = {field.name: field.dataType.typeName() for field in came.schema}
+    kinds = {field.name: field.dataType.typeName() for field in added.schema}
     values = [
         F.col(name).cast("string").alias(name) if kind in {"double", "float"} else F.col(name)
         for name, kind in kinds.items()  # as text, 0 and -0 are two values
         if name not in LINEAGE
     ]
-    both = came.select(*values, F.lit(1).alias("came")).unionByName(
-        gone.select(*values, F.lit(-1).alias("came"))
+    both = added.select(*values, F.lit(1).alias("change")).unionByName(
+        removed.select(*values, F.lit(-1).alias("change"))
     )
-    names = [name for name in both.columns if name != "came"]
-    changed = both.groupBy(*names).agg(F.sum("came").alias("came")).where("came <> 0")
+    names = [name for name in both.columns if name != "change"]
+    changed = both.groupBy(*names).agg(F.sum("change").alias("change")).where("change <> 0")
     return [row["day"] for row in changed.select(day.alias("day")).distinct().collect()]
 
 
-def _with_superseded(new: DataFrame, bronze: DataFrame, gone: DataFrame) -> DataFrame:
-    """Return new rows as received, with what older files had to be read for: superseded rows."""
-    found = gone.agg(
+def _with_superseded(new: DataFrame, bronze: DataFrame, superseded: DataFrame) -> DataFrame:
+    """Return new rows as received, with the rows of older files that are superseded."""
+    found = superseded.agg(
         F.collect_set(SOURCE_CHECKSUM), F.min(SOURCE_ROW), F.max(SOURCE_ROW), F.max(INGESTED)
     ).first()
     if found is None or not found[0]:
@@ -252,22 +307,22 @@ def _with_superseded(new: DataFrame, bronze: DataFrame, gone: DataFrame) -> Data
     return new.unionByName(bronze.where(F.col(SOURCE_CHECKSUM).isin(*files) & rows))
 
 
-def _with_repeats(typed: DataFrame, source: str) -> DataFrame:
-    """Return the candidates with repeated keys refused; computes and keeps them."""
+def _with_duplicates(typed: DataFrame, source: str) -> DataFrame:
+    """Return the candidates with duplicate keys marked for quarantine; computes and caches them."""
     table = SILVER[source]
-    repeated = kept(to_duplicate_keys(typed, table.key))
+    duplicates = kept(to_duplicate_keys(typed, table.key))
     rows = typed
-    if not repeated.isEmpty():
-        rows = kept(with_duplicates_refused(typed, repeated, key=table.key, words=table.words))
+    if not duplicates.isEmpty():
+        rows = kept(with_duplicates_refused(typed, duplicates, key=table.key, words=table.words))
         rows.count()
         let_go(typed)
-    let_go(repeated)
+    let_go(duplicates)
     return rows
 
 
 def _validate_counts(source: str, bronze: DataFrame, rows: DataFrame) -> int:
-    """Return how many rows are refused, if each row of each file came out once."""
-    counts = (F.count("*").alias("rows"), F.count(REFUSAL).alias("refused"))
+    """Return how many rows go to quarantine, if each row of each file came out once."""
+    counts = (F.count("*").alias("rows"), F.count(REFUSAL).alias("quarantined"))
     came_out = rows.groupBy(*_FILE).agg(*counts).collect()
     before = _rows_by_file(bronze.groupBy(*_FILE).agg(counts[0]).collect())
     after = _rows_by_file(came_out)
@@ -278,8 +333,32 @@ def _validate_counts(source: str, bronze: DataFrame, rows: DataFrame) -> int:
                 f"{after.get(file, 0):,} came out for silver and quarantine: none was written. "
                 "Report this: it is a defect of Ontime."
             )
-    return sum(file["refused"] for file in came_out)
+    return sum(file["quarantined"] for file in came_out)
 
 
 def _rows_by_file(counted: Sequence[Row]) -> dict[tuple[str, str], int]:
     return {(row[SOURCE_FILE], row[SOURCE_CHECKSUM]): row["rows"] for row in counted}
+
+
+def _plan_source(
+    tables: Tables, source: str, fingerprint: str, *, forced: bool
+) -> SilverPlan | None:
+    until = last_ingest(tables, source)
+    if until is None:
+        raise TableMissingError(f"Table {bronze_table(source)} does not exist: run stage ingest.")
+    try:
+        before = from_description(SilverCommit, tables.description(silver_table(source)))
+    except TableMissingError:
+        before = None
+    return plan_silver(
+        source,
+        before,
+        until=until,
+        fingerprint=fingerprint,
+        by_day=bool(SILVER[source].day),
+        forced=forced,
+    )
+
+
+def _digest(parts: object) -> str:
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]

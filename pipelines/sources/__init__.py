@@ -1,4 +1,4 @@
-"""Source files of any format, to one Parquet file of text columns.
+"""Source files: found, read in any format, and staged as Parquet files of text columns.
 
 Reads files, folders and buckets; writes staged Parquet. Imports no other room.
 """

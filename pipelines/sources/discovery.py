@@ -1,6 +1,7 @@
-"""Finding source files: from the places that conf names to single files with their checksums.
+"""Source files: found at the locations that conf names, with their formats and checksums.
 
-Places: where source files are, and how they are listed and opened there.
+A location is a file, a folder, a glob or a URI on this machine's disk, in S3, or on another file
+system that pyarrow knows.
 """
 
 from __future__ import annotations
@@ -22,13 +23,28 @@ from ontime_base.errors import OntimeError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from typing import IO
 
 S3 = "s3://"
+PACKAGE = "package:"
+CONF = "conf:"
+FORMATS = {
+    "csv": "csv",
+    "json": "json",
+    "jsonl": "json",
+    "ndjson": "json",
+    "parquet": "parquet",
+    "pq": "parquet",
+}
+WRAPPINGS = ("gz", "zip")
+_CHUNK = 1 << 20
 
 
-class Place(Protocol):
-    """A system of files."""
+class SourceError(OntimeError):
+    """A source file is missing, unreadable or not of the expected shape; names it."""
+
+
+class FileSystem(Protocol):
+    """A file system that source files are in."""
 
     def is_file(self, path: str) -> bool:
         """Return whether there is a file."""
@@ -40,11 +56,53 @@ class Place(Protocol):
         """Return a file, open for reading and seeking."""
 
 
-class ArrowPlace:
-    """Files of this machine, or of another system that pyarrow knows.
+@dataclass(frozen=True, kw_only=True)
+class SourceFile:
+    """One source file.
+
+    Attributes:
+        location: Its path or URI, for messages.
+        name: Its name without folders: the `source_file` of its rows.
+        format: `csv`, `json` (lines, or one array) or `parquet`.
+        wrapping: `gz` or `zip`; None: plain.
+        checksum: SHA-256 of its bytes, in hex.
+        system: The file system it is in.
+        path: Its path there.
+    """
+
+    location: str
+    name: str
+    format: str
+    wrapping: str | None
+    checksum: str
+    system: FileSystem
+    path: str
+
+    def open(self) -> IO[bytes]:
+        """Return the file, open for reading and seeking."""
+        return self.system.open(self.path)
+
+
+def find_files(locations: Sequence[str]) -> list[SourceFile]:
+    """Return the source files at some locations, each content once, in the order of their names.
 
     Args:
-        filesystem: The system.
+        locations: Files, folders, globs or URIs; `package:<distribution>/<path>` is a file inside
+            an installed package, which is not imported, and `conf:<path>` one in the conf folder.
+
+    Raises:
+        SourceError: There is no file at a location, or none of a known format.
+    """
+    found = [file for location in locations for file in _files_at(location)]
+    once = {file.checksum: file for file in reversed(found)}
+    return sorted(once.values(), key=lambda file: (file.name, file.checksum))
+
+
+class ArrowFileSystem:
+    """The file system of this machine, or another that pyarrow knows.
+
+    Args:
+        filesystem: The file system.
     """
 
     def __init__(self, filesystem: fs.FileSystem) -> None:
@@ -66,89 +124,29 @@ class ArrowPlace:
         return io.BufferedReader(self._filesystem.open_input_file(path))
 
 
-def place_of(where: str) -> tuple[Place, str]:
-    """Return the system that a path or URI is of, and the path in it.
+def open_file_system(uri: str) -> tuple[FileSystem, str]:
+    """Return the file system of a path or URI, and the path in it.
 
     Raises:
-        ArrowInvalid: The URI is of no system that is known.
+        ArrowInvalid: No known file system has such URIs.
     """
-    if where.startswith(S3):
-        from pipelines.sources.s3_files import S3Place  # noqa: PLC0415 - boto3 takes 0.5 s
+    if uri.startswith(S3):
+        from pipelines.sources.s3_files import S3FileSystem  # noqa: PLC0415 - boto3 takes 0.5 s
 
-        return S3Place(), where.removeprefix(S3)
-    if where.startswith("file:"):  # not left to pyarrow: a glob's ? is no query
-        where = unquote(where.removeprefix("file:").removeprefix("//localhost"))
-        where = f"/{where.lstrip('/')}"
-    elif "://" in where:
-        filesystem, path = fs.FileSystem.from_uri(where)
-        return ArrowPlace(filesystem), path
-    return ArrowPlace(fs.LocalFileSystem()), str(Path(where).expanduser().absolute())
-
-
-PACKAGE = "package:"
-CONF = "conf:"
-FORMATS = {
-    "csv": "csv",
-    "json": "json",
-    "jsonl": "json",
-    "ndjson": "json",
-    "parquet": "parquet",
-    "pq": "parquet",
-}
-WRAPPINGS = ("gz", "zip")
-_CHUNK = 1 << 20
+        return S3FileSystem(), uri.removeprefix(S3)
+    if uri.startswith("file:"):  # not left to pyarrow: a glob's ? is no query
+        uri = unquote(uri.removeprefix("file:").removeprefix("//localhost"))
+        uri = f"/{uri.lstrip('/')}"
+    elif "://" in uri:
+        filesystem, path = fs.FileSystem.from_uri(uri)
+        return ArrowFileSystem(filesystem), path
+    return ArrowFileSystem(fs.LocalFileSystem()), str(Path(uri).expanduser().absolute())
 
 
-class SourceError(OntimeError):
-    """A source file is missing, unreadable or not of the expected shape; names it."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class SourceFile:
-    """One source file.
-
-    Attributes:
-        place: Where it is, for people: a path or URI.
-        name: Its name without folders: the `source_file` of its rows.
-        format: `csv`, `json` (lines, or one array) or `parquet`.
-        wrapping: `gz` or `zip`; None: plain.
-        checksum: SHA-256 of its bytes, in hex.
-        system: Where it is, for programs.
-        path: Its path there.
-    """
-
-    place: str
-    name: str
-    format: str
-    wrapping: str | None
-    checksum: str
-    system: Place
-    path: str
-
-    def open(self) -> IO[bytes]:
-        """Return the file, open for reading and seeking."""
-        return self.system.open(self.path)
-
-
-def find_files(places: Sequence[str]) -> list[SourceFile]:
-    """Return the source files at some places, each content once, in the order of their names.
-
-    Args:
-        places: Files, folders, globs or URIs; `package:<distribution>/<path>` is a file inside an
-            installed package, which is not imported, and `conf:<path>` one in the conf folder.
-
-    Raises:
-        SourceError: There is nothing at a place, or nothing of a known format.
-    """
-    found = [file for place in places for file in _files_at(place)]
-    once = {file.checksum: file for file in reversed(found)}
-    return sorted(once.values(), key=lambda file: (file.name, file.checksum))
-
-
-def _files_at(place: str) -> Iterator[SourceFile]:
-    where = _resolved(place)
+def _files_at(location: str) -> Iterator[SourceFile]:
+    where = _resolve(location)
     try:
-        system, path = place_of(where)
+        system, path = open_file_system(where)
         paths = list(_paths(system, path))
         if not paths:
             raise SourceError(f"There is no source file at {where}: correct `sources` in conf/.")
@@ -160,29 +158,29 @@ def _files_at(place: str) -> Iterator[SourceFile]:
             )
         in_s3 = where.startswith(S3)
         for one in known:
-            told = where if one == path else one
-            yield _source_file(system, one, f"{S3}{one}" if in_s3 else told)
+            shown = where if one == path else one
+            yield _source_file(system, one, f"{S3}{one}" if in_s3 else shown)
     except (OSError, pa.ArrowInvalid) as error:
         raise SourceError(f"The source {where} cannot be read: {_short(error)}.") from error
 
 
-def _resolved(place: str) -> str:
-    if place.startswith(PACKAGE):
-        return _in_package(place)
-    if place.startswith(CONF):
-        return str(conf_folder() / place.removeprefix(CONF))
-    return place
+def _resolve(location: str) -> str:
+    if location.startswith(PACKAGE):
+        return _in_package(location)
+    if location.startswith(CONF):
+        return str(conf_folder() / location.removeprefix(CONF))
+    return location
 
 
-def _in_package(place: str) -> str:
-    """Return the path of a file of an installed distribution, which is not imported for it."""
-    distribution, _, inside = place.removeprefix(PACKAGE).partition("/")
+def _in_package(location: str) -> str:
+    """Return the path of a file of an installed distribution, without importing it."""
+    distribution, _, inside = location.removeprefix(PACKAGE).partition("/")
     try:
         listed = files(distribution) or []
     except PackageNotFoundError as error:
         raise SourceError(
-            f"The source {place} is in the Python package {distribution}, which is not installed: "
-            "run `make setup`, or name another source in conf/."
+            f"The source {location} is in the Python package {distribution}, which is not "
+            "installed: run `make setup`, or name another source in conf/."
         ) from error
     for file in listed:
         if file.as_posix() == f"{distribution}/{inside}":
@@ -193,7 +191,7 @@ def _in_package(place: str) -> str:
     )
 
 
-def _paths(system: Place, path: str) -> Iterator[str]:
+def _paths(system: FileSystem, path: str) -> Iterator[str]:
     """Yield the file, the visible files in the folder, or those that match the glob, in order."""
     if system.is_file(path):
         yield path
@@ -213,14 +211,14 @@ def _kind(path: str) -> tuple[str, str | None] | None:
     wrapping = parts.pop() if parts[-1] in WRAPPINGS else None
     file_format = FORMATS.get(parts[-1]) if len(parts) > 1 else None
     if file_format is None and wrapping == "zip":
-        file_format = "csv"  # the name of a monthly archive often tells no format
+        file_format = "csv"  # the name of a monthly archive often has no format
     return None if file_format is None else (file_format, wrapping)
 
 
-def _source_file(system: Place, path: str, place: str) -> SourceFile:
+def _source_file(system: FileSystem, path: str, location: str) -> SourceFile:
     file_format, wrapping = _kind(path) or ("", None)
     return SourceFile(
-        place=place,
+        location=location,
         name=path.rpartition("/")[2],
         format=file_format,
         wrapping=wrapping,
@@ -230,7 +228,7 @@ def _source_file(system: Place, path: str, place: str) -> SourceFile:
     )
 
 
-def _checksum(system: Place, path: str) -> str:
+def _checksum(system: FileSystem, path: str) -> str:
     digest = hashlib.sha256()
     with system.open(path) as stream:
         while chunk := stream.read(_CHUNK):

@@ -1,4 +1,4 @@
-"""Readers of CSV, JSON and Parquet: a stream of bytes in, batches of text columns out."""
+"""Readers of CSV, JSON and Parquet: from a stream of bytes to batches of text columns."""
 
 from __future__ import annotations
 
@@ -39,29 +39,29 @@ class Batch:
 
 
 class Reader(Protocol):
-    """What every format has: rows as text, or an error of pyarrow or of the mappings."""
+    """A reader of one format; it raises errors of pyarrow, or a `ShapeError`."""
 
     def __call__(self, stream: IO[bytes], layouts: Layouts) -> Iterator[Batch]:
         """Yield the rows of a file in order."""
 
 
 def read_csv(stream: IO[bytes], layouts: Layouts) -> Iterator[Batch]:
-    """Yield the rows of a CSV file with a header; a row is a line, or more where quotes go on.
+    """Yield the rows of a CSV file with a header; quoted values may have line breaks.
 
-    A row with too few or too many values comes as `unreadable`.
+    A row with too few or too many values is in the column `unreadable`.
     """
     bad: list[tuple[int, str]] = []
 
-    def keep(row: Any) -> str:  # noqa: ANN401 - pyarrow's InvalidRow has no type
+    def skip(row: Any) -> str:  # noqa: ANN401 - pyarrow's InvalidRow has no type
         bad.append((row.number - 1, row.text))
         return "skip"
 
-    counted = _Counted(stream)
+    counted = _CountingStream(stream)
     options = pyarrow.csv.ConvertOptions(default_column_type=pa.string(), strings_can_be_null=False)
     lines = pyarrow.csv.open_csv(
         pa.PythonFile(counted, mode="r"),
         read_options=pyarrow.csv.ReadOptions(use_threads=False, block_size=_BLOCK_BYTES),
-        parse_options=pyarrow.csv.ParseOptions(invalid_row_handler=keep, newlines_in_values=True),
+        parse_options=pyarrow.csv.ParseOptions(invalid_row_handler=skip, newlines_in_values=True),
         convert_options=options,
     )
     layout = layouts.of(lines.schema.names)
@@ -80,8 +80,8 @@ def read_csv(stream: IO[bytes], layouts: Layouts) -> Iterator[Batch]:
 def read_json(stream: IO[bytes], layouts: Layouts) -> Iterator[Batch]:
     """Yield the rows of a JSON file: an object on each line, or one array of objects.
 
-    A line that is not an object comes as `unreadable`; a key that a row lacks is null in it, and
-    one that only later rows have is none of a file that is mapped.
+    A line that is not an object is in the column `unreadable`; a key that a row lacks is null. In a
+    mapped file, a key that only later rows have is ignored.
     """
     seen: dict[str, None] = {}
     rows = _json_rows(stream)
@@ -114,11 +114,11 @@ def read_parquet(stream: IO[bytes], layouts: Layouts) -> Iterator[Batch]:
 READERS: Mapping[str, Reader] = {"csv": read_csv, "json": read_json, "parquet": read_parquet}
 
 
-class _Counted(io.RawIOBase):
+class _CountingStream(io.RawIOBase):
     """A stream that counts its lines and its quotes while it is read.
 
-    No block but the last ends with a carriage return: pyarrow takes a line feed at the beginning of
-    the next one for the end of a line that it has seen, also inside quotes.
+    No block but the last ends with a carriage return: pyarrow drops a line feed at the beginning of
+    the next block, as the end of the same line, also inside quotes.
     """
 
     def __init__(self, stream: IO[bytes]) -> None:
@@ -146,7 +146,7 @@ class _Counted(io.RawIOBase):
 
 
 def _first_layout(seen: Mapping[str, None], layouts: Layouts) -> Layout:
-    """Return the layout by the keys so far: the source's own, to be checked at the end, if none."""
+    """Return the layout by the keys so far; else the source's own, to be checked at the end."""
     try:
         return layouts.of([name for name in seen if name != UNREADABLE])
     except ShapeError:
@@ -156,9 +156,9 @@ def _first_layout(seen: Mapping[str, None], layouts: Layouts) -> Layout:
 def _with_bad_rows(
     good: pa.Table, bad: list[tuple[int, str]], next_row: int
 ) -> tuple[pa.Table, int]:
-    """Put the bad rows among the good ones back to their places; return the number after the last.
+    """Insert the bad rows among the good ones, in file order; return the number after the last.
 
-    Those that come after the last good row are left in `bad`, for the next batch.
+    Those after the last good row stay in `bad`, for the next batch.
     """
     parts: list[pa.Table] = []
     taken = 0

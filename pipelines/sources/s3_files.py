@@ -1,4 +1,4 @@
-"""Source files in S3: credentials, region and endpoint come from the usual AWS environment.
+"""Source files in S3, with credentials, region and endpoint from the usual AWS environment.
 
 `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY` (or `AWS_PROFILE`, or a role), `AWS_REGION`, and
 `AWS_ENDPOINT_URL` for a store that is not AWS's own.
@@ -17,16 +17,16 @@ from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_PATIENCE: Final = Config(
+_CLIENT: Final = Config(
     connect_timeout=5, read_timeout=60, retries={"mode": "standard", "total_max_attempts": 4}
 )
 _IN_MEMORY_BYTES: Final = 64 << 20
 _NO_BUCKET: Final = "NoSuchBucket"
 _MISSING: Final = frozenset({"NoSuchKey", "404", "NotFound"})
-_REFUSED: Final = frozenset({"AccessDenied", "403", "Forbidden"})
+_DENIED: Final = frozenset({"AccessDenied", "403", "Forbidden"})
 
 
-class S3Place:
+class S3FileSystem:
     """The objects of all buckets; a path is `bucket/key`, and a folder is a prefix up to a `/`.
 
     Args:
@@ -35,15 +35,15 @@ class S3Place:
 
     def __init__(self, *, keys_per_page: int = 1000) -> None:
         self._page = {"PageSize": keys_per_page}
-        with _explained(""):
-            self._s3: Any = boto3.Session().client("s3", config=_PATIENCE)
+        with _s3_errors(""):
+            self._s3: Any = boto3.Session().client("s3", config=_CLIENT)
 
     def is_file(self, path: str) -> bool:
         """Return whether there is an object."""
         bucket, key = _split(path)
         if not key or key.endswith("/"):
             return False
-        with _explained(bucket):
+        with _s3_errors(bucket):
             try:
                 self._s3.head_object(Bucket=bucket, Key=key)
             except ClientError as error:
@@ -57,7 +57,7 @@ class S3Place:
         bucket, prefix = _split(folder)
         prefix = f"{prefix.rstrip('/')}/" if prefix else ""
         pages = self._s3.get_paginator("list_objects_v2")
-        with _explained(bucket):
+        with _s3_errors(bucket):
             for page in pages.paginate(
                 Bucket=bucket, Prefix=prefix, Delimiter="/", PaginationConfig=self._page
             ):
@@ -68,8 +68,8 @@ class S3Place:
     def open(self, path: str) -> IO[bytes]:
         """Return an object's bytes, read once; a large one is on the disk while it is open."""
         bucket, key = _split(path)
-        body = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES)  # noqa: SIM115 - handed on
-        with _explained(bucket):
+        body = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES)  # noqa: SIM115 - the caller closes it
+        with _s3_errors(bucket):
             self._s3.download_fileobj(bucket, key, body)
         body.seek(0)
         return cast("IO[bytes]", body)
@@ -81,8 +81,8 @@ def _split(path: str) -> tuple[str, str]:
 
 
 @contextmanager
-def _explained(bucket: str) -> Iterator[None]:
-    """Make errors of AWS an OSError that says what a person can do."""
+def _s3_errors(bucket: str) -> Iterator[None]:
+    """Raise errors of AWS as an OSError whose text says what to correct."""
     try:
         yield
     except NoCredentialsError as error:
@@ -91,25 +91,23 @@ def _explained(bucket: str) -> Iterator[None]:
             "or AWS_PROFILE"
         ) from error
     except ClientError as error:
-        raise _error(_words(error, bucket)) from error
+        raise _error(_describe(error, bucket)) from error
     except (BotoCoreError, ValueError) as error:  # ValueError: the endpoint is no URL
         raise _error(
-            f"S3 does not answer ({error}): look at AWS_ENDPOINT_URL, AWS_REGION and the network"
+            f"S3 does not answer ({error}): check AWS_ENDPOINT_URL, AWS_REGION and the network"
         ) from error
 
 
-def _words(error: ClientError, bucket: str) -> str:
+def _describe(error: ClientError, bucket: str) -> str:
     code = _code(error)
     if code == _NO_BUCKET:
+        return f"there is no bucket {bucket}: correct `sources` in conf/, or check AWS_ENDPOINT_URL"
+    if code in _DENIED:
         return (
-            f"there is no bucket {bucket}: correct `sources` in conf/, or look at AWS_ENDPOINT_URL"
-        )
-    if code in _REFUSED:
-        return (
-            f"S3 refuses ({code}): the credentials may not list and read the bucket {bucket} "
+            f"S3 denies access ({code}): the credentials may not list and read the bucket {bucket} "
             "(s3:ListBucket, s3:GetObject)"
         )
-    return f"S3 says {code}: {error.response.get('Error', {}).get('Message', error)}"
+    return f"S3 reports {code}: {error.response.get('Error', {}).get('Message', error)}"
 
 
 def _error(sentence: str) -> OSError:

@@ -1,7 +1,7 @@
 """Staging: a source file of any format becomes one Parquet file of text columns.
 
 Reads a file once, from its first byte to its last, in bounded memory. A file that cannot be read to
-its end is refused as a whole; a single line that cannot be read is kept as text, for quarantine.
+its end is rejected as a whole; a single unreadable line is stored as text, for quarantine.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pipelines.sources.discovery import SourceFile
-    from pipelines.sources.mappings import Mapping
+    from pipelines.sources.mappings import FileMapping
 
 _DAMAGED = (zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, EOFError, NotImplementedError)
 
@@ -41,15 +41,15 @@ class StagedFile:
         source: The file.
         path: The Parquet file with its rows.
         rows: How many there are, unreadable ones included.
-        not_ours: How many more the file has that are not taken: those of other airports.
-        ignored: Columns of the file that Ontime does not know; they were left out.
-        shape: What the file is, where it is not in the source's own shape.
+        filtered: How many more rows the file has that its mapping filters out.
+        ignored: Columns of the file that the source does not have; they were left out.
+        shape: The title of the mapping, if the file is not in the source's own shape.
     """
 
     source: SourceFile
     path: Path
     rows: int
-    not_ours: int
+    filtered: int
     ignored: tuple[str, ...]
     shape: str = ""
 
@@ -59,11 +59,11 @@ def stage_file(
     columns: Sequence[str],
     folder: Path,
     *,
-    mappings: tuple[Mapping, ...] = (),
+    mappings: tuple[FileMapping, ...] = (),
 ) -> StagedFile:
     """Write the rows of a source file, as received, to a Parquet file and return it.
 
-    Grain: a row for each row of the file that is ours, with the number in the file, from 1, in
+    Grain: a row for each row of the file that is taken, with its number in the file, from 1, in
     `source_row`. Every value is text as received, null where there is none; a line that is not a
     row has null in all columns and its text in `unreadable`.
 
@@ -86,16 +86,16 @@ def stage_file(
             layout = batch.layout
             table = _with_lineage(layout.to_source(batch.table), source, schema, first_row=read + 1)
             read += table.num_rows
-            table = layout.only_ours(table)
+            table = layout.only_taken(table)
             rows += table.num_rows
             writer.write_table(table)
     if read == 0 or layout is None:
         raise SourceError(
-            f"The source file {source.place} has no rows: deliver it again, or take it away."
+            f"The source file {source.location} has no rows: deliver it again, or take it away."
         )
     shape = layout.mapping.title if layout.mapping else ""
     return StagedFile(
-        source=source, path=path, rows=rows, not_ours=read - rows, ignored=layout.ignored,
+        source=source, path=path, rows=rows, filtered=read - rows, ignored=layout.ignored,
         shape=shape,
     )  # fmt: skip
 
@@ -122,12 +122,12 @@ def _with_lineage(
 
 @contextmanager
 def _opened(source: SourceFile) -> Iterator[IO[bytes]]:
-    """Open the file; a wrapped one is unwrapped while it is read, never onto the disk."""
+    """Open the file; a compressed one is decompressed while it is read, never onto the disk."""
     with source.open() as file:
         if not file.read(1):
             raise SourceError(
-                f"The source file {source.place} is empty (0 bytes): deliver it again, or take it "
-                "away."
+                f"The source file {source.location} is empty (0 bytes): deliver it again, or take "
+                "it away."
             )
         file.seek(0)
         if source.wrapping == "gz":
@@ -148,7 +148,7 @@ def _seekable(stream: IO[bytes], source: SourceFile) -> IO[bytes]:
 def _archive(file: IO[bytes]) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(file)
-    except pa.ArrowInvalid as error:  # its table of contents points outside the file
+    except pa.ArrowInvalid as error:  # its central directory points outside the file
         raise zipfile.BadZipFile(str(error)) from error
 
 
@@ -161,8 +161,8 @@ def _member(archive: zipfile.ZipFile, source: SourceFile) -> str:
     ]
     if len(names) != 1:
         raise SourceError(
-            f"The archive {source.place} holds {len(names)} data files rather than one: unpack it "
-            "into a folder, and name the folder as the source."
+            f"The archive {source.location} holds {len(names)} data files rather than one: unpack "
+            "it into a folder, and name the folder as the source."
         )
     return names[0]
 
@@ -175,34 +175,38 @@ def _read_errors(source: SourceFile) -> Iterator[None]:
         raise
     except ShapeError as error:
         raise SourceError(
-            f"The source file {source.place} {error}: correct it, or deliver it again."
+            f"The source file {source.location} {error}: correct it, or deliver it again."
         ) from error
     except (pa.ArrowInvalid, UnicodeDecodeError) as error:
         raise SourceError(_invalid(source, str(error))) from error
     except _DAMAGED as error:
         raise SourceError(
-            f"The source file {source.place} is damaged or not a {source.wrapping} file ({error}): "
-            "deliver it again."
+            f"The source file {source.location} is damaged or not a {source.wrapping} file "
+            f"({error}): deliver it again."
         ) from error
-    except RuntimeError as error:  # zipfile's word for an encrypted archive
+    except RuntimeError as error:  # what zipfile raises for an encrypted archive
         raise SourceError(
-            f"The archive {source.place} cannot be opened ({error}): deliver it without a password."
+            f"The archive {source.location} cannot be opened ({error}): deliver it without a "
+            "password."
         ) from error
     except OSError as error:
         if source.format == "parquet" and error.errno is None:
             raise SourceError(_invalid(source, str(error).strip())) from error
         raise SourceError(
-            f"The source file {source.place} cannot be read or staged: {error.strerror or error}."
+            f"The source file {source.location} cannot be read or staged: "
+            f"{error.strerror or error}."
         ) from error
 
 
 def _invalid(source: SourceFile, reason: str) -> str:
     if "UTF8" in reason or "utf-8" in reason:
         return (
-            f"The source file {source.place} is not UTF-8 text: convert it "
+            f"The source file {source.location} is not UTF-8 text: convert it "
             "(`iconv -f latin1 -t utf-8`), or deliver it again."
         )
     if source.format == "parquet":
-        return f"The source file {source.place} is not whole Parquet ({reason}): deliver it again."
+        return (
+            f"The source file {source.location} is not whole Parquet ({reason}): deliver it again."
+        )
     kind = source.format.upper()
-    return f"The source file {source.place} is not {kind} text ({reason}): deliver it again."
+    return f"The source file {source.location} is not {kind} text ({reason}): deliver it again."

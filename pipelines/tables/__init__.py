@@ -1,4 +1,4 @@
-"""Delta tables: the only code that reads or writes them.
+"""Delta tables: the only code that reads or writes them, with Spark or with Arrow.
 
-Reads and writes Delta tables. May import spark.
+Reads and writes Delta tables and their cached content hashes. May import spark.
 """

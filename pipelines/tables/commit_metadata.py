@@ -1,6 +1,8 @@
-"""Marks: what a commit of a table was made of, kept with the commit itself.
+"""Commit metadata: what a commit of a table was made from, stored in the commit itself.
 
-So a table and the knowledge of what is in it change together, whatever is killed when.
+It is the `userMetadata` of the Delta commit, as JSON. So a table and the record of what it contains
+change in one step, whenever a process is killed. The names in the JSON are stored in tables that
+exist already: a field may get another name in Python, and keeps its name there.
 """
 
 from __future__ import annotations
@@ -18,72 +20,72 @@ if TYPE_CHECKING:
 Days = tuple[tuple[dt.date, dt.date], ...]
 
 
-class BronzeMark(msgspec.Struct, frozen=True, tag="ingest"):
+class BronzeCommit(msgspec.Struct, frozen=True, tag="ingest", rename={"filtered": "not_ours"}):
     """A commit of a bronze table.
 
     Attributes:
-        until: When its files were taken in: later than all before it.
-        files: Their names, for people.
-        not_ours: How many of their rows are of flights that Ontime is not about: left out.
+        until: When its files were ingested: later than all before it.
+        files: Their names.
+        filtered: How many of their rows were left out, as a mapping selects other rows.
     """
 
     until: dt.datetime
     files: tuple[str, ...]
-    not_ours: int = 0
+    filtered: int = 0
 
 
-class SilverMark(msgspec.Struct, frozen=True, tag="silver"):
+class SilverCommit(msgspec.Struct, frozen=True, tag="silver", rename={"fingerprint": "made_by"}):
     """A commit of a silver table.
 
     Attributes:
-        until: It is made of the bronze rows that were taken in by then.
-        made_by: Hash of the code, and of what else decides what becomes of a row.
-        days: First and last of the days on which rows came, went or have other values; None: all.
+        until: The table is computed from the bronze rows that were ingested by then.
+        fingerprint: Hash of the code, and of what else decides what becomes of a row.
+        days: First and last of the days on which rows were added, removed or changed; None: all.
     """
 
     until: dt.datetime
-    made_by: str
+    fingerprint: str
     days: Days | None = None
 
 
-class SilverState(msgspec.Struct, frozen=True):
-    """A silver table as it once was.
+class SilverVersion(msgspec.Struct, frozen=True):
+    """A version of a silver table.
 
     Attributes:
-        version: Of the table.
-        until: It was made of the bronze rows that were taken in by then; None: nobody knows.
+        version: Its number.
+        until: It was computed from the bronze rows that were ingested by then; None: unknown.
     """
 
     version: int
     until: dt.datetime | None
 
 
-class GoldMark(msgspec.Struct, frozen=True, tag="gold"):
+class GoldCommit(msgspec.Struct, frozen=True, tag="gold", rename={"fingerprint": "made_by"}):
     """A commit of a feature table.
 
     Attributes:
-        flights: The silver flights that all its days are up to date with.
-        weather: The silver weather, likewise.
-        made_by: Hash of code, declarations and settings that all its days were made by.
+        flights: The version of the silver flights that all its days are computed from.
+        weather: The version of the silver weather, likewise.
+        fingerprint: Hash of the code, declarations and settings that all its days were computed by.
         days: First and last of the days that this commit wrote; None: all.
     """
 
-    flights: SilverState
-    weather: SilverState
-    made_by: str
+    flights: SilverVersion
+    weather: SilverVersion
+    fingerprint: str
     days: Days | None = None
 
 
-MarkT = TypeVar("MarkT", BronzeMark, SilverMark, GoldMark)
+CommitT = TypeVar("CommitT", BronzeCommit, SilverCommit, GoldCommit)
 
 
-def text_of(mark: BronzeMark | SilverMark | GoldMark) -> str:
-    """Return a mark as the description of a commit."""
-    return msgspec.json.encode(mark).decode()
+def to_description(commit: BronzeCommit | SilverCommit | GoldCommit) -> str:
+    """Return commit metadata as the description of a commit: JSON."""
+    return msgspec.json.encode(commit).decode()
 
 
-def mark_of(kind: type[MarkT], description: str) -> MarkT | None:
-    """Return the mark that a commit's description is; None if it is none of this kind."""
+def from_description(kind: type[CommitT], description: str) -> CommitT | None:
+    """Return the metadata in a commit's description; None if it holds none of this kind."""
     try:
         return msgspec.json.decode(description, type=kind)
     except msgspec.MsgspecError:
@@ -91,12 +93,12 @@ def mark_of(kind: type[MarkT], description: str) -> MarkT | None:
 
 
 def days_of_ranges(ranges: Sequence[DayRange]) -> Days | None:
-    """Return ranges of days as a mark keeps them; None if they have no ends."""
+    """Return ranges of days as commit metadata holds them; None if one has an open end."""
     ends = [(one.first, one.last) for one in ranges]
-    kept = tuple((first, last) for first, last in ends if first is not None and last is not None)
-    return kept if len(kept) == len(ends) else None
+    days = tuple((first, last) for first, last in ends if first is not None and last is not None)
+    return days if len(days) == len(ends) else None
 
 
 def ranges_of_days(days: Days) -> tuple[DayRange, ...]:
-    """Return the ranges of days that a mark keeps."""
+    """Return the ranges of days that commit metadata holds."""
     return tuple(DayRange(first, last) for first, last in days)

@@ -1,4 +1,4 @@
-"""Ranges of days: which days of a table a change touches, in few and plain ranges. Pure."""
+"""Ranges of days: the days of a table that a change affects, as few ranges as possible. Pure."""
 
 from __future__ import annotations
 
@@ -57,11 +57,11 @@ def affected_by(
 ) -> tuple[DayRange, ...]:
     """Return the days of the feature table that change with some days of silver.
 
-    A flight's features look back a bounded time, and a little ahead at the schedule: a changed day
-    reaches that far the other way, but no further than there are flights or were changed ones.
+    A flight's features look back a bounded time, and a little ahead at the schedule. So a changed
+    day affects days as far in the other direction, within the days of flights and changes.
 
     Args:
-        changed: Days of silver rows that came, went or have other values.
+        changed: Days of silver rows that were added, removed or changed.
         flights: The first and the last day of silver flights.
     """
     reached = []
@@ -80,8 +80,8 @@ def _instants_sql(days: DayRange, column: str) -> str:
         (">=", days.first),
         ("<", None if days.last is None else days.last + _DAY),
     )
-    said = [f"{column} {sign} TIMESTAMP'{day} 00:00:00Z'" for sign, day in ends if day]
-    return " AND ".join(said) or "true"
+    bounds = [f"{column} {sign} TIMESTAMP'{day} 00:00:00Z'" for sign, day in ends if day]
+    return " AND ".join(bounds) or "true"
 
 
 def _first(one: DayRange) -> dt.date:

@@ -1,22 +1,24 @@
-"""The Delta tables: the module that reads or writes them; in columns, `columnar.py` does.
+"""Delta tables by name, read and written by Spark; `arrow_files` does it without Spark's rows.
 
-Every write is one atomic commit, so after a crash a table is as before it or as after it.
+Every write is one atomic commit: after a crash a table is as it was before it, or as after it.
 """
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pyspark.errors import AnalysisException
+from py4j.protocol import Py4JJavaError
+from pyspark.errors import AnalysisException, PySparkException
 
-from pipelines.tables.content_hash import content_of
-from pipelines.tables.table_errors import TableMissingError, TableWriteError, write_errors
+from ontime_base.errors import OntimeError
+from pipelines.tables.content_hash import content_hash_of
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, DataFrameWriter, Row, SparkSession
+    from collections.abc import Iterator
 
-__all__ = ["KEPT", "Commit", "TableMissingError", "TableWriteError", "Tables"]
+    from pyspark.sql import DataFrame, DataFrameWriter, Row, SparkSession
 
 CATALOG = "catalog"
 _MISSING = (
@@ -28,19 +30,28 @@ _MISSING = (
     "DELTA_PATH_DOES_NOT_EXIST",
 )
 _NO_SUCH_VERSION = ("DELTA_VERSION_NOT_FOUND", "DELTA_CANNOT_TIME_TRAVEL", "does not exist")
-# What the service of a table does to its files, and not to its rows.
-_UPKEEP = ("OPTIMIZE", "VACUUM START", "VACUUM END")
+_NOT_ALLOWED = ("Permission denied", "DELTA_CANNOT_CREATE_LOG_PATH", "Not a directory")
+# Maintenance changes the files of a table, and not its rows.
+_MAINTENANCE = ("OPTIMIZE", "VACUUM START", "VACUUM END")
 _FEW = 8
-# A table as it was is asked for by past ingests: its log, and the files it names, are kept.
-KEPT = {
+# Past versions are read (features as of a past ingest): the log and old files are retained.
+RETENTION = {
     "delta.logRetentionDuration": "interval 3650 days",
     "delta.deletedFileRetentionDuration": "interval 3650 days",
 }
 
 
+class TableMissingError(OntimeError):
+    """A table, or the version of it that was asked for, does not exist."""
+
+
+class TableWriteError(OntimeError):
+    """A table could not be written; it is as it was before."""
+
+
 @dataclass(frozen=True)
 class Commit:
-    """A commit of a table: its number, and what it was described as."""
+    """A commit of a table: its version number, and its description (`userMetadata`)."""
 
     version: int
     description: str
@@ -85,12 +96,12 @@ class Tables:
 
         Args:
             name: The table; one that does not exist has none.
-            limit: How many commits to look at, those of its upkeep included; None: all.
+            limit: How many commits to read, those of maintenance included; None: all.
         """
         return [
             Commit(row["version"], row["userMetadata"] or "")
             for row in self._history(name, limit)
-            if row["operation"] not in _UPKEEP
+            if row["operation"] not in _MAINTENANCE
         ]
 
     def commits_since(self, name: str, version: int) -> list[Commit]:
@@ -114,7 +125,7 @@ class Tables:
         return found[0]
 
     def description(self, name: str) -> str:
-        """Return what the last commit that changed rows was described as; empty if it was not.
+        """Return the description of the last commit that changed rows; empty if it has none.
 
         Raises:
             TableMissingError: There is no such table.
@@ -136,11 +147,11 @@ class Tables:
                 if self._schema is None
                 else reader.table(f"{self._schema}.{name}")
             )
-            _ = frame.schema  # under Spark Connect a frame is not looked at before this
+            _ = frame.schema  # under Spark Connect a frame is not analyzed before this
         except AnalysisException as error:
-            if _tells(error, _MISSING):
+            if _matches(error, _MISSING):
                 raise self._missing(name) from error
-            if version is not None and _tells(error, _NO_SUCH_VERSION):
+            if version is not None and _matches(error, _NO_SUCH_VERSION):
                 raise TableMissingError(
                     f"Table {name} has no version {version} (any more): its last is "
                     f"{self.version(name)}."
@@ -152,10 +163,10 @@ class Tables:
         """Add rows to a table, unless a commit with the same key has already been made.
 
         Args:
-            name: The table; made if it does not exist.
+            name: The table; created if it does not exist.
             frame: The rows.
             key: Names the batch, such as the checksum of its files.
-            description: Kept in the table's history.
+            description: Stored in the table's history.
         """
         writer = frame.write.format("delta").mode("append").option("userMetadata", description)
         writer = writer.option("txnAppId", f"ontime.{name}.{key}").option("txnVersion", 1)
@@ -164,12 +175,12 @@ class Tables:
     def replace(
         self, name: str, frame: DataFrame, *, description: str, rows_per_file: int = 0
     ) -> None:
-        """Make rows the whole content of a table, and their columns its schema.
+        """Replace the whole content of a table by these rows, and its schema by their columns.
 
         Args:
-            name: The table; made if it does not exist.
+            name: The table; created if it does not exist.
             frame: The rows.
-            description: Kept in the table's history.
+            description: Stored in the table's history.
             rows_per_file: The most rows that a file may have; 0: as many as there are.
         """
         writer = frame.write.format("delta").mode("overwrite").option("overwriteSchema", value=True)
@@ -182,13 +193,13 @@ class Tables:
         """Replace the rows that fulfil a predicate by others that fulfil it.
 
         Args:
-            name: The table; made if it does not exist.
+            name: The table; created if it does not exist.
             frame: The new rows.
             predicate: SQL over the table's columns, such as `flight_date >= '2013-01-01'`.
-            description: Kept in the table's history.
+            description: Stored in the table's history.
         """
         writer = frame.write.format("delta").mode("overwrite").option("replaceWhere", predicate)
-        writer = writer.option("mergeSchema", value=True)  # a table of before may lack a column
+        writer = writer.option("mergeSchema", value=True)  # an older table may lack a column
         self._save(name, writer.option("userMetadata", description))
 
     def count(self, name: str) -> int:
@@ -207,13 +218,13 @@ class Tables:
         Raises:
             TableMissingError: There is no such table or version.
         """
-        return content_of(self.read(name, version)).digest
+        return content_hash_of(self.read(name, version)).digest
 
     def _save(self, name: str, writer: DataFrameWriter) -> None:
-        with write_errors(name, self.uri(name)):
+        with _write_errors(name, self.uri(name)):
             if self._schema is None:
-                writer.options(**KEPT).save(self.uri(name))
-            else:  # there, how long files are kept is the platform's setting
+                writer.options(**RETENTION).save(self.uri(name))
+            else:  # there the platform sets the retention
                 writer.saveAsTable(f"{self._schema}.{name}")
 
     def _history(self, name: str, limit: int | None) -> list[Row]:
@@ -222,7 +233,7 @@ class Tables:
             history = self._spark.sql(f"DESCRIBE HISTORY {self._sql_name(name)}{few}")
             return history.select("version", "operation", "userMetadata").collect()
         except AnalysisException as error:
-            if _tells(error, _MISSING):
+            if _matches(error, _MISSING):
                 return []
             raise
 
@@ -231,10 +242,35 @@ class Tables:
 
     def _missing(self, name: str) -> TableMissingError:
         return TableMissingError(
-            f"Table {name} does not exist in {self._root}: run the stage that makes it, or "
+            f"Table {name} does not exist in {self._root}: run the stage that writes it, or "
             "`make run`."
         )
 
 
-def _tells(error: Exception, signs: tuple[str, ...]) -> bool:
+def _matches(error: Exception, signs: tuple[str, ...]) -> bool:
     return any(sign in str(error) for sign in signs)
+
+
+@contextmanager
+def _write_errors(name: str, uri: str) -> Iterator[None]:
+    """Raise what a reader can correct as a `TableWriteError` of one sentence."""
+    try:
+        yield
+    except (Py4JJavaError, PySparkException) as error:
+        text = str(error)
+        if "No space left on device" in text:
+            raise TableWriteError(
+                f"No space left on the disk while table {name} was written to {uri}: the table is "
+                "as before. Free some space and run again."
+            ) from error
+        if any(sign in text for sign in _NOT_ALLOWED):
+            raise TableWriteError(
+                f"Table {name} cannot be written to {uri}: no folder can be created or changed "
+                "there. Set ONTIME_HOME to a folder that you may write to."
+            ) from error
+        if "Concurrent" in type(error).__name__ or "DELTA_CONCURRENT" in text:
+            raise TableWriteError(
+                f"Another process wrote table {name} at the same time: the table has its rows, "
+                "not ours. Run again when it has ended."
+            ) from error
+        raise

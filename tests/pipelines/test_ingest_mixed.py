@@ -53,8 +53,8 @@ def test_mixed_sources_give_the_silver_of_the_new_york_files(
     outputs: Any = world.ingest().outputs
     # Then rows of other airports are told, and all others are in silver or quarantine
     said = world.said.getvalue()
-    assert f"{len(days[1])} rows are ours, 100 are not" in said
-    assert f"is BTS on-time performance: {len(days[2])} rows are ours, 7 are not" in said
+    assert f"{len(days[1])} rows are taken, 100 of other airports" in said
+    assert f"is BTS on-time performance: {len(days[2])} rows are taken, 7 of other airports" in said
     assert '"not_ours":107' in world.tables.description("bronze_flights")
     assert outputs["received"]["flights"] == sum(len(day) for day in days)
     # And silver is, value by value, that of the New York data alone

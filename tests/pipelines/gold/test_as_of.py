@@ -14,7 +14,7 @@ from pipelines.gold.as_of import AsOfError, plan_as_of
 from pipelines.runtime.console import Console
 from pipelines.runtime.context import RunContext
 from pipelines.settings import load_settings
-from pipelines.tables.commit_metadata import GoldMark, mark_of
+from pipelines.tables.commit_metadata import GoldCommit, from_description
 from tests.pipelines.silver.test_candidates import START, Arrivals, row_of
 
 if TYPE_CHECKING:
@@ -31,27 +31,27 @@ class Commands:
     """The stage as it is run again and again in one home."""
 
     def __init__(self, arrivals: Arrivals) -> None:
-        self.arrivals, self.said = arrivals, io.StringIO()
+        self.arrivals, self.output = arrivals, io.StringIO()
 
     def build(self, as_of: dt.datetime | None = None, *, force: bool = False) -> dict[str, object]:
         settings = load_settings("dev")
         features = settings.features.model_copy(update={"as_of_ingest": as_of})
         changed = settings.model_copy(update={"features": features})
-        context = RunContext(changed, Console(self.said))
+        context = RunContext(changed, Console(self.output))
         context.__dict__["tables"] = self.arrivals.tables
         if force:
             context.forced.add("build_features")
         return dict(run(context).outputs)
 
-    def told(self) -> str:
-        """Return what was said since it was last asked for."""
-        text = self.said.getvalue()
-        self.said.seek(0)
-        self.said.truncate()
+    def new_output(self) -> str:
+        """Return what was printed since the last call."""
+        text = self.output.getvalue()
+        self.output.seek(0)
+        self.output.truncate()
         return text
 
 
-def test_what_came_late_is_repaired_and_the_table_before_it_can_be_had_again(
+def test_late_data_is_repaired_and_the_table_before_it_can_be_built_again(
     spark: SparkSession, home: Path
 ) -> None:
     # Given an ingest, whose feature table is recorded
@@ -61,7 +61,7 @@ def test_what_came_late_is_repaired_and_the_table_before_it_can_be_had_again(
     arrivals.receive("flights", days)
     arrivals.update()
     first = stage.build()
-    assert f"{GOLD}: it is not made yet" in stage.told()
+    assert f"{GOLD}: it does not exist yet" in stage.new_output()
     then = START + dt.timedelta(minutes=arrivals.minutes)
     # When late and corrected rows of the 5th come, and one of an older day that says nothing new
     late = [row_of(1, 5, "N2"), row_of(3, 5, "N1"), row_of(1, 3, "N1")]
@@ -69,22 +69,22 @@ def test_what_came_late_is_repaired_and_the_table_before_it_can_be_had_again(
     arrivals.update()
     second = stage.build()
     # Then the days that it reaches are made again, and the table is as if all had been
-    assert "1 day of silver changed: 26 days of gold are rebuilt" in stage.told()
-    mark = mark_of(GoldMark, arrivals.tables.description(GOLD))
-    assert mark is not None
-    assert mark.days == ((dt.date(2013, 1, 3), dt.date(2013, 1, 28)),)
+    assert "1 day of silver changed: 26 days of gold are rebuilt" in stage.new_output()
+    commit = from_description(GoldCommit, arrivals.tables.description(GOLD))
+    assert commit is not None
+    assert commit.days == ((dt.date(2013, 1, 3), dt.date(2013, 1, 28)),)
     assert second["gold_hash"] != first["gold_hash"]
     assert second["gold_hash"] == arrivals.tables.content_hash(GOLD)
     # And there is nothing to do until something changes
     assert stage.build() == second
-    assert "0 days of silver changed: 0 days of gold are rebuilt" in stage.told()
+    assert "0 days of silver changed: 0 days of gold are rebuilt" in stage.new_output()
     assert stage.build(force=True)["gold_hash"] == second["gold_hash"]
     # When the table is wanted as of the first ingest
     again = stage.build(then)
     # Then it comes out in a table of its own, bit for bit, and the other one stays
     assert again["gold_hash"] == first["gold_hash"]
     assert again["table"] == f"{GOLD}_as_of_20260101T000500000000Z"
-    assert f"equal, bit for bit, to {GOLD} version 0 as it was recorded" in stage.told()
+    assert f"equal, bit for bit, to {GOLD} version 0 as it was recorded" in stage.new_output()
     assert stage.build()["gold_hash"] == second["gold_hash"]
     # And before the first ingest there was none
     with pytest.raises(AsOfError, match="the first known ingest was at 2026-01-01T00:05"):

@@ -20,14 +20,14 @@ from features.offline.feature_table import features_table, gold_arrow_schema
 from pipelines.gold.block_files import (
     FLIGHT_DAY,
     WEATHER_DAY,
-    FeatureWork,
-    Silver,
+    BlockInputs,
+    SilverFiles,
     blocks_of,
     days_of,
     features_of_days,
     write_blocks,
 )
-from pipelines.tables.arrow_writer import files_of_folder
+from pipelines.tables.arrow_files import files_of_folder
 from tests.features.factories import flights_table, weather_table
 from tests.features.offline.test_blocks import world
 
@@ -46,7 +46,7 @@ def tables() -> tuple[pa.Table, pa.Table]:
 
 
 @pytest.fixture
-def work(tables: tuple[pa.Table, pa.Table], tmp_path: Path) -> FeatureWork:
+def inputs(tables: tuple[pa.Table, pa.Table], tmp_path: Path) -> BlockInputs:
     """Silver in several files, in no order of days."""
     for name, table in zip(("flights", "weather"), tables, strict=True):
         (tmp_path / name).mkdir()
@@ -55,11 +55,11 @@ def work(tables: tuple[pa.Table, pa.Table], tmp_path: Path) -> FeatureWork:
                 table.slice(part * 250, 250 if part < 2 else None),
                 tmp_path / name / f"{part}.parquet",
             )
-    silver = Silver(
+    silver = SilverFiles(
         tuple(files_of_folder(tmp_path / "flights", FLIGHT_DAY)),
         tuple(files_of_folder(tmp_path / "weather", WEATHER_DAY)),
     )
-    return FeatureWork(silver, tmp_path / "gold", 120, FEATURES)
+    return BlockInputs(silver, tmp_path / "gold", 120, FEATURES)
 
 
 def whole(tables: tuple[pa.Table, pa.Table]) -> pa.Table:
@@ -83,35 +83,35 @@ def test_blocks_have_every_day_once_and_begin_alike(first: dt.date, days: int, s
 
 
 def test_a_block_is_that_part_of_the_whole(
-    work: FeatureWork, tables: tuple[pa.Table, pa.Table]
+    inputs: BlockInputs, tables: tuple[pa.Table, pa.Table]
 ) -> None:
     # Given some days in the middle / When they are computed from the files
     first, last = dt.date(2013, 4, 18), dt.date(2013, 4, 22)
-    found = features_of_days(work, first, last)
+    found = features_of_days(inputs, first, last)
     # Then they are those days of the whole, bit for bit
     expected = [row for row in whole(tables).to_pylist() if first <= row[c.FLIGHT_DATE] <= last]
     assert found.sort_by(c.FLIGHT_ID).to_pylist() == expected
     assert found.schema == gold_arrow_schema()
 
 
-def test_an_open_range_ends_with_the_flights(work: FeatureWork) -> None:
+def test_an_open_range_ends_with_the_flights(inputs: BlockInputs) -> None:
     # Given ranges with open ends / Then the flights' first and last day are taken
     day = dt.date(2013, 4, 1)
-    first, last = days_of(work, EVERY_DAY)
+    first, last = days_of(inputs, EVERY_DAY)
     assert (first, last) == (dt.date(2013, 2, 28), dt.date(2013, 5, 9))
-    assert days_of(work, DayRange(day, None)) == (day, last)
-    assert days_of(work, DayRange(None, day)) == (first, day)
-    assert days_of(work, DayRange(day, day)) == (day, day)
+    assert days_of(inputs, DayRange(day, None)) == (day, last)
+    assert days_of(inputs, DayRange(None, day)) == (first, day)
+    assert days_of(inputs, DayRange(day, day)) == (day, day)
 
 
 @pytest.mark.spark
 @pytest.mark.parametrize("block_days", [9, 92])
 def test_workers_write_the_whole_table(
-    spark: SparkSession, work: FeatureWork, tables: tuple[pa.Table, pa.Table], block_days: int
+    spark: SparkSession, inputs: BlockInputs, tables: tuple[pa.Table, pa.Table], block_days: int
 ) -> None:
     # Given the files / When workers write every day in blocks
-    adds = write_blocks(spark, work, days=(EVERY_DAY,), block_days=block_days)
+    adds = write_blocks(spark, inputs, days=(EVERY_DAY,), block_days=block_days)
     # Then their files together are the whole table
-    parts = [pq.read_table(work.folder / add.path) for add in adds]
+    parts = [pq.read_table(inputs.folder / add.path) for add in adds]
     rows: list[dict[str, Any]] = pa.concat_tables(parts).sort_by(c.FLIGHT_ID).to_pylist()
     assert rows == whole(tables).to_pylist()

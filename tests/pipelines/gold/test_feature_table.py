@@ -6,17 +6,22 @@ import datetime as dt
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
 from features.declare import columns as c
 from features.offline.blocks import EVERY_DAY, DayRange
-from pipelines.gold.build import with_days
 from pipelines.gold.feature_table import FLIGHTS, WEATHER, write_features
 from pipelines.runtime.context import RunContext
 from pipelines.settings import load_settings
-from pipelines.tables.commit_metadata import GoldMark, SilverState, mark_of
+from pipelines.tables.commit_metadata import (
+    GoldCommit,
+    SilverVersion,
+    days_of_ranges,
+    from_description,
+)
 from tests.features.factories import flights_table, weather_table
 from tests.features.offline.test_blocks import world
 
@@ -28,8 +33,9 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.spark
 
 GOLD = "gold_features_h120"
-MARK = GoldMark(SilverState(0, None), SilverState(0, None), "code")
+COMMIT = GoldCommit(SilverVersion(0, None), SilverVersion(0, None), "code")
 RANGE = DayRange(dt.date(2013, 4, 10), dt.date(2013, 4, 12))
+OF_RANGE = msgspec.structs.replace(COMMIT, days=days_of_ranges((RANGE,)))
 
 
 @pytest.fixture(scope="module")
@@ -54,12 +60,12 @@ def by_spark(context: RunContext) -> RunContext:
 
 def test_both_ways_write_the_same_content(context: RunContext, tables: Tables) -> None:
     # Given silver tables / When every day is written in columns, and a range of days by Spark
-    write_features(context, GOLD, days=(EVERY_DAY,), mark=MARK)
-    write_features(by_spark(context), GOLD, days=(RANGE,), mark=with_days(MARK, (RANGE,)))
+    write_features(context, GOLD, days=(EVERY_DAY,), commit=COMMIT)
+    write_features(by_spark(context), GOLD, days=(RANGE,), commit=OF_RANGE)
     contents = [tables.content_hash(GOLD, version) for version in (0, 1)]
     # Then the content is the same, bit for bit, in a commit that says what it is
     assert contents[0] == contents[1]
-    assert mark_of(GoldMark, tables.description(GOLD)) == with_days(MARK, (RANGE,))
+    assert from_description(GoldCommit, tables.description(GOLD)) == OF_RANGE
     assert tables.count(GOLD) == 500
 
 
@@ -67,7 +73,7 @@ def test_late_data_in_a_range_gives_what_a_rebuild_gives(
     context: RunContext, tables: Tables, spark: SparkSession, silver: tuple[pa.Table, pa.Table]
 ) -> None:
     # Given a feature table, after which a flight is found to have been late
-    write_features(context, GOLD, days=(EVERY_DAY,), mark=MARK)
+    write_features(context, GOLD, days=(EVERY_DAY,), commit=COMMIT)
     flights = silver[0]
     day = flights[c.FLIGHT_DATE].to_pylist()[-1]
     late = pc.if_else(
@@ -77,11 +83,11 @@ def test_late_data_in_a_range_gives_what_a_rebuild_gives(
     corrected = flights.set_column(position, c.DEPARTURE_DELAY, late.cast(pa.int32()))
     tables.replace(FLIGHTS, spark.createDataFrame(corrected), description="late")
     # When its day is written again, and then every day
-    late_mark = GoldMark(SilverState(1, None), MARK.weather, "code")
+    late_commit = GoldCommit(SilverVersion(1, None), COMMIT.weather, "code")
     first = flights[c.FLIGHT_DATE].to_pylist()[0]
     ranges = (DayRange(first, first), DayRange(day, None))
-    write_features(context, GOLD, days=ranges, mark=late_mark)
+    write_features(context, GOLD, days=ranges, commit=late_commit)
     repaired = tables.content_hash(GOLD)
-    write_features(context, GOLD, days=(EVERY_DAY,), mark=late_mark)
+    write_features(context, GOLD, days=(EVERY_DAY,), commit=late_commit)
     # Then the content is the same
     assert repaired == tables.content_hash(GOLD)

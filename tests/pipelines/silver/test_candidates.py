@@ -1,4 +1,4 @@
-"""Silver, file after file: what all files together give, in whatever order and pieces they come."""
+"""Candidates: file after file gives what all files together give, in any order and any pieces."""
 
 from __future__ import annotations
 
@@ -13,11 +13,23 @@ from pyspark.sql import functions as F
 
 from features.silver.raw import RAW_COLUMNS
 from features.silver.silver_tables import to_quarantine
-from pipelines.silver.bronze import bronze_table
-from pipelines.silver.candidates import Candidates, SilverPlan, all_rows, silver_table
-from pipelines.silver.silver_build import all_candidates, write_silver
-from pipelines.tables.commit_metadata import BronzeMark, SilverMark, mark_of, text_of
-from pipelines.tables.content_hash import Contents, content_of
+from pipelines.silver.candidates import (
+    Candidates,
+    SilverPlan,
+    all_candidates,
+    candidates_of_all_files,
+    plan_silver,
+)
+from pipelines.silver.silver_writer import write_silver
+from pipelines.silver.table_names import QUARANTINE, bronze_table, silver_table
+from pipelines.tables.commit_metadata import (
+    BronzeCommit,
+    SilverCommit,
+    from_description,
+    to_description,
+)
+from pipelines.tables.content_hash import content_hash_of
+from pipelines.tables.content_hash_cache import ContentHashCache
 from pipelines.tables.delta_tables import Tables
 from tests.features.raw_rows import FLIGHT_LINE, WEATHER_LINE, ZONES, raw_frame, received
 
@@ -25,6 +37,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pyspark.sql import DataFrame, SparkSession
+
 
 pytestmark = [pytest.mark.spark, pytest.mark.timeout(1800)]
 
@@ -41,11 +54,12 @@ def row_of(number: int, day: int, tail: str, *, good: bool = True) -> dict[str, 
 
 
 class Arrivals:
-    """A home into which files come, past staging: bronze, silver and quarantine follow."""
+    """A home whose bronze gets files without staging; silver and quarantine are updated."""
 
     def __init__(self, spark: SparkSession, home: Path) -> None:
-        self.spark, self.tables = spark, Tables(spark, str(home / "tables"))
-        self.contents = Contents(self.tables, home)
+        self.spark, self.root = spark, str(home / "tables")
+        self.tables = Tables(spark, self.root)
+        self.hashes = ContentHashCache(self.tables, home)
         self.minutes = 0
         airports = [
             dict.fromkeys(RAW_COLUMNS["airports"], "1") | {"faa": code, "tzone": zone or "NA"}
@@ -72,47 +86,61 @@ class Arrivals:
             bronze_table(source),
             raw_frame(self.spark, source, *rows),
             key=f"{source} {self.minutes}",
-            description=text_of(BronzeMark(at, tuple(files))),
+            description=to_description(BronzeCommit(at, tuple(files))),
         )
 
-    def update(self) -> None:
-        """Bring silver and quarantine up to date."""
-        candidates = all_candidates(self.tables, self.contents)
-        write_silver(self.tables, self.contents, candidates)
+    def update(self, tables: Tables | None = None) -> None:
+        """Update silver and quarantine; by other tables, if they are given."""
+        candidates = all_candidates(self.tables, self.hashes)
+        write_silver(tables or self.tables, self.hashes, candidates)
         for one in candidates:
             one.release()
 
-    def mark(self) -> SilverMark:
-        found = mark_of(SilverMark, self.tables.description("silver_flights"))
+    def commit(self) -> SilverCommit:
+        found = from_description(SilverCommit, self.tables.description("silver_flights"))
         assert found is not None
         return found
 
     def flights(self) -> tuple[DataFrame, DataFrame]:
         """Return silver and quarantine of flights as the tables have them."""
-        refused = self.tables.read("quarantine").where("source = 'flights'")
-        return self.tables.read("silver_flights"), refused
+        quarantine = self.tables.read("quarantine").where("source = 'flights'")
+        return self.tables.read("silver_flights"), quarantine
 
     def rebuilt(self) -> tuple[DataFrame, DataFrame]:
-        """Return silver and quarantine of flights as all of bronze gives them at once."""
+        """Return silver and quarantine of flights as computed from all of bronze."""
         found = all_candidates_of_flights(self.tables)
         return found.silver, to_quarantine(found.rows, found.bronze, "flights")
 
     def validate(self) -> None:
         """Compare the tables with a full rebuild, hashes and all."""
-        for now, anew in zip(self.flights(), self.rebuilt(), strict=True):
-            assert content_of(now).digest == content_of(anew).digest
-        assert self.contents.of("silver_flights") == content_of(self.flights()[0])
+        for now, rebuilt in zip(self.flights(), self.rebuilt(), strict=True):
+            assert content_hash_of(now).digest == content_hash_of(rebuilt).digest
+        assert self.hashes.get("silver_flights") == content_hash_of(self.flights()[0])
 
-    def kept(self) -> set[tuple[int, int, str]]:
+    def in_silver(self) -> set[tuple[int, int, str]]:
         """Return number, day and tail number of the flights in silver."""
         rows = self.flights()[0].select("flight_number", F.dayofmonth("flight_date"), "tail_number")
         return {(number, day, tail) for number, day, tail in rows.collect()}
 
 
+class KilledAfterQuarantine(Tables):
+    """Tables of a run that is killed when it has written quarantine."""
+
+    def replace(self, *_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    def replace_where(
+        self, name: str, frame: DataFrame, *, predicate: str, description: str
+    ) -> None:
+        if name != QUARANTINE:
+            raise KeyboardInterrupt
+        super().replace_where(name, frame, predicate=predicate, description=description)
+
+
 def all_candidates_of_flights(tables: Tables) -> Candidates:
     """Return the candidates that all of bronze gives."""
     plan = SilverPlan("flights", START, "code", None, "")
-    return all_rows(tables, plan, tables.read(silver_table("airports")))
+    return candidates_of_all_files(tables, plan, tables.read(silver_table("airports")))
 
 
 @pytest.fixture
@@ -121,50 +149,36 @@ def arrivals(spark: SparkSession, home: Path) -> Arrivals:
 
 
 @pytest.mark.slow
-def test_late_corrected_and_repeated_rows_recompute_the_days_that_they_touch(
-    arrivals: Arrivals, monkeypatch: pytest.MonkeyPatch
+def test_late_corrected_and_repeated_rows_change_only_their_days(
+    arrivals: Arrivals,
 ) -> None:
     # Given two days of flights
     arrivals.receive(
         "flights", {"a.csv": [row_of(1, 5, "N1"), row_of(2, 5, "N1"), row_of(1, 9, "N1")]}
     )
     arrivals.update()
-    assert arrivals.mark().days is None
+    assert arrivals.commit().days is None
     # When a late file of an old day comes, with a bad row, and the same rows once more
     arrivals.receive("flights", {"b.csv": [row_of(3, 2, "N3"), row_of(4, 2, "N3", good=False)]})
     arrivals.receive("flights", {"c.csv": [row_of(1, 5, "N1"), row_of(1, 5, "N1")]})
     arrivals.update()
     # Then only its day has changed, and the tables are those of a full rebuild
-    assert arrivals.mark().days == ((dt.date(2013, 1, 2), dt.date(2013, 1, 2)),)
-    assert arrivals.kept() == {(1, 5, "N1"), (2, 5, "N1"), (1, 9, "N1"), (3, 2, "N3")}
+    assert arrivals.commit().days == ((dt.date(2013, 1, 2), dt.date(2013, 1, 2)),)
+    assert arrivals.in_silver() == {(1, 5, "N1"), (2, 5, "N1"), (1, 9, "N1"), (3, 2, "N3")}
     arrivals.validate()
     # When a correction comes, the run dies between quarantine and silver, and another file comes
     arrivals.receive("flights", {"d.csv": [row_of(2, 5, "N8"), row_of(9, 30, "N9")]})
 
-    def dies(*_: object, **__: object) -> None:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patched:
-        patched.setattr(Contents, "keep", dies)
-        patched.setattr(Tables, "replace", dies)
-        whole = Tables.replace_where
-
-        def only_quarantine(self: Tables, name: str, *rest: Any, **named: Any) -> None:
-            if name != "quarantine":
-                raise KeyboardInterrupt
-            whole(self, name, *rest, **named)
-
-        patched.setattr(Tables, "replace_where", only_quarantine)
-        with pytest.raises(KeyboardInterrupt):
-            arrivals.update()
+    with pytest.raises(KeyboardInterrupt):
+        arrivals.update(KilledAfterQuarantine(arrivals.spark, arrivals.root))
     arrivals.receive("flights", {"0.csv": [row_of(2, 5, "N7")]})
     arrivals.update()
     # Then the newest row of the key has won, as a full rebuild says too
-    assert arrivals.mark().days == (
+    assert arrivals.commit().days == (
         (dt.date(2013, 1, 5), dt.date(2013, 1, 5)),
         (dt.date(2013, 1, 30), dt.date(2013, 1, 30)),
     )
-    assert {(2, 5, "N7"), (9, 30, "N9")} <= arrivals.kept()
+    assert {(2, 5, "N7"), (9, 30, "N9")} <= arrivals.in_silver()
     arrivals.validate()
     # And nothing is done when there is nothing new, or nothing good in it
     version = arrivals.tables.version("silver_flights")
@@ -211,5 +225,46 @@ def test_any_order_split_and_repetition_of_the_files_gives_what_a_full_rebuild_g
         if step != 1:  # two ingests may come before silver is made
             arrivals.update()
             # Then silver has exactly these, and the tables are those of a full rebuild
-            assert arrivals.kept() == {(*key, tail) for key, tail in expected.items()}
+            assert arrivals.in_silver() == {(*key, tail) for key, tail in expected.items()}
             arrivals.validate()
+
+
+NOON = dt.datetime(2026, 1, 1, 12, tzinfo=dt.UTC)
+LATER = NOON + dt.timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    ("before", "since", "reason"),
+    [
+        (None, None, "does not exist yet"),
+        (SilverCommit(LATER, "other code"), None, "code or the time zones"),
+        (SilverCommit(LATER + dt.timedelta(hours=1), "code"), None, "earlier state"),
+        (SilverCommit(NOON, "code"), NOON, "files are new"),
+    ],
+)
+def test_only_new_files_are_read_if_nothing_else_changed(
+    before: SilverCommit | None, since: dt.datetime | None, reason: str
+) -> None:
+    plan = plan_silver("flights", before, until=LATER, fingerprint="code", by_day=True)
+    assert plan is not None
+    assert (plan.since, plan.until) == (since, LATER)
+    assert reason in plan.reason
+
+
+def test_a_table_that_is_up_to_date_needs_nothing() -> None:
+    before = SilverCommit(LATER, "code", ())
+    assert plan_silver("flights", before, until=LATER, fingerprint="code", by_day=True) is None
+
+
+def test_a_forced_run_rebuilds_all_of_it() -> None:
+    before = SilverCommit(LATER, "code", ())
+    plan = plan_silver("flights", before, until=LATER, fingerprint="code", by_day=True, forced=True)
+    assert plan is not None
+    assert (plan.since, plan.reason) == (None, "it is forced")
+
+
+def test_a_table_without_days_is_rebuilt_for_each_file() -> None:
+    before = SilverCommit(NOON, "code")
+    plan = plan_silver("planes", before, until=LATER, fingerprint="code", by_day=False)
+    assert plan is not None
+    assert plan.since is None

@@ -1,11 +1,14 @@
+"""Source files are found at every kind of location, and errors name it."""
+
 from __future__ import annotations
 
 import hashlib
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
 import pytest
 
-from pipelines.sources.discovery import SourceError, find_files
+from pipelines.sources.discovery import SourceError, find_files, open_file_system
 from tests.pipelines.source_files import csv_text, json_text, written
 
 if TYPE_CHECKING:
@@ -37,7 +40,7 @@ def test_a_file_tells_its_format_wrapping_and_checksum(tmp_path: Path) -> None:
 
     assert (file.format, file.wrapping) == ("csv", "zip")
     assert file.checksum == hashlib.sha256(path.read_bytes()).hexdigest()
-    assert file.place == str(path)
+    assert file.location == str(path)
 
 
 def test_the_same_content_twice_is_one_file(tmp_path: Path) -> None:
@@ -73,3 +76,32 @@ def test_a_place_without_a_source_is_named(tmp_path: Path, place: str, sentence:
 
     with pytest.raises(SourceError, match=sentence):
         find_files([place.format(tmp_path)])
+
+
+@pytest.mark.parametrize("name", ["plain.csv", "with blank.csv", "with?sign.csv", "100%.csv"])
+@pytest.mark.parametrize("start", ["file://", "file:", "file://localhost"])
+def test_a_file_uri_is_the_file(tmp_path: Path, name: str, start: str) -> None:
+    # Given a file whose name a URI has to write otherwise
+    (tmp_path / name).write_bytes(b"x")
+    uri = (tmp_path / name).as_uri().replace("file://", start)
+    # When the place of its URI, or of its path, is opened / Then it is that file
+    for where in (uri, str(tmp_path / name)):
+        system, path = open_file_system(where)
+        assert system.is_file(path)
+        with system.open(path) as stream:
+            assert stream.read() == b"x"
+
+
+def test_a_folder_has_its_files_and_not_its_folders(tmp_path: Path) -> None:
+    (tmp_path / "deeper").mkdir()
+    for name in ("a", "b", "deeper/c"):
+        (tmp_path / name).write_text("x")
+    system, path = open_file_system(str(tmp_path))
+    assert not system.is_file(path)
+    assert sorted(system.files_in(path)) == [str(tmp_path / "a"), str(tmp_path / "b")]
+    assert list(system.files_in(str(tmp_path / "nowhere"))) == []
+
+
+def test_a_system_that_is_not_known_is_an_error() -> None:
+    with pytest.raises(pa.ArrowInvalid, match="gopher"):
+        open_file_system("gopher://x/y")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pipelines.sources.discovery import SourceError, find_files
-from pipelines.sources.s3_files import S3Place
+from pipelines.sources.s3_files import S3FileSystem
 from tests.pipelines.source_files import csv_text
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.aws
 def test_a_file_tells_where_it_is_and_its_checksum(aws: EmulatedAws, bucket: str) -> None:
     aws.client("s3").put_object(Bucket=bucket, Key="a/x.csv", Body=csv_text().encode())
     (file,) = find_files([f"s3://{bucket}/a/"])
-    assert (file.place, file.name) == (f"s3://{bucket}/a/x.csv", "x.csv")
+    assert (file.location, file.name) == (f"s3://{bucket}/a/x.csv", "x.csv")
     with file.open() as stream:
         assert stream.read() == csv_text().encode()
 
@@ -33,7 +33,7 @@ def test_more_objects_than_one_page_lists_are_found(aws: EmulatedAws, bucket: st
     for number in range(5):
         aws.client("s3").put_object(Bucket=bucket, Key=f"m/{number}.csv", Body=b"")
     # When the folder is looked through / Then all are found
-    found = S3Place(keys_per_page=2).files_in(f"{bucket}/m")
+    found = S3FileSystem(keys_per_page=2).files_in(f"{bucket}/m")
     assert list(found) == [f"{bucket}/m/{number}.csv" for number in range(5)]
 
 

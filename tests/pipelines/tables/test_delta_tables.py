@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 from pyspark.sql import functions as F
 
-from pipelines.tables.arrow_writer import local_folder
+from pipelines.tables.arrow_files import local_folder
 from pipelines.tables.delta_tables import TableMissingError, Tables, TableWriteError
 
 if TYPE_CHECKING:

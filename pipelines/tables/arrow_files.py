@@ -1,10 +1,9 @@
-"""Commits of files that Python workers wrote: the whole of a Delta table, or some of its days.
+"""Parquet files of Delta tables, read and written with Arrow by day, and committed together.
 
-Files of Delta tables that Python workers read and write in columns, past Spark's rows.
-
-For tables on this machine's disk. Spark hands out the blocks of days; a worker reads the Parquet
-files of its days and writes one file; the driver commits the files in one transaction of the
-Delta log. Elsewhere (S3, Unity Catalog) workers may not open files: there Spark reads and writes.
+For tables on this machine's disk. Spark distributes the blocks of days to its Python workers; a
+worker reads the Parquet files of its days and writes one file; the driver commits all of them in
+one transaction of the Delta log. Elsewhere (S3, Unity Catalog) workers may not open files: there
+Spark reads and writes the tables.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable, Schema
 from deltalake.transaction import AddAction, RemoveAction, create_table_with_add_actions
 
-from pipelines.tables.delta_tables import KEPT
+from pipelines.tables.delta_tables import RETENTION
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,6 +33,10 @@ if TYPE_CHECKING:
 
 EARLIEST: Final = dt.date.min
 LATEST: Final = dt.date.max
+
+SMALL_ROWS: Final = 20_000
+"""A file with fewer rows is merged with new files of the same commit, so that daily updates do not
+leave many small files."""
 
 _STATISTICS_COLUMNS: Final = 32
 """Delta keeps statistics of so many columns, from the first."""
@@ -83,16 +86,16 @@ class DayColumn:
 
 def local_folder(uri: str) -> Path | None:
     """Return the folder of a table that is on this machine's disk, else None."""
-    scheme, separator, rest = uri.partition(":")
+    scheme, separator, path = uri.partition(":")
     if not separator:
         return Path(uri)
-    return Path(rest) if scheme == "file" else None
+    return Path(path) if scheme == "file" else None
 
 
 def is_plain(folder: Path) -> bool:
     """Return whether a Delta table's files hold its rows as they are, or it does not exist yet.
 
-    Deletion vectors and renamed columns are told by a later protocol: Spark reads those.
+    Deletion vectors and renamed columns need a later reader protocol: Spark reads those.
     """
     if not DeltaTable.is_deltatable(str(folder)):
         return True
@@ -115,7 +118,7 @@ def files_of_table(folder: Path, column: DayColumn, version: int | None = None) 
 
 
 def files_of_folder(folder: Path, column: DayColumn) -> list[DayFile]:
-    """Return the Parquet files of a folder, with their days as their footers tell."""
+    """Return the Parquet files of a folder, with the days that their footers have."""
     files = []
     for path in sorted(folder.glob("*.parquet")):
         metadata = pq.read_metadata(path)
@@ -131,7 +134,7 @@ def files_of_folder(folder: Path, column: DayColumn) -> list[DayFile]:
 
 
 def day_span(files: Sequence[DayFile], column: DayColumn) -> tuple[dt.date, dt.date]:
-    """Return the first and the last day of files; read from them where nothing tells."""
+    """Return the first and the last day of files; read from their rows without statistics."""
     first, last = min(file.first for file in files), max(file.last for file in files)
     if first > EARLIEST and last < LATEST:
         return first, last
@@ -150,7 +153,7 @@ def read_days(
     """Return the rows of a range of days, both ends included; reads no file of other days.
 
     Args:
-        files: The table's files; at least one, which tells the types if none is of these days.
+        files: The table's files; at least one, for the column types if none is of these days.
         columns: The columns to return.
         column: By which a row belongs to a day.
         first: First day.
@@ -172,8 +175,100 @@ def write_file(table: pa.Table, folder: Path) -> AddAction:
     return AddAction(name, size, {}, now, data_change=True, stats=json.dumps(_statistics(table)))
 
 
+def replace_all(folder: Path, schema: pa.Schema, adds: list[AddAction], description: str) -> None:
+    """Commit files as the whole content of a Delta table; it is created if it does not exist."""
+    properties = CommitProperties(custom_metadata={"userMetadata": description})
+    wanted = Schema.from_arrow(schema)
+    if DeltaTable.is_deltatable(str(folder)):
+        DeltaTable(str(folder)).create_write_transaction(
+            [*adds], "overwrite", wanted, commit_properties=properties
+        )
+    else:
+        create_table_with_add_actions(
+            str(folder),
+            wanted,
+            adds,
+            mode="error",
+            configuration=RETENTION,
+            commit_properties=properties,
+        )
+
+
+def replace_days(
+    folder: Path,
+    adds: Sequence[AddAction],
+    column: DayColumn,
+    days: Sequence[tuple[dt.date, dt.date]],
+    description: str,
+) -> None:
+    """Replace the rows of ranges of days, both ends included, by the rows of files, in one commit.
+
+    Files that hold other days too are rewritten without the replaced days. Small remainders and
+    small new files are merged into one file.
+    """
+    table = DeltaTable(str(folder))
+    schema = pa.schema(table.schema().to_arrow())
+    touched = [
+        file
+        for file in files_of_table(folder, column)
+        if any(file.touches(*range_) for range_ in days)
+    ]
+    remainders = [_remainder(file, column, days, schema) for file in touched]
+    small = [remainder for remainder in remainders if 0 < remainder.num_rows < SMALL_ROWS]
+    actions: list[AddAction | RemoveAction] = [
+        *(_merge_small(folder, adds, small, column) if small else adds),
+        *(
+            write_file(remainder, folder)
+            for remainder in remainders
+            if remainder.num_rows >= SMALL_ROWS
+        ),
+        *(_removal(Path(file.path)) for file in touched),
+    ]
+    properties = CommitProperties(custom_metadata={"userMetadata": description})
+    table.create_write_transaction(actions, "append", table.schema(), commit_properties=properties)
+
+
+def _remainder(
+    file: DayFile,
+    column: DayColumn,
+    days: Sequence[tuple[dt.date, dt.date]],
+    schema: pa.Schema,
+) -> pa.Table:
+    """Return the rows of a file outside of all the ranges of days."""
+    rows = ds.dataset(file.path, format=PARQUET)
+    replaced: pc.Expression = reduce(or_, (column.between(rows.schema, *range_) for range_ in days))
+    return rows.to_table(filter=~replaced).cast(schema)
+
+
+def _merge_small(
+    folder: Path, adds: Sequence[AddAction], remainders: list[pa.Table], column: DayColumn
+) -> list[AddAction]:
+    """Merge small remainders and small new files into one, by day; return all files to add."""
+    is_small = {add.path: _rows(add) < SMALL_ROWS for add in adds}
+    schema = remainders[0].schema
+    parts = [
+        ds.dataset(str(folder / path), format=PARQUET).to_table().cast(schema)
+        for path, small in is_small.items()
+        if small
+    ]
+    merged = pa.concat_tables([*remainders, *parts]).sort_by(column.name)
+    for path, small in is_small.items():
+        if small:
+            (folder / path).unlink()
+    return [write_file(merged, folder), *(add for add in adds if not is_small[add.path])]
+
+
+def _rows(add: AddAction) -> int:
+    return int(json.loads(add.stats or "{}").get("numRecords", SMALL_ROWS))
+
+
+def _removal(path: Path) -> RemoveAction:
+    now = time.time_ns() // 1_000_000
+    return RemoveAction(path.name, True, now, path.stat().st_size, {})  # noqa: FBT003 - positional only
+
+
 def _statistics(table: pa.Table) -> dict[str, Any]:
-    """Return the statistics of a file as the Delta log keeps them."""
+    """Return the statistics of a file in the format of the Delta log."""
     names = table.column_names[:_STATISTICS_COLUMNS]
     ends = {name: pc.min_max(table[name]).as_py() for name in names}
     known = {name: end for name, end in ends.items() if end["min"] is not None}
@@ -193,96 +288,3 @@ def _text(value: Any) -> Any:  # noqa: ANN401 - a value of any column, as JSON h
 
 def _day(value: dt.date | None) -> dt.date | None:
     return value.date() if isinstance(value, dt.datetime) else value
-
-
-SMALL_ROWS: Final = 20_000
-"""A file of fewer rows is written again with what comes beside it: so day after day makes no more
-files than there are so many rows."""
-
-
-def replace_all(folder: Path, schema: pa.Schema, adds: list[AddAction], description: str) -> None:
-    """Commit files as the whole content of a Delta table; made if it does not exist."""
-    properties = CommitProperties(custom_metadata={"userMetadata": description})
-    wanted = Schema.from_arrow(schema)
-    if DeltaTable.is_deltatable(str(folder)):
-        DeltaTable(str(folder)).create_write_transaction(
-            [*adds], "overwrite", wanted, commit_properties=properties
-        )
-    else:
-        create_table_with_add_actions(
-            str(folder),
-            wanted,
-            adds,
-            mode="error",
-            configuration=KEPT,
-            commit_properties=properties,
-        )
-
-
-def replace_days(
-    folder: Path,
-    adds: Sequence[AddAction],
-    column: DayColumn,
-    days: Sequence[tuple[dt.date, dt.date]],
-    description: str,
-) -> None:
-    """Commit files in place of the rows of ranges of days, both ends included.
-
-    Files that hold other days too are written again without the days replaced. Small rests and
-    small new files become one file.
-    """
-    table = DeltaTable(str(folder))
-    schema = pa.schema(table.schema().to_arrow())
-    touched = [
-        file
-        for file in files_of_table(folder, column)
-        if any(file.touches(*range_) for range_ in days)
-    ]
-    rests = [_rest(file, column, days, schema) for file in touched]
-    small = [rest for rest in rests if 0 < rest.num_rows < SMALL_ROWS]
-    actions: list[AddAction | RemoveAction] = [
-        *(_together(folder, adds, small, column) if small else adds),
-        *(write_file(rest, folder) for rest in rests if rest.num_rows >= SMALL_ROWS),
-        *(_removal(Path(file.path)) for file in touched),
-    ]
-    properties = CommitProperties(custom_metadata={"userMetadata": description})
-    table.create_write_transaction(actions, "append", table.schema(), commit_properties=properties)
-
-
-def _rest(
-    file: DayFile,
-    column: DayColumn,
-    days: Sequence[tuple[dt.date, dt.date]],
-    schema: pa.Schema,
-) -> pa.Table:
-    """Return the rows of a file that are of no day of the ranges."""
-    rows = ds.dataset(file.path, format=PARQUET)
-    replaced: pc.Expression = reduce(or_, (column.between(rows.schema, *range_) for range_ in days))
-    return rows.to_table(filter=~replaced).cast(schema)
-
-
-def _together(
-    folder: Path, adds: Sequence[AddAction], rests: list[pa.Table], column: DayColumn
-) -> list[AddAction]:
-    """Write small rests and small new files as one file, by day; return all that is to be added."""
-    is_small = {add.path: _rows(add) < SMALL_ROWS for add in adds}
-    schema = rests[0].schema
-    parts = [
-        ds.dataset(str(folder / path), format=PARQUET).to_table().cast(schema)
-        for path, small in is_small.items()
-        if small
-    ]
-    merged = pa.concat_tables([*rests, *parts]).sort_by(column.name)
-    for path, small in is_small.items():
-        if small:
-            (folder / path).unlink()
-    return [write_file(merged, folder), *(add for add in adds if not is_small[add.path])]
-
-
-def _rows(add: AddAction) -> int:
-    return int(json.loads(add.stats or "{}").get("numRecords", SMALL_ROWS))
-
-
-def _removal(path: Path) -> RemoveAction:
-    now = time.time_ns() // 1_000_000
-    return RemoveAction(path.name, True, now, path.stat().st_size, {})  # noqa: FBT003 - positional only
