@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from optuna.trial import Trial
 
     from pipelines.study.sweep import TrialWork
-    from training.settings import BoosterSettings
+    from training.models.interface import ModelParameters
+    from training.models.model_settings import ModelSettings
 
 TRIALS: Final = 8
 _TREES: Final = 40
@@ -32,7 +33,7 @@ class FixedTrials:
     """
 
     def __init__(
-        self, work: TrialWork, parameters: Sequence[BoosterSettings], workers: int
+        self, work: TrialWork, parameters: Sequence[ModelParameters], workers: int
     ) -> None:
         self.work, self.parameters, self.workers = work, tuple(parameters), workers
         self.done = 0
@@ -46,19 +47,21 @@ class FixedTrials:
         parameters = self.parameters[partition + self.workers * self.done]
         self.done += 1
         trial.set_user_attr("seed", parameters.seed)
-        return self.work.grown(parameters)[0]
+        return self.work.fitted(parameters)[0]
 
 
-def fixed_parameters(in_use: BoosterSettings, trees: int = _TREES) -> list[BoosterSettings]:
+def fixed_parameters(current: ModelSettings, trees: int = _TREES) -> list[ModelParameters]:
     """Return the trials: two of each size, so that two workers have the same to do."""
     sizes = (31, 63, 31, 63)
     return [
-        in_use.model_copy(update={"leaves": sizes[at // 2], "seed": at, "iterations": trees})
+        current.parameters.model_copy(
+            update={"leaves": sizes[at // 2], "seed": at, "iterations": trees}
+        )
         for at in range(TRIALS)
     ]
 
 
-def speed_up(work: TrialWork, in_use: BoosterSettings) -> dict[str, float]:
+def speed_up(work: TrialWork, current: ModelSettings) -> dict[str, float]:
     """Return the seconds that the fixed trials take on one and on two cores, and their ratio.
 
     The workers have been started and have read the flights before the clock runs: a sweep of any
@@ -67,9 +70,9 @@ def speed_up(work: TrialWork, in_use: BoosterSettings) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         store = f"sqlite:///{folder}/mlflow.db"
         tracking = Tracking(store, "speed", f"file://{folder}/artifacts")
-        tiny = fixed_parameters(in_use, trees=1)
+        tiny = fixed_parameters(current, trees=1)
         _seconds(tracking, FixedTrials(work, tiny, 2), workers=2, name="warm")
-        trials = fixed_parameters(in_use)
+        trials = fixed_parameters(current)
         one = _seconds(tracking, FixedTrials(work, trials, 1), workers=1, name="one")
         two = _seconds(tracking, FixedTrials(work, trials, 2), workers=2, name="two")
     return {

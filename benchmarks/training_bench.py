@@ -23,14 +23,13 @@ from pipelines.runtime.figures import write_figures
 from pipelines.runtime.runner import run_stage
 from pipelines.stages import stage_named
 from pipelines.study.sweep import TrialWork
-from training.data.split import Part, part_of
+from training.data.split import part_of
+from training.environment import wait_without_spinning
 from training.evaluate.evaluation import evaluate
 from training.evaluate.quality_metrics import AUC, measure, ranking
 from training.evaluate.test_part import score_sample
 from training.fit import model_features, train
-from training.models.model import trees_of
-from training.settings import wait_without_spinning
-from training.study.trial import matrices_of
+from training.study.trial import trial_flights
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -39,9 +38,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pipelines.runtime.context import RunContext
+    from training.data.parts import Part
     from training.data.samples import Sample
-    from training.settings import BoosterSettings, TrainingSettings
-    from training.study.trial import Matrices
+    from training.models.interface import ModelParameters
+    from training.models.model_settings import ModelSettings
+    from training.settings import TrainingSettings
+    from training.study.trial import TrialFlights
 
 CORES: Final = os.cpu_count() or 1
 REPEATS: Final = 2
@@ -63,7 +65,7 @@ def bench(context: RunContext, *, force: bool = False) -> None:
         run_stage(stage_named(name), context, force=force)
     settings, table = context.settings.training, table_lineage(context)
     retrain_s, parts = retrained(table.uri, table.version, settings, context)
-    flights = matrices_of(parts["train"], parts["validate"], model_features(settings))
+    flights = trial_flights(parts["train"], parts["validate"], model_features(settings))
     figures: dict[str, float | str] = {"retrain_seconds": round(retrain_s, 1)}
     figures |= beside_peers(flights, settings.model, context.console.step)
     context.console.step("the sweep on one core and on two")
@@ -98,11 +100,11 @@ def retrained(
 
 
 def beside_peers(
-    flights: Matrices, in_use: BoosterSettings, step: Callable[[str], None]
+    flights: TrialFlights, current: ModelSettings, step: Callable[[str], None]
 ) -> dict[str, float]:
     """Return every peer's time and AUC, and Ontime's time to that AUC over the peer's."""
     step("all trees, and the AUC after each")
-    by_trees = _staged(flights, in_use)
+    by_trees = _staged(flights, current)
     found: dict[str, float] = {"auc_ontime_all_trees": round(by_trees[-1], 4)}
     for name, fit in (("lightgbm", _lightgbm), ("xgboost", _xgboost)):
         step(f"{name}, and as many trees as reach its AUC")
@@ -113,12 +115,11 @@ def beside_peers(
         if not trees:
             found[f"vs_{name}"] = float("inf")
             continue
-        few = in_use.model_copy(update={"iterations": trees})
+        few = current.parameters.limited_to(trees)
 
-        def ours(some: Matrices, few: BoosterSettings = few) -> NDArray[np.float64]:
-            fitted = trees_of(few).fit(some.train, some.train_label)
-            scores: NDArray[np.float64] = fitted.predict_proba(some.validate)[:, 1]
-            return scores
+        def ours(some: TrialFlights, few: ModelParameters = few) -> NDArray[np.float64]:
+            fitted = current.selected.fit(some.train, None, few)
+            return current.selected.predict(fitted, some.validate.matrix)
 
         taken = min(_timed(ours, flights)[0] for _ in range(REPEATS))
         found[f"trees_to_{name}"] = trees
@@ -128,7 +129,7 @@ def beside_peers(
 
 
 def _timed(
-    fit: Callable[[Matrices], NDArray[np.float64]], flights: Matrices
+    fit: Callable[[TrialFlights], NDArray[np.float64]], flights: TrialFlights
 ) -> tuple[float, NDArray[np.float64]]:
     """Return the seconds of a fit, its binning of the data and the scores included."""
     started = time.perf_counter()
@@ -136,35 +137,37 @@ def _timed(
     return time.perf_counter() - started, score
 
 
-def _staged(flights: Matrices, in_use: BoosterSettings) -> list[float]:
+def _staged(flights: TrialFlights, current: ModelSettings) -> list[float]:
     """Return the AUC after each tree."""
-    fitted = trees_of(in_use).fit(flights.train, flights.train_label)
-    return [_auc(flights, p[:, 1]) for p in fitted.staged_predict_proba(flights.validate)]
+    kind = current.selected
+    fitted = kind.fit(flights.train, None, current.parameters)
+    staged = kind.predict_by_iteration(fitted, flights.validate.matrix)
+    return [_auc(flights, score) for score in staged]
 
 
-def _auc(flights: Matrices, score: NDArray[np.float64]) -> float:
+def _auc(flights: TrialFlights, score: NDArray[np.float64]) -> float:
     import numpy as np  # noqa: PLC0415 - after wait_without_spinning has set the environment
 
-    label = flights.validate_label
+    label = flights.validate.label
     return measure(ranking(label, score, bins=15), np.ones(label.size), ())[AUC]
 
 
-def _lightgbm(flights: Matrices) -> NDArray[np.float64]:
+def _lightgbm(flights: TrialFlights) -> NDArray[np.float64]:
     import lightgbm  # noqa: PLC0415 - a peer, only in this environment
     import numpy as np  # noqa: PLC0415 - as above
 
     model = lightgbm.LGBMClassifier(n_jobs=CORES, verbosity=-1)
-    model.fit(flights.train, flights.train_label)
-    return np.asarray(model.booster_.predict(flights.validate), dtype=np.float64)
+    model.fit(flights.train.matrix, flights.train.label)
+    return np.asarray(model.booster_.predict(flights.validate.matrix), dtype=np.float64)
 
 
-def _xgboost(flights: Matrices) -> NDArray[np.float64]:
+def _xgboost(flights: TrialFlights) -> NDArray[np.float64]:
     import numpy as np  # noqa: PLC0415 - as above
     import xgboost  # noqa: PLC0415 - a peer, only in this environment
 
     model = xgboost.XGBClassifier(n_jobs=CORES)
-    model.fit(flights.train, flights.train_label)
-    return np.asarray(model.predict_proba(flights.validate)[:, 1], dtype=np.float64)
+    model.fit(flights.train.matrix, flights.train.label)
+    return np.asarray(model.predict_proba(flights.validate.matrix)[:, 1], dtype=np.float64)
 
 
 if __name__ == "__main__":

@@ -388,9 +388,9 @@ def _release_promote(
 ) -> None:
     """Promote a released version to champion, if gates and rollout policy let it."""
     from pipelines.release.decision_commands import promote_version
-    from training.settings import impatient_mlflow
+    from training.environment import fail_fast_mlflow
 
-    impatient_mlflow()
+    fail_fast_mlflow()
     promote_version(context, by=by, reason=reason, version=version)
 
 
@@ -400,9 +400,9 @@ def _release_approve(
 ) -> None:
     """Approve a released version, then promote it, if gates and rollout policy let it."""
     from pipelines.release.decision_commands import approve_version
-    from training.settings import impatient_mlflow
+    from training.environment import fail_fast_mlflow
 
-    impatient_mlflow()
+    fail_fast_mlflow()
     approve_version(context, by=by, reason=reason, version=version)
 
 
@@ -412,9 +412,9 @@ def _release_reject(
 ) -> None:
     """Reject a released version: it answers no flights any more."""
     from pipelines.release.decision_commands import reject_version
-    from training.settings import impatient_mlflow
+    from training.environment import fail_fast_mlflow
 
-    impatient_mlflow()
+    fail_fast_mlflow()
     reject_version(context, by=by, reason=reason, version=version)
 
 
@@ -430,9 +430,9 @@ def _release_rollout(
 ) -> None:
     """Let the challenger answer a share of the flights; at 1 it can be promoted."""
     from pipelines.release.decision_commands import roll_out
-    from training.settings import impatient_mlflow
+    from training.environment import fail_fast_mlflow
 
-    impatient_mlflow()
+    fail_fast_mlflow()
     roll_out(context, weight, by=by, reason=reason)
 
 
@@ -452,9 +452,9 @@ def _release_rollback(
 ) -> None:
     """Make the champion before this one, or a version named, the champion again."""
     from pipelines.release.decision_commands import roll_back
-    from training.settings import impatient_mlflow
+    from training.environment import fail_fast_mlflow
 
-    impatient_mlflow()
+    fail_fast_mlflow()
     roll_back(context, by=by, reason=reason, to_version=version, force=force)
 
 

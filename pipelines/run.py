@@ -13,7 +13,8 @@ from pipelines.runtime.runner import run_stage
 from pipelines.runtime.summary import RunResult, figures_of, model_lines, summary_of
 from pipelines.stages import STAGES, stage_named
 from serving.settings import artifact_store_uri
-from training.settings import artifact_root, surrounding_run
+from training.environment import surrounding_run
+from training.settings import artifact_root
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -13,8 +13,8 @@ from pipelines.runtime.context import StageOutcome
 from pipelines.runtime.fingerprint import fingerprint, parts_of
 from pipelines.spark.concurrency import at_once
 from pipelines.stages import stage_named
+from training.environment import surrounding_run
 from training.fit import train
-from training.settings import surrounding_run
 from training.tracking.lineage import Lineage, SourceLineage, code_lineage, machine_lineage
 from training.tracking.run_files import FINGERPRINT_TAG, TRAINED_FILES
 from training.tracking.run_log import log_training

@@ -14,7 +14,7 @@ from pipelines.spark.session import open_session
 from pipelines.tables.delta_tables import Tables
 from tests.emulated_aws import EmulatedAws, emulated_aws
 from tests.mlflow_server import mlflow_server
-from training.settings import wait_without_spinning
+from training.environment import wait_without_spinning
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,22 +11,21 @@ import numpy as np
 from features.catalog import FEATURES
 from features.contract.feature_contract import contract_of
 from ontime_base.errors import OntimeError
-from training.evaluate.learning_curve import curve_by_trees
+from training.evaluate.learning_curve import learning_curve
 from training.evaluate.quality_metrics import measure, ranking
 from training.evaluate.threshold import choose_threshold
-from training.models.model import fit_model, inputs_of, probabilities
-from training.models.onnx_export import to_onnx
+from training.models.fitted_model import fit_model
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     import pandas as pd
-    from sklearn.pipeline import Pipeline
 
     from features.contract.feature_contract import Contract
     from features.declare.declarations import Feature
     from training.data.samples import Sample
     from training.evaluate.learning_curve import CurvePoint
+    from training.models.fitted_model import FittedModel
     from training.settings import TrainingSettings
 
 _SELF_TEST_ROWS: Final = 24
@@ -50,8 +49,8 @@ class Trained:
         curve: How good the first trees of the model are.
     """
 
-    model: Pipeline
-    naive: Pipeline
+    model: FittedModel
+    naive: FittedModel
     contract: Contract
     onnx: bytes
     self_test: bytes
@@ -107,7 +106,7 @@ def train(
     schedule = naive_features(settings, declared)
     model = fit_model(train_part, validate_part, features, settings.model)
     naive = fit_model(train_part, validate_part, schedule, settings.naive)
-    score = probabilities(model, validate_part.features)
+    score = model.probabilities(validate_part.features)
     threshold = choose_threshold(validate_part.label, score, settings.threshold)
     metrics: dict[str, float] = {}
     for prefix, each in (("validate_", model), ("validate_naive_", naive)):
@@ -117,14 +116,14 @@ def train(
         model=model,
         naive=naive,
         contract=contract_of(horizon_min, threshold, features=features),
-        onnx=to_onnx(model),
+        onnx=model.to_onnx(),
         self_test=self_test_of(model, validate_part.features),
         metrics=metrics,
-        curve=curve_by_trees(model, train_part, validate_part),
+        curve=learning_curve(model, train_part, validate_part),
     )
 
 
-def self_test_of(model: Pipeline, features: pd.DataFrame) -> bytes:
+def self_test_of(model: FittedModel, features: pd.DataFrame) -> bytes:
     """Return rows with the probabilities that a model gives them, as JSON.
 
     Real rows, spread over the sample, and two that ask for what is easily got wrong: one with
@@ -134,7 +133,7 @@ def self_test_of(model: Pipeline, features: pd.DataFrame) -> bytes:
         model: The fitted model.
         features: Rows to choose from; at least one.
     """
-    inputs = features[inputs_of(model)]
+    inputs = features[model.inputs]
     chosen = np.linspace(0, len(inputs) - 1, _SELF_TEST_ROWS).astype(int)
     rows = inputs.iloc[[*chosen, 0, 0]].reset_index(drop=True)
     numbers = rows.columns[[kind == np.float64 for kind in rows.dtypes]]
@@ -145,13 +144,13 @@ def self_test_of(model: Pipeline, features: pd.DataFrame) -> bytes:
     rows.loc[strange, texts] = "no such category"
     present = rows.notna() & (rows != "")
     cells = rows.astype(object).where(present, None).to_numpy().tolist()
-    content = {"rows": cells, "probabilities": probabilities(model, rows).tolist()}
+    content = {"rows": cells, "probabilities": model.probabilities(rows).tolist()}
     return msgspec.json.format(msgspec.json.encode(content), indent=0)
 
 
-def _metrics(model: Pipeline, part: Sample, settings: TrainingSettings) -> dict[str, float]:
+def _metrics(model: FittedModel, part: Sample, settings: TrainingSettings) -> dict[str, float]:
     how = settings.evaluation
-    score = probabilities(model, part.features)
+    score = model.probabilities(part.features)
     ranked = ranking(part.label, score, bins=how.calibration_bins)
     return measure(ranked, np.ones(len(part)), how.alert_rates)
 

@@ -1,38 +1,33 @@
-"""The `training` section of the configuration, and what `mlflow run` says in the environment.
-
-The `training.sweep` section of the configuration.
-"""
+"""The `training` section of the configuration."""
 
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
-from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final, Literal, Self
+from typing import Annotated, Final, Literal
 
-from pydantic import AwareDatetime, Field, model_validator
+from pydantic import AwareDatetime, Field
 
 from ontime_base.configuration import Settings
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from training.data.parts import SplitSettings
+from training.environment import SQLITE, same_store
+from training.models.model_settings import ModelSection
 
 
 class SweepSettings(Settings):
-    """How better parameters of the trees are looked for.
+    """How a sweep looks for better parameters.
 
     Attributes:
         validate_from: Instant within the train part: trials learn from the flights before it and
             are ranked on those from it on; null: the last quarter. The validate and test parts are
-            not looked at.
+            not read.
         trials: How many there are at most; 0: no sweep.
-        minutes: For how long new ones are begun, and old ones go on.
+        minutes: For how long trials are started; a trial that still runs then is stopped.
         workers: Trials at a time, each on one core; null: as many as this machine has cores. For a
             cluster: as many as it has.
-        iterations: Most trees of a trial.
-        report_every: After so many more trees a trial tells how good it is, and may be stopped.
-        seed: Seed of what is tried.
+        iterations: Most iterations (trees) of a trial; without effect on a kind without iterations.
+        report_every: After so many more iterations a trial reports its AUC, and may be pruned.
+        seed: Seed of the sampler.
     """
 
     validate_from: AwareDatetime | None = None
@@ -44,59 +39,8 @@ class SweepSettings(Settings):
     seed: int = Field(default=0, ge=0)
 
 
-_SQLITE: Final = "sqlite:///"
-# `mlflow.set_tracking_uri` sets the first, and the end of any run removes the second.
-_MLFLOW_CHANGES: Final = ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID")
 TAIL_FAMILY: Final = "tail"
 Share = Annotated[float, Field(gt=0, lt=1)]
-
-
-class SplitSettings(Settings):
-    """Instants of scheduled departure between which the parts lie, the first one included.
-
-    Attributes:
-        train_from: The model learns from here,
-        validate_from: its threshold is chosen from here,
-        test_from: its quality is measured from here,
-        test_until: to here.
-    """
-
-    train_from: AwareDatetime
-    validate_from: AwareDatetime
-    test_from: AwareDatetime
-    test_until: AwareDatetime
-
-    @model_validator(mode="after")
-    def _in_order(self) -> Self:
-        instants = (self.train_from, self.validate_from, self.test_from, self.test_until)
-        if not all(before < after for before, after in pairwise(instants)):
-            raise ValueError("train_from, validate_from, test_from, test_until must be in order")
-        return self
-
-
-class BoosterSettings(Settings):
-    """Parameters of the gradient-boosted trees, as a sweep left them.
-
-    Attributes:
-        iterations: Trees; with `patience`, the most there can be.
-        learning_rate: What each tree adds, as a share.
-        leaves: Most leaves of a tree.
-        leaf_rows: Fewest training rows in a leaf.
-        l2: Regularization of the leaves' values.
-        feature_share: Share of the features looked at for each split.
-        patience: Stop after so many trees without a lower log loss on the validation part; null:
-            grow all of them.
-        seed: Seed of everything random.
-    """
-
-    iterations: int = Field(ge=1)
-    learning_rate: float = Field(gt=0, le=1)
-    leaves: int = Field(ge=2)
-    leaf_rows: int = Field(ge=1)
-    l2: float = Field(default=0.0, ge=0)
-    feature_share: float = Field(default=1.0, gt=0, le=1)
-    patience: int | None = Field(default=None, ge=1)
-    seed: int = Field(default=0, ge=0)
 
 
 class ThresholdSettings(Settings):
@@ -137,7 +81,7 @@ class EvaluationSettings(Settings):
 
 
 class GatePolicy(Settings):
-    """What a candidate has to show before it may be registered.
+    """What a candidate has to reach to become the challenger.
 
     Attributes:
         minimum_auc: Least AUC on the test part.
@@ -167,7 +111,7 @@ class GatePolicy(Settings):
 
 
 class TrainingSettings(Settings):
-    """How a model is made and judged.
+    """How a model is trained and evaluated.
 
     Attributes:
         experiment: Name of the MLflow experiment.
@@ -177,12 +121,12 @@ class TrainingSettings(Settings):
         split: The parts of the labelled flights.
         without_families: Families of features that the model does without, such as `tail`.
         naive_families: Families that the naive model is confined to.
-        model: Parameters of the model.
-        naive: Parameters of the naive model.
+        model: Kind and parameters of the model.
+        naive: Kind and parameters of the naive model.
         threshold: How the operating threshold is chosen.
         evaluation: How quality is measured.
         gates: What a candidate has to show.
-        sweep: How better parameters are looked for.
+        sweep: How a sweep looks for better parameters.
     """
 
     experiment: str = Field(default="ontime", min_length=1)
@@ -191,8 +135,8 @@ class TrainingSettings(Settings):
     split: SplitSettings
     without_families: tuple[str, ...] = ()
     naive_families: tuple[str, ...] = Field(default=("schedule", "calendar"), min_length=1)
-    model: BoosterSettings
-    naive: BoosterSettings
+    model: ModelSection
+    naive: ModelSection
     threshold: ThresholdSettings = ThresholdSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
     gates: GatePolicy
@@ -214,65 +158,15 @@ def tracking_uri(settings: TrainingSettings, home: Path) -> str:
     nobody's choice and does not count.
     """
     named = os.environ.get("MLFLOW_TRACKING_URI", "")
-    chosen = named and not _same_store(named, f"{_SQLITE}{Path.cwd() / 'mlflow.db'}")
+    chosen = named and not same_store(named, f"{SQLITE}{Path.cwd() / 'mlflow.db'}")
     return settings.tracking_uri or (named if chosen else _in_home(home))
 
 
 def artifact_root(settings: TrainingSettings, home: Path) -> str | None:
     """Return where the files of runs go; None if a tracking store of one's own decides that."""
-    at_home = _same_store(tracking_uri(settings, home), _in_home(home))
+    at_home = same_store(tracking_uri(settings, home), _in_home(home))
     return (home / "mlartifacts").as_uri() if at_home else None
 
 
-def surrounding_run(store: str) -> str | None:
-    """Return the id of the run that `mlflow run` opened around this process in the same store.
-
-    Args:
-        store: Address of the tracking store that this project uses.
-    """
-    run_id, address = os.environ.get("MLFLOW_RUN_ID"), os.environ.get("MLFLOW_TRACKING_URI")
-    return run_id if run_id and address and _same_store(store, address) else None
-
-
-def wait_without_spinning() -> None:
-    """Let the threads of scikit-learn, not imported yet, sleep while they wait for each other.
-
-    They spin otherwise, and on a machine that does anything else a fit takes ten times as long.
-    """
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-
-
-def quiet_mlflow() -> None:
-    """Keep MLflow, not imported yet, to warnings, unless the environment asks for more."""
-    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
-
-
-def impatient_mlflow() -> None:
-    """Let MLflow, not imported yet, give up soon on a server that is down: a person is waiting."""
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "5")
-
-
-@contextmanager
-def mlflow_environment_kept() -> Iterator[None]:
-    """Put back what MLflow changes of the environment: its address is ours only for a while."""
-    before = {name: os.environ.get(name) for name in _MLFLOW_CHANGES}
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
-
-
 def _in_home(home: Path) -> str:
-    return f"{_SQLITE}{home / 'mlflow.db'}"
-
-
-def _same_store(one: str, other: str) -> bool:
-    if not (one.startswith(_SQLITE) and other.startswith(_SQLITE)):
-        return one.rstrip("/") == other.rstrip("/")
-    return Path(one.removeprefix(_SQLITE)).resolve() == Path(other.removeprefix(_SQLITE)).resolve()
+    return f"{SQLITE}{home / 'mlflow.db'}"

@@ -9,13 +9,14 @@ from pyspark.sql import functions as F
 from features.catalog import FEATURES
 from features.declare import columns as c
 from pipelines.gold.feature_table import FLIGHTS, WEATHER
-from training.data.split import bounds_of, part_of
+from training.data.parts import bounds_of
+from training.data.split import part_of
 from training.tracking.lineage import TableLineage
 
 if TYPE_CHECKING:
     from pipelines.runtime.context import RunContext
+    from training.data.parts import Part
     from training.data.samples import Sample
-    from training.data.split import Part
 
 
 def read_part(context: RunContext, part: Part) -> Sample:

@@ -51,7 +51,6 @@ from serving.settings import artifact_store_uri
 from serving.stores.online.memory import MemoryOnlineStore
 from serving.stores.opening import open_artifact_store
 from training.data.samples import to_sample
-from training.models.model import probabilities
 from training.tracking.run_log import load_models
 
 if TYPE_CHECKING:
@@ -373,7 +372,7 @@ def _with_probabilities(context: RunContext, gold: pa.Table, version: str) -> pa
     at = gold.schema.get_field_index(c.LABEL)
     features = selected(spec.name for spec in contract.features)
     sample = to_sample(gold.set_column(at, c.LABEL, labels), features)
-    found = pa.array(probabilities(model, sample.features))
+    found = pa.array(model.probabilities(sample.features))
     return gold.append_column(PROBABILITY, found)
 
 

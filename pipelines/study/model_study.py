@@ -18,13 +18,12 @@ from pipelines.study.proposal import compared, write_proposal
 from pipelines.study.study_report import card_with, lines_of
 from pipelines.study.sweep import run_sweep
 from pipelines.study.variants import at_horizon, by_flights, measure_variant, without_tail
-from training.evaluate import learning_curve
+from training.evaluate.learning_curve import validate_auc
 from training.fit import model_features
-from training.models.model import probabilities
 from training.report.assessment import read_judgement
 from training.study import study_results as studies
 from training.study.study_results import Study, SweepResult, Variant, variant_of
-from training.tracking.run_files import CURVE_FILE, read_file, write_files
+from training.tracking.run_files import write_files
 from training.tracking.run_log import load_models
 
 if TYPE_CHECKING:
@@ -45,14 +44,13 @@ def study_of(context: RunContext, base: str, parent: str) -> Study:
     settings = context.settings.training
     variants = _variants(context, base, parent)
     train, validate = read_part(context, "train"), read_part(context, "validate")
-    kept = probabilities(load_models(context.tracking, base)[0], validate.features)
-    curve = learning_curve.from_json(read_file(context.tracking.client, base, CURVE_FILE))
+    current = load_models(context.tracking, base)[0].probabilities(validate.features)
     context.console.step("fitting to some of the days")
-    sizes = by_flights(train, validate, settings, curve[-1].validate_auc)
+    sizes = by_flights(train, validate, settings, validate_auc(validate, current))
     sweep = _swept(context, parent)
     if sweep is not None:
         context.console.step("the best parameters beside those in use")
-        sweep = compared(sweep, train, validate, kept, settings)
+        sweep = compared(sweep, train, validate, current, settings)
     return Study(variants, sizes, sweep)
 
 

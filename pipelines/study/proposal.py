@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 import yaml
@@ -10,7 +10,7 @@ import yaml
 from ontime_base.atomic_files import write_atomically
 from training.evaluate.evaluation import auc_difference_of
 from training.fit import model_features
-from training.models.model import fit_model, probabilities
+from training.models.fitted_model import fit_model
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,26 +19,25 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from training.data.samples import Sample
-    from training.settings import BoosterSettings, TrainingSettings
+    from training.models.model_settings import ModelSettings
+    from training.settings import TrainingSettings
     from training.study.study_results import SweepResult
 
 FILE: Final = "proposed_parameters.yaml"
 
 
-def better_parameters(kept: BoosterSettings, found: dict[str, float]) -> BoosterSettings:
-    """Return the parameters in use with those that a sweep found in their place."""
-    whole = {"iterations", "leaves", "leaf_rows"}
-    chosen: dict[str, Any] = {
-        name: int(value) if name in whole else float(value) for name, value in found.items()
-    }
-    return kept.model_copy(update=chosen)
+def better_parameters(current: ModelSettings, found: dict[str, float]) -> ModelSettings:
+    """Return the model in use with the parameters that a sweep found."""
+    parameters = current.parameters
+    chosen = type(parameters).model_validate({**parameters.model_dump(), **found})
+    return current.with_parameters(chosen)
 
 
 def compared(
     sweep: SweepResult,
     train: Sample,
     validate: Sample,
-    kept_score: NDArray[np.float64],
+    current_score: NDArray[np.float64],
     settings: TrainingSettings,
 ) -> SweepResult:
     """Return a sweep's result with its best parameters beside those in use.
@@ -50,21 +49,21 @@ def compared(
         sweep: What the sweep found.
         train: The train part.
         validate: The validate part.
-        kept_score: What the model in use gives the validate part.
+        current_score: What the model in use gives the validate part.
         settings: How models are made.
     """
     if not sweep.parameters or sweep.best_auc <= sweep.kept_auc:
         return sweep
     parameters = better_parameters(settings.model, sweep.parameters)
     model = fit_model(train, validate, model_features(settings), parameters)
-    score = probabilities(model, validate.features)
+    score = model.probabilities(validate.features)
     advantage = auc_difference_of(
-        validate.label, validate.days, score, kept_score, settings.evaluation
+        validate.label, validate.days, score, current_score, settings.evaluation
     )
     return msgspec.structs.replace(sweep, advantage=advantage)
 
 
-def write_proposal(folder: Path, sweep: SweepResult | None, kept: BoosterSettings) -> Path | None:
+def write_proposal(folder: Path, sweep: SweepResult | None, current: ModelSettings) -> Path | None:
     """Write parameters that are better beyond doubt, as conf/ wants them; None if there are none.
 
     A proposal of an earlier study goes: it was about another model, or another sweep.
@@ -74,11 +73,11 @@ def write_proposal(folder: Path, sweep: SweepResult | None, kept: BoosterSetting
         path.unlink(missing_ok=True)
         return None
     gain = sweep.advantage
-    parameters = better_parameters(kept, sweep.parameters).model_dump(mode="json")
-    text = yaml.safe_dump({"training": {"model": parameters}}, sort_keys=False)
+    model = better_parameters(current, sweep.parameters).model_dump(mode="json")
+    text = yaml.safe_dump({"training": {"model": model}}, sort_keys=False)
     head = (
         f"# Found by {sweep.name}: AUC {gain.value:+.4f} ({gain.low:+.4f} to {gain.high:+.4f}) on\n"
-        "# the validate part. To keep them, put them into conf/base.yaml and run `make run`.\n"
+        "# the validate part. To use them, put them into conf/base.yaml and run `make run`.\n"
     )
     write_atomically(path, (head + text).encode())
     return path

@@ -20,7 +20,7 @@ from features.catalog import FEATURES
 from training.data.split import part_of
 from training.fit import model_features
 from training.study.study_results import SweepResult
-from training.study.trial import grow, kept_choice, matrices_of, on_one_core, suggested
+from training.study.trial import fit_trial, on_one_core, search_point, suggested, trial_flights
 from training.tracking.run_files import mlflow_at
 from training.tracking.tracking_store import PARENT_TAG
 
@@ -32,11 +32,13 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial, Trial
 
     from pipelines.runtime.context import RunContext
-    from training.settings import BoosterSettings, SweepSettings, TrainingSettings
-    from training.study.trial import Matrices
+    from training.models.interface import ModelParameters
+    from training.settings import SweepSettings, TrainingSettings
+    from training.study.trial import TrialFlights
     from training.tracking.lineage import TableLineage
 
 TREES: Final = "trees"
+"""Attribute of a trial: after how many iterations it was best."""
 _ATTEMPTS: Final = 3
 _TOO_LATE: Final = "the time for trials is over"
 
@@ -58,32 +60,33 @@ class TrialWork:
     deadline: float
 
     def __call__(self, trial: Trial) -> float:
-        """Return the best AUC of a trial; how many trees had it is kept with the trial."""
+        """Return the best AUC of a trial, and set its iterations as an attribute of the trial."""
         sweep = self.settings.sweep
         parameters = suggested(trial, self.settings.model, sweep.iterations)
-        auc, trees = self.grown(parameters, trial)
-        trial.set_user_attr(TREES, trees)
+        auc, iterations = self.fitted(parameters, trial)
+        if iterations:
+            trial.set_user_attr(TREES, iterations)
         return auc
 
-    def grown(self, parameters: BoosterSettings, trial: Trial | None = None) -> tuple[float, int]:
-        """Return the best AUC of parameters, and after how many trees; a trial is told of it."""
+    def fitted(self, parameters: ModelParameters, trial: Trial | None = None) -> tuple[float, int]:
+        """Return the best AUC of parameters, and after how many iterations; reports to a trial."""
         from optuna import TrialPruned  # noqa: PLC0415 - a worker's
 
-        def tell(trees: int, auc: float) -> None:
+        def report(iterations: int, auc: float) -> None:
             if time.time() > self.deadline:
                 raise TrialPruned(_TOO_LATE)
             if trial is not None:
-                trial.report(auc, trees)
+                trial.report(auc, iterations)
                 if trial.should_prune():
                     raise TrialPruned
 
         flights = _flights(self.uri, self.version, self.settings)
-        every = self.settings.sweep.report_every
-        return on_one_core(lambda: grow(flights, parameters, every, tell))
+        model, every = self.settings.model, self.settings.sweep.report_every
+        return on_one_core(lambda: fit_trial(flights, model, parameters, every, report))
 
 
 @lru_cache(maxsize=1)
-def _flights(uri: str, version: int, settings: TrainingSettings) -> Matrices:
+def _flights(uri: str, version: int, settings: TrainingSettings) -> TrialFlights:
     """Return the flights of all trials of a worker: read once, all of them in the train part."""
     from deltalake import DeltaTable  # noqa: PLC0415 - a worker's
 
@@ -92,7 +95,7 @@ def _flights(uri: str, version: int, settings: TrainingSettings) -> Matrices:
     gold = DeltaTable(uri, version=version).to_pyarrow_table()
     inner = split.model_copy(update={"validate_from": boundary, "test_from": split.validate_from})
     train, validate = (part_of(gold, part, FEATURES, inner) for part in ("train", "validate"))
-    return matrices_of(train, validate, features)
+    return trial_flights(train, validate, features)
 
 
 def validate_from(settings: TrainingSettings) -> datetime:
@@ -130,7 +133,7 @@ def run_sweep(
         study = _study(context, name, parent)
         for attempt in range(1, _ATTEMPTS + 1):
             _drop_unreadable(context, study)
-            _enqueue_kept(context, study)
+            _enqueue_current(context, study)
             missing = sweep.trials - sum(_counts(trial) for trial in study.trials)
             if missing <= 0 or time.time() > work.deadline:
                 break
@@ -194,11 +197,11 @@ def _study(context: RunContext, name: str, parent: str | None) -> Study:
     return found
 
 
-def _enqueue_kept(context: RunContext, study: Study) -> None:
+def _enqueue_current(context: RunContext, study: Study) -> None:
     """Have the parameters in use tried, unless a trial of them is there that has not failed."""
-    kept = kept_choice(context.settings.training.model)
-    if not any(_tries(trial, kept) for trial in study.trials):
-        study.enqueue_trial(kept)
+    current = search_point(context.settings.training.model)
+    if not any(_tries(trial, current) for trial in study.trials):
+        study.enqueue_trial(current)
         study._storage.flush_all_batches()  # type: ignore[attr-defined]  # noqa: SLF001 - no public way
 
 
@@ -217,19 +220,20 @@ def _result(
     for trial in trials:
         by_state.setdefault(trial.state.name, []).append(trial)
     completed = by_state.get("COMPLETE", [])
-    kept = kept_choice(settings.model)
-    of_kept = [each for each in completed if _tries(each, kept)]
+    current = search_point(settings.model)
+    of_current = [each for each in completed if _tries(each, current)]
     best = max(completed, key=_value, default=None)
     parameters: dict[str, float] = {}
     if best is not None:
-        parameters = {**best.params, "iterations": best.user_attrs.get(TREES, 0)}
+        iterations = best.user_attrs.get(TREES)
+        parameters = {**best.params, **({"iterations": iterations} if iterations else {})}
     return SweepResult(
         name=name,
         trials=sum(map(_counts, trials)),
         completed=len(completed),
         pruned=len(by_state.get("PRUNED", [])),
         seconds=seconds,
-        kept_auc=_value(of_kept[0]) if of_kept else 0.0,
+        kept_auc=_value(of_current[0]) if of_current else 0.0,
         best_auc=_value(best) if best is not None else 0.0,
         parameters=parameters,
     )
@@ -240,12 +244,12 @@ def _counts(trial: FrozenTrial) -> bool:
     return trial.state.name in {"COMPLETE", "PRUNED"}
 
 
-def _tries(trial: FrozenTrial, kept: dict[str, float]) -> bool:
+def _tries(trial: FrozenTrial, current: dict[str, float]) -> bool:
     """Return whether a trial that has not failed is of the parameters in use."""
     chosen = trial.system_attrs.get("fixed_params", trial.params)
     return trial.state.name != "FAIL" and all(
         math.isclose(chosen.get(name, math.nan), value, rel_tol=1e-9)
-        for name, value in kept.items()
+        for name, value in current.items()
     )
 
 

@@ -17,7 +17,7 @@ from training.evaluate.quality_metrics import AUC, measure, ranking
 from training.evaluate.test_part import score_sample
 from training.evaluate.threshold import choose_threshold
 from training.fit import model_features, naive_features
-from training.models.model import fit_model, probabilities
+from training.models.fitted_model import fit_model
 from training.settings import TAIL_FAMILY
 from training.study.study_results import SizePoint, Variant, variant_of
 
@@ -62,7 +62,7 @@ def measure_variant(
     train, validate, test = (read_part(context, part) for part in ("train", "validate", "test"))
     model = fit_model(train, validate, features, settings.model)
     naive = fit_model(train, validate, schedule, settings.naive)
-    score = probabilities(model, validate.features)
+    score = model.probabilities(validate.features)
     threshold = choose_threshold(validate.label, score, settings.threshold)
     evaluation = evaluate(score_sample(test, model, naive), threshold, settings.evaluation)
     return variant_of(
@@ -93,7 +93,7 @@ def by_flights(
             each for each in model_features(settings) if part.features[each.name].notna().any()
         ]
         model = fit_model(part, validate, features, settings.model)
-        score = probabilities(model, validate.features)
+        score = model.probabilities(validate.features)
         ranked = ranking(validate.label, score, bins=settings.evaluation.calibration_bins)
         points.append(SizePoint(len(part), measure(ranked, np.ones(len(validate)), ())[AUC]))
     return (*points, SizePoint(len(train), whole))

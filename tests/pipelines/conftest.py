@@ -48,8 +48,8 @@ OVERRIDES = {
             "test_from": "2013-01-12T05:00:00Z",
             "test_until": "2013-01-16T05:00:00Z",
         },
-        "model": {"iterations": 20, "leaf_rows": 50},
-        "naive": {"iterations": 20, "leaf_rows": 50},
+        "model": {"hist_gradient_boosting": {"iterations": 20, "leaf_rows": 50}},
+        "naive": {"hist_gradient_boosting": {"iterations": 20, "leaf_rows": 50}},
         "evaluation": {"replicates": 20, "slice_flights": 300},
         "gates": {
             "minimum_auc": 0.5,

@@ -16,7 +16,7 @@ from pipelines.runtime.context import RunContext
 from pipelines.runtime.stage_records import StageRecord
 from pipelines.settings import load_settings
 from tests.features.real_world import FIRST, LAST, real_world
-from training.data.split import Part, part_of
+from training.data.split import part_of
 from training.settings import TrainingSettings
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from training.data.parts import Part
     from training.data.samples import Sample
 
 TRAINING = TrainingSettings.model_validate(
@@ -34,8 +35,22 @@ TRAINING = TrainingSettings.model_validate(
             "test_from": FIRST + dt.timedelta(days=18),
             "test_until": LAST,
         },
-        "model": {"iterations": 12, "learning_rate": 0.2, "leaves": 15, "leaf_rows": 50},
-        "naive": {"iterations": 12, "learning_rate": 0.2, "leaves": 8, "leaf_rows": 50},
+        "model": {
+            "hist_gradient_boosting": {
+                "iterations": 12,
+                "learning_rate": 0.2,
+                "leaves": 15,
+                "leaf_rows": 50,
+            }
+        },
+        "naive": {
+            "hist_gradient_boosting": {
+                "iterations": 12,
+                "learning_rate": 0.2,
+                "leaves": 8,
+                "leaf_rows": 50,
+            }
+        },
         "evaluation": {"replicates": 20, "slice_flights": 300},
         "gates": {
             "minimum_auc": 0.5,

@@ -11,6 +11,7 @@ import pytest
 from pipelines import train as stage
 from pipelines.stages import stage_named
 from tests.pipelines.real_parts import TRAINING, context_at, real_part
+from tests.training.world import with_parameters
 from training.tracking import lineage
 from training.tracking.processes import ProcessIdentity
 from training.tracking.run_files import LINEAGE_FILE, MODEL_FILE, read_file
@@ -59,7 +60,7 @@ def test_it_hands_back_a_finished_run_and_the_second_time_the_same(context: RunC
     assert (kept.table, kept.silver) == (TABLE, (SILVER,))
     assert kept.parts["build_features's gold_hash"] == f'"{"d" * 64}"'
     assert kept.sources == SOURCES
-    assert kept.settings["training"]["model"]["seed"] == TRAINING.model.seed
+    assert kept.settings["training"]["model"] == TRAINING.model.model_dump(mode="json")
     assert kept.flights == {name: len(real_part(name)) for name in ("train", "validate")}
 
 
@@ -90,8 +91,9 @@ def test_a_run_whose_files_are_gone_is_made_again_bit_for_bit(context: RunContex
 
 def test_another_configuration_is_another_run(context: RunContext, tmp_path: Path) -> None:
     first = stage.run(context)
-    booster = TRAINING.model.model_copy(update={"seed": 1})
-    other = context_at(tmp_path, TRAINING.model_copy(update={"model": booster}))
+    other = context_at(
+        tmp_path, TRAINING.model_copy(update={"model": with_parameters(TRAINING.model, seed=1)})
+    )
     assert stage.run(other).outputs != first.outputs
     assert statuses(context) == ["FINISHED", "FINISHED"]
 

@@ -6,7 +6,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from tests.training.world import FEATURES, gold, settings
-from training.data.split import Part, part_of
+from training.data.split import part_of
 from training.evaluate.evaluation import evaluate
 from training.evaluate.gates import ExportFigures, Rival, decide_gates
 from training.evaluate.importance import importances
@@ -17,6 +17,7 @@ from training.report.plots import insights_of, plots_of
 from training.tracking import lineage
 
 if TYPE_CHECKING:
+    from training.data.parts import Part
     from training.data.samples import Sample
     from training.evaluate.evaluation import Scored
     from training.evaluate.importance import Importances

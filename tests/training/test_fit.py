@@ -12,18 +12,17 @@ from tests.training.made import train_anew, trained
 from tests.training.world import FEATURES, settings
 from training.evaluate.quality_metrics import AUC
 from training.fit import TrainingError, model_features, naive_features
-from training.models.model import inputs_of, probabilities
 
 
 def test_the_model_uses_every_feature_and_the_naive_one_the_schedule() -> None:
     made = trained()
-    assert inputs_of(made.model) == [each.name for each in FEATURES]
-    assert inputs_of(made.naive) == ["carrier", "origin", "departure_minute"]
+    assert made.model.inputs == [each.name for each in FEATURES]
+    assert made.naive.inputs == ["carrier", "origin", "departure_minute"]
 
 
 def test_the_contract_names_the_models_inputs_and_its_threshold() -> None:
     contract = trained().contract
-    assert [each.name for each in contract.features] == inputs_of(trained().model)
+    assert [each.name for each in contract.features] == trained().model.inputs
     assert contract.horizon_min == 120
     assert 0 < contract.operating_threshold < 1
 
@@ -55,7 +54,7 @@ def test_the_self_test_asks_for_what_is_easily_got_wrong() -> None:
             if each.dtype == "string"
             else frame[each.name].astype(np.float64)
         )
-    assert probabilities(trained().model, frame).tolist() == kept
+    assert trained().model.probabilities(frame).tolist() == kept
 
 
 def test_a_family_of_features_can_be_left_out() -> None:

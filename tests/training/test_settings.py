@@ -9,7 +9,8 @@ from pydantic import ValidationError
 
 from ontime_base.configuration import ConfError, load_conf, parse_section
 from tests.training.world import CONF, settings
-from training.settings import TrainingSettings, artifact_root, surrounding_run, tracking_uri
+from training.environment import surrounding_run
+from training.settings import TrainingSettings, artifact_root, tracking_uri
 
 
 @pytest.mark.parametrize("environment", ["dev", "staging", "prod"])

@@ -16,6 +16,7 @@ from training.settings import TrainingSettings
 
 if TYPE_CHECKING:
     from training.data.samples import Sample
+    from training.models.model_settings import ModelSettings
 
 DAYS = 40
 PER_DAY = 50
@@ -28,8 +29,22 @@ CONF: dict[str, Any] = {
         "test_until": FIRST + dt.timedelta(days=40),
     },
     "naive_families": ["schedule"],
-    "model": {"iterations": 25, "learning_rate": 0.2, "leaves": 8, "leaf_rows": 10},
-    "naive": {"iterations": 10, "learning_rate": 0.2, "leaves": 4, "leaf_rows": 20},
+    "model": {
+        "hist_gradient_boosting": {
+            "iterations": 25,
+            "learning_rate": 0.2,
+            "leaves": 8,
+            "leaf_rows": 10,
+        }
+    },
+    "naive": {
+        "hist_gradient_boosting": {
+            "iterations": 10,
+            "learning_rate": 0.2,
+            "leaves": 4,
+            "leaf_rows": 20,
+        }
+    },
     "evaluation": {"replicates": 25, "slice_flights": 100},
     "gates": {
         "minimum_auc": 0.6,
@@ -44,6 +59,11 @@ CONF: dict[str, Any] = {
 def settings(**over: Any) -> TrainingSettings:
     """Return settings for the small world, with sections replaced."""
     return TrainingSettings.model_validate({**CONF, **over})
+
+
+def with_parameters(model: ModelSettings, **parameters: Any) -> ModelSettings:
+    """Return the same kind of model with some parameters changed."""
+    return model.with_parameters(model.parameters.model_copy(update=parameters))
 
 
 def feature(name: str, family: str, dtype: DataType = "float64") -> Feature:

@@ -1,41 +1,28 @@
-"""The temporal split: the model is judged on flights later than all it has learned from."""
+"""The temporal split: a model is tested on flights later than all it was trained on."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING
 
 import pyarrow.compute as pc
 
 from features.declare import columns as c
 from ontime_base.errors import OntimeError
+from training.data.parts import bounds_of
 from training.data.samples import to_sample
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
 
     import pyarrow as pa
 
     from features.declare.declarations import Feature
+    from training.data.parts import Part, SplitSettings
     from training.data.samples import Sample
-    from training.settings import SplitSettings
-
-Part: TypeAlias = Literal["train", "validate", "test"]
 
 
 class SplitError(OntimeError):
-    """A part of the split has no flights to learn from or to be judged by."""
-
-
-def bounds_of(part: Part, settings: SplitSettings) -> tuple[datetime, datetime]:
-    """Return the first instant of a part and the one after its last."""
-    match part:
-        case "train":
-            return settings.train_from, settings.validate_from
-        case "validate":
-            return settings.validate_from, settings.test_from
-        case "test":
-            return settings.test_from, settings.test_until
+    """A part of the split has no flights to train or test on."""
 
 
 def part_of(

@@ -1,8 +1,7 @@
-"""What a model looks at: how much worse it ranks flights when it is told something else.
+"""Permutation importance: the AUC that is lost when inputs are exchanged between flights.
 
-Permutation importance: the values of some inputs are exchanged between flights, all inputs of a
-family by the same exchange, and the AUC that this costs is their importance. Of two inputs that say
-the same, each seems to matter little, as the other stands in: the families tell more.
+All inputs of a family are exchanged by the same permutation. Of two inputs that carry the same
+information each has little importance alone, as the other stands in: compare families first.
 """
 
 from __future__ import annotations
@@ -14,23 +13,22 @@ import numpy as np
 
 from training.evaluate.learning_curve import evenly
 from training.evaluate.quality_metrics import AUC, measure, ranking
-from training.models.model import COLUMNS, TREES, inputs_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
-    from sklearn.pipeline import Pipeline
 
     from features.declare.declarations import Feature
     from training.data.samples import Sample
+    from training.models.fitted_model import FittedModel
     from training.settings import EvaluationSettings
 
 _FAMILY_REPEATS: Final = 3
 
 
 class Importance(msgspec.Struct, frozen=True):
-    """What it costs when one feature, or a family of them, tells of another flight.
+    """The AUC that is lost when one feature, or a family of them, is permuted.
 
     Attributes:
         name: Of the feature or the family.
@@ -44,12 +42,12 @@ class Importance(msgspec.Struct, frozen=True):
 
 
 class Importances(msgspec.Struct, frozen=True):
-    """What a model looks at.
+    """The importance of every feature and family of a model.
 
     Attributes:
         flights: On how many flights of the test part it was measured.
         auc: AUC of the model on them.
-        families: Each family, what matters most first.
+        families: Each family, the most important first.
         features: Each feature likewise.
     """
 
@@ -60,26 +58,24 @@ class Importances(msgspec.Struct, frozen=True):
 
 
 def importances(
-    model: Pipeline, sample: Sample, declared: Sequence[Feature], settings: EvaluationSettings
+    model: FittedModel, sample: Sample, declared: Sequence[Feature], settings: EvaluationSettings
 ) -> Importances:
-    """Return what a model looks at, measured on some flights spread evenly over a sample.
+    """Return the importances of a model, measured on flights spread evenly over a sample.
 
     Args:
-        model: What `fit_model` returned.
-        sample: Flights that it has not seen.
+        model: The model.
+        sample: Flights that it was not trained on.
         declared: All features that there are.
-        settings: On how many flights, and the seed of the exchanges.
+        settings: On how many flights, and the seed of the permutations.
     """
     random = np.random.default_rng(settings.seed)
     chosen = evenly(len(sample), settings.importance_flights)
-    inputs = inputs_of(model)
-    columns, trees = model.named_steps[COLUMNS], model.named_steps[TREES]
-    matrix: NDArray[np.float64] = columns.transform(sample.features[inputs].iloc[chosen])
-    place = {str(name): at for at, name in enumerate(columns.get_feature_names_out())}
+    matrix = model.encoded(sample.features.iloc[chosen])
+    place = {name: at for at, name in enumerate(model.columns)}
     label, weight = sample.label[chosen], np.ones(len(chosen))
 
     def auc_of(rows: NDArray[np.float64]) -> float:
-        score = trees.predict_proba(rows)[:, 1]
+        score = model.predict(rows)
         return measure(ranking(label, score, bins=settings.calibration_bins), weight, ())[AUC]
 
     auc = auc_of(matrix)

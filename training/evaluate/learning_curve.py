@@ -1,4 +1,4 @@
-"""The learning curve of a fitted model: how good its first trees are, and all of them."""
+"""The learning curve of a fitted model: its quality after the first iterations, up to all."""
 
 from __future__ import annotations
 
@@ -8,15 +8,14 @@ import msgspec
 import numpy as np
 
 from training.evaluate.quality_metrics import AUC, LOG_LOSS, measure, ranking
-from training.models.model import COLUMNS, TREES, inputs_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
-    from sklearn.pipeline import Pipeline
 
     from training.data.samples import Sample
+    from training.models.fitted_model import FittedModel
 
 _POINTS: Final = 20
 _FLIGHTS: Final = 10_000
@@ -24,10 +23,10 @@ _BINS: Final = 15
 
 
 class CurvePoint(msgspec.Struct, frozen=True):
-    """How good a model of so many trees is.
+    """How good a model of so many iterations is.
 
     Attributes:
-        trees: How many.
+        trees: How many; trees are the iterations of boosting.
         train_auc: On flights it has learned from.
         validate_auc: On later ones.
         train_log_loss: On flights it has learned from.
@@ -41,20 +40,22 @@ class CurvePoint(msgspec.Struct, frozen=True):
     validate_log_loss: float
 
 
-def curve_by_trees(
-    model: Pipeline, train: Sample, validate: Sample, *, flights: int = _FLIGHTS
+def learning_curve(
+    model: FittedModel, train: Sample, validate: Sample, *, flights: int = _FLIGHTS
 ) -> tuple[CurvePoint, ...]:
-    """Return how good the first trees of a model are, at about twenty numbers of them.
+    """Return how good the first iterations of a model are, at about twenty numbers of them.
 
     Args:
-        model: What `fit_model` returned.
+        model: The model; one without iterations has no curve.
         train: What it learned from.
         validate: Later flights.
-        flights: How many of each are looked at, spread evenly over them.
+        flights: How many of each are scored, spread evenly over them.
     """
-    trees = model.named_steps[TREES].n_iter_
-    wanted = set(np.unique(np.linspace(1, trees, min(_POINTS, trees)).round().astype(int)).tolist())
-    curves = [_by_trees(model, part, flights, wanted) for part in (train, validate)]
+    if not model.iterations:
+        return ()
+    spaced = np.linspace(1, model.iterations, min(_POINTS, model.iterations))
+    wanted = set(np.unique(spaced.round().astype(int)).tolist())
+    curves = [_by_iteration(model, part, flights, wanted) for part in (train, validate)]
     return tuple(
         CurvePoint(number, learned[AUC], later[AUC], learned[LOG_LOSS], later[LOG_LOSS])
         for number, learned, later in zip(sorted(wanted), *curves, strict=True)
@@ -66,8 +67,21 @@ def evenly(count: int, most: int) -> NDArray[np.intp]:
     return np.linspace(0, count - 1, min(count, most)).astype(np.intp)
 
 
+def validate_auc(validate: Sample, score: NDArray[np.float64], *, flights: int = _FLIGHTS) -> float:
+    """Return the AUC at the end of the learning curve of the model that gave these probabilities.
+
+    Args:
+        validate: The validate part.
+        score: The probability of each of its flights.
+        flights: How many are counted, spread evenly over them.
+    """
+    chosen = evenly(len(validate), flights)
+    ranked = ranking(validate.label[chosen], score[chosen], bins=_BINS)
+    return measure(ranked, np.ones(chosen.size), ())[AUC]
+
+
 def to_json(curve: tuple[CurvePoint, ...]) -> bytes:
-    """Return a curve as JSON for people and programs."""
+    """Return a curve as JSON."""
     return msgspec.json.format(msgspec.json.encode(curve), indent=2)
 
 
@@ -76,14 +90,12 @@ def from_json(data: bytes) -> tuple[CurvePoint, ...]:
     return msgspec.json.decode(data, type=tuple[CurvePoint, ...])
 
 
-def _by_trees(
-    model: Pipeline, part: Sample, flights: int, wanted: set[int]
+def _by_iteration(
+    model: FittedModel, part: Sample, flights: int, wanted: set[int]
 ) -> Iterator[dict[str, float]]:
     chosen = evenly(len(part), flights)
     label = part.label[chosen]
-    matrix = model.named_steps[COLUMNS].transform(part.features[inputs_of(model)].iloc[chosen])
-    staged = model.named_steps[TREES].staged_predict_proba(matrix)
-    for number, found in enumerate(staged, start=1):
+    staged = model.probabilities_by_iteration(part.features.iloc[chosen])
+    for number, score in enumerate(staged, start=1):
         if number in wanted:
-            ranked = ranking(label, found[:, 1], bins=_BINS)
-            yield measure(ranked, np.ones(label.size), ())
+            yield measure(ranking(label, score, bins=_BINS), np.ones(label.size), ())

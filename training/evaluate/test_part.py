@@ -8,19 +8,18 @@ import numpy as np
 
 from features.declare import columns as c
 from training.evaluate.evaluation import Scored
-from training.models.model import probabilities
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from sklearn.pipeline import Pipeline
 
     from training.data.samples import Sample
+    from training.models.fitted_model import FittedModel
 
 # The feature that tells the local hour: minutes since midnight at the origin.
 DEPARTURE_MINUTE: Final = "departure_minute"
 
 
-def score_sample(sample: Sample, model: Pipeline, naive: Pipeline) -> Scored:
+def score_sample(sample: Sample, model: FittedModel, naive: FittedModel) -> Scored:
     """Return a sample's flights with both models' probabilities.
 
     Args:
@@ -31,8 +30,8 @@ def score_sample(sample: Sample, model: Pipeline, naive: Pipeline) -> Scored:
     return Scored(
         label=sample.label,
         days=sample.days,
-        score=probabilities(model, sample.features),
-        naive=probabilities(naive, sample.features),
+        score=model.probabilities(sample.features),
+        naive=naive.probabilities(sample.features),
         properties=_properties(sample),
     )
 

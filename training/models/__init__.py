@@ -1,4 +1,5 @@
-"""Models: from samples to probabilities, and their export to ONNX.
+"""Models: parameters and samples to a fitted model, its probabilities and its ONNX export.
 
-Reads samples; writes ONNX bytes. May import data.
+Reads samples; writes ONNX bytes. May import data. A kind of model is one file in `kinds/`; outside
+this room nothing asks which kind a model is.
 """

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from features.catalog import FEATURES
-from training.data.split import bounds_of
+from training.data.parts import bounds_of
 from training.evaluate import quality_metrics as m
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from features.contract.feature_contract import Contract
     from features.declare.declarations import Feature
-    from training.data.split import Part
+    from training.data.parts import Part
     from training.evaluate.bootstrap import Interval
     from training.evaluate.evaluation import Evaluation, Slice
     from training.report.assessment import Judgement

@@ -39,12 +39,12 @@ def insights_of(
     """Return the plots by name, as SVG: learning_curve, families, importance, slices.
 
     Args:
-        curve: How good the first trees are.
+        curve: The learning curve; empty for a model without iterations, which has no plot of it.
         found: What the model looks at.
         evaluation: How good it is on the test part.
     """
-    plots = {
-        "learning_curve": svg(partial(_learning_curve, curve=curve)),
+    plots = {"learning_curve": svg(partial(_learning_curve, curve=curve))} if curve else {}
+    plots |= {
         "families": svg(partial(_bars, found=found.families, title="What it looks at")),
         "importance": svg(
             partial(_bars, found=found.features[:_FEATURES], title="The features that count most"),
@@ -65,7 +65,7 @@ def _learning_curve(axes: Axes, curve: tuple[CurvePoint, ...]) -> None:
     axes.plot(trees, later, color=MODEL, label="on the validate part")
     best = int(np.argmax(later))
     axes.plot(trees[best], later[best], "o", color=LATE, label=f"best {later[best]:.3f}")
-    axes.set(title="Learning curve", xlabel="trees", ylabel="AUC")
+    axes.set(title="Learning curve", xlabel="iterations", ylabel="AUC")
     axes.legend(loc="center right")
 
 

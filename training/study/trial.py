@@ -1,36 +1,28 @@
-"""One trial of the sweep: parameters suggested, trees grown step by step, stopped when hopeless."""
+"""One trial of the sweep: parameters suggested, a model fitted in steps, pruned when hopeless."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import numpy as np
 
+from training.environment import wait_without_spinning
 from training.evaluate.quality_metrics import AUC, measure, ranking
-from training.models.model import encoder_of, trees_of
-from training.settings import BoosterSettings, wait_without_spinning
+from training.models.columns import encoder_of
+from training.models.interface import NO_ITERATIONS, Examples, FloatRange
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from numpy.typing import NDArray
-
     from features.declare.declarations import Feature
     from training.data.samples import Sample
+    from training.models.interface import ModelParameters, Predict
+    from training.models.model_settings import ModelSettings
 
-_BINS: Final = 15
-# What a trial chooses, by its name in BoosterSettings: from, to, and whether on a log scale.
-_FLOATS: Final[dict[str, tuple[float, float, bool]]] = {
-    "learning_rate": (0.02, 0.15, True),
-    "l2": (0.1, 50.0, True),
-    "feature_share": (0.1, 0.8, False),
-}
-_INTEGERS: Final[dict[str, tuple[int, int]]] = {"leaves": (16, 128), "leaf_rows": (50, 800)}
-
-
-# Is told the AUC of a trial after so many trees; may raise to stop it.
-Grown: TypeAlias = "Callable[[int, float], None]"
+_BINS = 15
+# Receives the AUC of a trial after so many iterations; may raise to stop it.
+Progress: TypeAlias = "Callable[[int, float], None]"
 
 
 class Suggesting(Protocol):
@@ -44,96 +36,89 @@ class Suggesting(Protocol):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Matrices:
-    """Flights as the trees see them: those that a trial learns from, and those it is ranked on.
+class TrialFlights:
+    """The encoded flights of a sweep.
 
     Attributes:
-        train: Inputs of the first.
-        train_label: 1 for a late arrival, else 0.
-        validate: Inputs of the second.
-        validate_label: 1 for a late arrival, else 0.
+        train: Those that a trial learns from.
+        validate: Those that it is ranked on.
     """
 
-    train: NDArray[np.float64]
-    train_label: NDArray[np.int8]
-    validate: NDArray[np.float64]
-    validate_label: NDArray[np.int8]
+    train: Examples
+    validate: Examples
 
 
-def matrices_of(train: Sample, validate: Sample, features: Sequence[Feature]) -> Matrices:
-    """Return two samples as the trees see them; categories are ranked on the first."""
+def trial_flights(train: Sample, validate: Sample, features: Sequence[Feature]) -> TrialFlights:
+    """Return two samples encoded; categories are ranked on the first."""
     wait_without_spinning()
     names = [feature.name for feature in features]
     encoder = encoder_of(train, features)
-    return Matrices(
-        train=encoder.fit_transform(train.features[names]),
-        train_label=train.label,
-        validate=encoder.transform(validate.features[names]),
-        validate_label=validate.label,
+    return TrialFlights(
+        train=Examples(encoder.fit_transform(train.features[names]), train.label),
+        validate=Examples(encoder.transform(validate.features[names]), validate.label),
     )
 
 
-def suggested(trial: Suggesting, kept: BoosterSettings, most: int) -> BoosterSettings:
-    """Return the parameters that a trial suggests; what it does not choose is as kept.
+def suggested(trial: Suggesting, current: ModelSettings, iterations: int) -> ModelParameters:
+    """Return the parameters that a trial suggests; what it does not choose is as in use.
 
     Args:
         trial: The trial.
-        kept: The parameters in use.
-        most: The most trees.
+        current: The kind and the parameters in use.
+        iterations: The most iterations, where the kind has any.
     """
-    chosen: dict[str, Any] = {
-        name: trial.suggest_float(name, low, high, log=log)
-        for name, (low, high, log) in _FLOATS.items()
-    }
-    chosen |= {
-        name: trial.suggest_int(name, low, high, log=True)
-        for name, (low, high) in _INTEGERS.items()
-    }
-    return kept.model_copy(update={**chosen, "iterations": most, "patience": None})
+    chosen: dict[str, float] = {}
+    for name, of in current.selected.search_space.items():
+        if isinstance(of, FloatRange):
+            chosen[name] = trial.suggest_float(name, of.low, of.high, log=of.log)
+        else:
+            chosen[name] = trial.suggest_int(name, of.low, of.high, log=of.log)
+    return current.parameters.model_copy(update=chosen).limited_to(iterations)
 
 
-def kept_choice(kept: BoosterSettings) -> dict[str, float]:
-    """Return the kept parameters as a trial would choose them, within what is tried."""
-    floats = {
-        name: min(max(getattr(kept, name), low), high) for name, (low, high, _) in _FLOATS.items()
+def search_point(current: ModelSettings) -> dict[str, float]:
+    """Return the parameters in use as a trial would choose them, within the search space."""
+    parameters, space = current.parameters, current.selected.search_space
+    return {
+        name: min(max(getattr(parameters, name), of.low), of.high) for name, of in space.items()
     }
-    integers = {
-        name: min(max(getattr(kept, name), low), high) for name, (low, high) in _INTEGERS.items()
-    }
-    return {**floats, **integers}
 
 
-def grow(
-    flights: Matrices, parameters: BoosterSettings, every: int, grown: Grown
+def fit_trial(
+    flights: TrialFlights,
+    current: ModelSettings,
+    parameters: ModelParameters,
+    every: int,
+    progress: Progress,
 ) -> tuple[float, int]:
-    """Return the best AUC of a trial, and after how many trees it had it.
+    """Return the best AUC of a trial, and after how many iterations it had it.
 
-    The trees are grown in steps, each going on where the one before ended, so that a trial can be
-    stopped early; the AUC is told after each.
+    The number is 0 for a kind without iterations.
 
     Args:
         flights: What is learned from and ranked.
-        parameters: Of the trees.
-        every: Trees of a step.
-        grown: Is told.
+        current: The kind.
+        parameters: Its parameters.
+        every: Iterations after which the AUC is measured.
+        progress: Receives it.
     """
-    trees = trees_of(parameters.model_copy(update={"iterations": every}))
-    trees.set_params(warm_start=True)
-    weight = np.ones(flights.validate_label.size)
-    best, best_trees = 0.0, 0
-    for number in range(every, parameters.iterations + 1, every):
-        trees.set_params(max_iter=number)
-        trees.fit(flights.train, flights.train_label)
-        score = trees.predict_proba(flights.validate)[:, 1]
-        auc = measure(ranking(flights.validate_label, score, bins=_BINS), weight, ())[AUC]
+    weight = np.ones(flights.validate.label.size)
+    best, best_iterations = 0.0, NO_ITERATIONS
+
+    def report(iterations: int, predict: Predict) -> None:
+        nonlocal best, best_iterations
+        score = predict(flights.validate.matrix)
+        auc = measure(ranking(flights.validate.label, score, bins=_BINS), weight, ())[AUC]
         if auc > best:
-            best, best_trees = auc, number
-        grown(number, auc)
-    return best, best_trees
+            best, best_iterations = auc, iterations
+        progress(iterations, auc)
+
+    current.selected.fit_in_steps(flights.train, parameters, every, report)
+    return best, best_iterations
 
 
 def on_one_core(work: Callable[[], tuple[float, int]]) -> tuple[float, int]:
-    """Return what work returns, its trees grown by one thread: trials share the cores instead."""
+    """Return what work returns, run by one thread: trials share the cores instead."""
     from threadpoolctl import threadpool_limits  # noqa: PLC0415 - after the libraries it limits
 
     with threadpool_limits(limits=1):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ontime_base.errors import OntimeError
-from training.settings import mlflow_environment_kept, quiet_mlflow
+from training.environment import mlflow_environment_restored, quiet_mlflow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -55,7 +55,7 @@ def mlflow_at(store: str) -> Iterator[ModuleType]:
     quiet_mlflow()
     import mlflow  # noqa: PLC0415 - takes seconds
 
-    with mlflow_environment_kept():
+    with mlflow_environment_restored():
         mlflow.set_tracking_uri(store)
         try:
             yield mlflow

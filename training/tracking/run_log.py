@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from features.contract import feature_contract as contracts
-from training.data.split import bounds_of
+from training.data.parts import bounds_of
 from training.evaluate import learning_curve
-from training.models.model import inputs_of, probabilities
+from training.models.fitted_model import FittedModel
+from training.models.kinds import DEFAULT_KIND, KINDS
 from training.tracking import lineage as lineages
 from training.tracking import run_files
 from training.tracking.run_files import RunFileError, mlflow_at, read_file, write_files
@@ -22,20 +23,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from mlflow.entities import DatasetInput, Metric
-    from sklearn.pipeline import Pipeline
 
     from features.contract.feature_contract import Contract
+    from training.data.parts import Part, SplitSettings
     from training.data.samples import Sample
-    from training.data.split import Part
     from training.evaluate.learning_curve import CurvePoint
     from training.fit import Trained
-    from training.settings import SplitSettings, TrainingSettings
+    from training.settings import TrainingSettings
     from training.tracking.lineage import Lineage, TableLineage
     from training.tracking.tracking_store import Tracking
 
-# scikit-learn models are kept without pickle, by skops, which asks whose types are trusted: a
-# TreePredictor of a malicious file could crash the process, and ours come from our own store.
-_TRUSTED: Final = ("sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",)
 _LIBRARIES: Final = ("scikit-learn", "numpy", "pandas", "skops")
 _EXAMPLE_ROWS: Final = 3
 _DIGEST_LENGTH: Final = 36  # the most that MLflow keeps of a dataset's digest
@@ -83,14 +80,16 @@ def log_training(
     client.log_inputs(run_id, _datasets(lineage, settings.split))
     with mlflow_at(tracking.store) as mlflow, tempfile.TemporaryDirectory() as temporary:
         folder = str(Path(temporary, run_files.NAIVE_FOLDER))
-        mlflow.sklearn.save_model(trained.naive, folder, **_described(trained.naive, example))
+        mlflow.sklearn.save_model(
+            trained.naive.pipeline, folder, **_described(trained.naive, example)
+        )
         client.log_artifacts(run_id, folder, run_files.NAIVE_FOLDER)
         described = _described(trained.model, example)
-        logged = mlflow.sklearn.log_model(trained.model, name="model", **described)
+        logged = mlflow.sklearn.log_model(trained.model.pipeline, name="model", **described)
     client.set_tag(run_id, run_files.MODEL_TAG, logged.model_uri)
 
 
-def load_models(tracking: Tracking, run_id: str) -> tuple[Pipeline, Pipeline, Contract]:
+def load_models(tracking: Tracking, run_id: str) -> tuple[FittedModel, FittedModel, Contract]:
     """Return the model of a run, its naive model, and its contract.
 
     Raises:
@@ -99,7 +98,8 @@ def load_models(tracking: Tracking, run_id: str) -> tuple[Pipeline, Pipeline, Co
     from mlflow.exceptions import MlflowException  # noqa: PLC0415 - takes seconds
 
     contract = contracts.from_json(read_file(tracking.client, run_id, run_files.CONTRACT_FILE))
-    address = tracking.client.get_run(run_id).data.tags.get(run_files.MODEL_TAG, "")
+    run = tracking.client.get_run(run_id).data
+    address = run.tags.get(run_files.MODEL_TAG, "")
     try:
         with mlflow_at(tracking.store) as mlflow:
             model = mlflow.sklearn.load_model(address)
@@ -109,15 +109,19 @@ def load_models(tracking: Tracking, run_id: str) -> tuple[Pipeline, Pipeline, Co
             f"The models of run {run_id} cannot be loaded from the tracking store ({error}): train "
             "again with `ontime train --force`."
         ) from error
-    return model, naive, contract
+    kind, naive_kind = (
+        KINDS[run.params.get(f"{which}.kind", DEFAULT_KIND)]  # runs before there were kinds
+        for which in ("model", "naive")
+    )
+    return FittedModel(kind, model), FittedModel(naive_kind, naive), contract
 
 
 def params_of(settings: TrainingSettings) -> dict[str, str]:
     """Return the settings that make the model, by their dotted names."""
-    kept = settings.model_dump(
-        mode="json", include={"split", "without_families", "model", "naive", "threshold"}
-    )
-    return dict(_flat("", kept))
+    deciding = settings.model_dump(mode="json", include={"split", "without_families", "threshold"})
+    for name, model in (("model", settings.model), ("naive", settings.naive)):
+        deciding[name] = {"kind": model.kind, **model.parameters.model_dump(mode="json")}
+    return dict(_flat("", deciding))
 
 
 def _flat(prefix: str, data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -180,16 +184,20 @@ def _dataset(
     return DatasetInput(dataset, [InputTag("mlflow.data.context", use)])
 
 
-def _described(model: Pipeline, example: Sample) -> dict[str, Any]:
-    """Return how MLflow keeps a model: without pickle, with its signature and its libraries."""
+def _described(model: FittedModel, example: Sample) -> dict[str, Any]:
+    """Return how MLflow logs a model: by skops, not pickle; with its signature and libraries.
+
+    skops loads only types that it knows or that are named as trusted.
+    """
     from mlflow.models import infer_signature  # noqa: PLC0415 - takes seconds
 
-    rows = example.features[inputs_of(model)].head(_EXAMPLE_ROWS)
+    rows = example.features[model.inputs].head(_EXAMPLE_ROWS)
+    libraries = (*_LIBRARIES, *model.kind.libraries)
     return {
-        "signature": infer_signature(rows, probabilities(model, rows)),
+        "signature": infer_signature(rows, model.probabilities(rows)),
         "input_example": rows,
         "pyfunc_predict_fn": "predict_proba",
         "serialization_format": "skops",
-        "skops_trusted_types": list(_TRUSTED),
-        "pip_requirements": [f"{name}=={version(name)}" for name in _LIBRARIES],
+        "skops_trusted_types": list(model.kind.trusted_types),
+        "pip_requirements": [f"{name}=={version(name)}" for name in libraries],
     }

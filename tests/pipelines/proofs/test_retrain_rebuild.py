@@ -181,14 +181,14 @@ def test_the_configuration_is_that_of_then_on_the_memory_of_now(tmp_path: Path) 
     shutil.copytree(ROOT / "conf", clone / "conf")
     lineage = lineage_of()
     lineage.settings["features"]["horizon_min"] = 30
-    lineage.settings["training"]["model"]["seed"] = 7
+    lineage.settings["training"]["model"]["hist_gradient_boosting"]["seed"] = 7
     # When it is written over the clone's
     spark = {"driver_memory": "1g", "a_setting_of_later": True}
     conf = write_conf(lineage, clone, sources={"flights": ["/a", "/b"]}, spark=spark)
     # Then the clone reads it
     settings = load_settings("dev", conf)
     assert settings.features.horizon_min == 30
-    assert settings.training.model.seed == 7
+    assert settings.training.model.parameters.seed == 7
     assert settings.sources.flights == ("/a", "/b")
     assert settings.spark.driver_memory == "1g"
     # And of this machine's own settings none decides

@@ -14,7 +14,7 @@ import pytest
 
 from pipelines.study.sweep import TREES
 from tests.pipelines.swept_world import NAME, sweep, sweep_context, table_at
-from training.study.trial import kept_choice
+from training.study.trial import search_point
 from training.tracking.tracking_store import PARENT_TAG
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def test_trials_are_nested_runs_and_a_later_sweep_goes_on(
     assert len(trials) == first.trials == 3  # those that a busy store failed are made up for
     assert first.completed + first.pruned == 3
     assert first.best_auc >= first.kept_auc > 0.5
-    assert set(first.parameters) == {*kept_choice(context.settings.training.model), "iterations"}
+    assert set(first.parameters) == {*search_point(context.settings.training.model), "iterations"}
     assert all(f"user_{TREES}" in run.data.tags for run in trials if run.info.status == "FINISHED")
     # And when two more are asked for, those are there already
     more = sweep_context(swept_home, trials=5)

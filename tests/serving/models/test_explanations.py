@@ -80,7 +80,7 @@ def test_they_add_up_for_any_row(seed: int, blanks: set[int], value: float | Non
 
 def test_a_mean_is_over_the_flights_that_the_model_learned_from() -> None:
     # Given scikit-learn's own trees, with what they count
-    predictors = small_model().model.named_steps["trees"]._predictors
+    predictors = small_model().model.estimator._predictors
 
     def mean_of(nodes: Any, at: int = 0) -> float:
         node = nodes[at]

@@ -8,7 +8,8 @@ import pytest
 
 from features.declare import columns as c
 from tests.training.world import FEATURES, gold, settings
-from training.data.split import Part, SplitError, bounds_of, part_of
+from training.data.parts import Part, bounds_of
+from training.data.split import SplitError, part_of
 
 PARTS: tuple[Part, ...] = ("train", "validate", "test")
 

@@ -7,17 +7,22 @@ import pytest
 from sklearn.metrics import log_loss, roc_auc_score
 
 from tests.training.made import part, trained
-from training.evaluate.learning_curve import curve_by_trees, evenly, from_json, to_json
-from training.models.model import probabilities
+from training.evaluate.learning_curve import (
+    evenly,
+    from_json,
+    learning_curve,
+    to_json,
+    validate_auc,
+)
 
 
 def test_it_ends_with_the_model_itself() -> None:
     # Given a model, When its curve over all flights is computed
     model, train, validate = trained().model, part("train"), part("validate")
-    curve = curve_by_trees(model, train, validate)
+    curve = learning_curve(model, train, validate)
     # Then its last point is what scikit-learn says of the whole model
     last = curve[-1]
-    learned, later = (probabilities(model, each.features) for each in (train, validate))
+    learned, later = (model.probabilities(each.features) for each in (train, validate))
     assert last.trees == 25
     assert last.train_auc == pytest.approx(roc_auc_score(train.label, learned))
     assert last.validate_auc == pytest.approx(roc_auc_score(validate.label, later))
@@ -30,8 +35,11 @@ def test_it_ends_with_the_model_itself() -> None:
 
 def test_some_flights_stand_for_all() -> None:
     model, train, validate = trained().model, part("train"), part("validate")
-    few = curve_by_trees(model, train, validate, flights=300)
+    few = learning_curve(model, train, validate, flights=300)
     assert few[-1].validate_auc == pytest.approx(trained().curve[-1].validate_auc, abs=0.1)
+    # And the end of a curve is had without the curve
+    score = model.probabilities(validate.features)
+    assert validate_auc(validate, score, flights=300) == few[-1].validate_auc
 
 
 def test_rows_are_spread_evenly() -> None:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from tests.training.made import part, scored, trained
-from training.models.model import probabilities
 
 
 def test_flights_have_the_probabilities_of_both_models() -> None:
     sample, found = part("test"), scored()
-    assert (found.score == probabilities(trained().model, sample.features)).all()
-    assert (found.naive == probabilities(trained().naive, sample.features)).all()
+    assert (found.score == trained().model.probabilities(sample.features)).all()
+    assert (found.naive == trained().naive.probabilities(sample.features)).all()
     assert (found.label == sample.label).all()
     assert (found.days == sample.days).all()
 

@@ -8,10 +8,10 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from features.declare import columns as c
-from tests.training.world import FEATURES, sample, settings
+from tests.training.world import FEATURES, sample, settings, with_parameters
 from training.evaluate.quality_metrics import AUC, measure, ranking
-from training.models.model import fit_model, inputs_of, probabilities, ranked_by_lateness
-from training.models.onnx_export import to_onnx
+from training.models.columns import ranked_by_lateness
+from training.models.fitted_model import fit_model
 
 NUMBERS = tuple(feature for feature in FEATURES if feature.dtype == "float64")
 
@@ -21,14 +21,14 @@ def test_it_finds_the_cause_of_lateness_in_flights_it_has_not_seen() -> None:
     model = fit_model(sample(), sample(), FEATURES, settings().model)
     unseen = sample(seed=1)
     # When it scores that one
-    ranked = ranking(unseen.label, probabilities(model, unseen.features), bins=10)
+    ranked = ranking(unseen.label, model.probabilities(unseen.features), bins=10)
     # Then it ranks late flights above those on time
     assert measure(ranked, np.ones(len(unseen)), ())[AUC] > 0.75
 
 
 def test_the_same_data_and_seed_give_the_same_bits() -> None:
     models = [fit_model(sample(), sample(), FEATURES, settings().model) for _ in range(2)]
-    assert to_onnx(models[0]) == to_onnx(models[1])
+    assert models[0].to_onnx() == models[1].to_onnx()
 
 
 def test_the_number_of_threads_does_not_change_a_bit() -> None:
@@ -37,7 +37,7 @@ def test_the_number_of_threads_does_not_change_a_bit() -> None:
     for threads in (1, 2, 3):
         with threadpool_limits(threads, user_api="openmp"):
             models.append(fit_model(sample(), sample(), FEATURES, settings().model))
-    assert len({to_onnx(model) for model in models}) == 1
+    assert len({model.to_onnx() for model in models}) == 1
 
 
 def test_it_is_confined_to_its_features() -> None:
@@ -45,13 +45,13 @@ def test_it_is_confined_to_its_features() -> None:
     model = fit_model(sample(), sample(), NUMBERS[:1], settings().naive)
     # When all other columns change
     features = sample().features
-    before = probabilities(model, features)
+    before = model.probabilities(features)
     features[[*c_texts(), "late_before", "wind"]] = sample(seed=5).features[
         [*c_texts(), "late_before", "wind"]
     ]
     # Then nothing it says changes
-    assert inputs_of(model) == ["departure_minute"]
-    assert (probabilities(model, features) == before).all()
+    assert model.inputs == ["departure_minute"]
+    assert (model.probabilities(features) == before).all()
 
 
 def c_texts() -> list[str]:
@@ -65,7 +65,7 @@ def test_unknown_and_missing_categories_are_the_same_to_it() -> None:
     features.loc[1] = features.loc[0]
     features[c.CARRIER] = ["", "no such carrier"]
     # When it scores both, Then it says the same
-    one, other = probabilities(model, features)
+    one, other = model.probabilities(features)
     assert one == other
 
 
@@ -90,8 +90,8 @@ def test_it_stops_early_if_asked_to(patience: int | None) -> None:
     validate = sample(seed=2)
     noise = np.random.default_rng(0).integers(0, 2, len(validate)).astype(np.int8)
     noisy = type(validate)(validate.flights, validate.features, noise)
-    how = settings().model.model_copy(update={"patience": patience})
+    how = with_parameters(settings().model, patience=patience)
     # When a model is fitted, Then it stops before it has all its trees, if it may
     model = fit_model(sample(), noisy, FEATURES, how)
-    trees = model.named_steps["trees"].n_iter_
-    assert trees < how.iterations if patience else trees == how.iterations
+    most = settings().model.parameters.model_dump()["iterations"]
+    assert model.iterations < most if patience else model.iterations == most

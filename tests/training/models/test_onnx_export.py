@@ -15,15 +15,15 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from tests.training.world import FEATURES, sample, settings
-from training.models.model import fit_model, probabilities
-from training.models.onnx_export import CATEGORICAL, NUMERIC, PROBABILITY, to_onnx
+from tests.training.world import FEATURES, sample, settings, with_parameters
+from training.models.fitted_model import fit_model
+from training.models.onnx_export import CATEGORICAL, NUMERIC, PROBABILITY
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from sklearn.pipeline import Pipeline
 
     from features.declare.declarations import Feature
+    from training.models.fitted_model import FittedModel
 
 NUMBERS = tuple(feature for feature in FEATURES if feature.dtype == "float64")
 TEXTS = tuple(feature for feature in FEATURES if feature.dtype == "string")
@@ -31,10 +31,10 @@ LIMIT = 1e-12
 
 
 @cache
-def exported(features: tuple[Feature, ...] = FEATURES) -> tuple[Pipeline, Any]:
+def exported(features: tuple[Feature, ...] = FEATURES) -> tuple[FittedModel, Any]:
     """Return a model and a session of its export."""
     model = fit_model(sample(), sample(), features, settings().model)
-    return model, onnxruntime.InferenceSession(to_onnx(model), providers=["CPUExecutionProvider"])
+    return model, onnxruntime.InferenceSession(model.to_onnx(), providers=["CPUExecutionProvider"])
 
 
 def scored(session: Any, rows: pd.DataFrame) -> NDArray[np.float64]:
@@ -50,9 +50,9 @@ def scored(session: Any, rows: pd.DataFrame) -> NDArray[np.float64]:
     return found
 
 
-def thresholds(model: Pipeline) -> list[float]:
+def thresholds(model: FittedModel) -> list[float]:
     """Return every number at which a tree of the model branches."""
-    trees = [tree.nodes for (tree,) in model.named_steps["trees"]._predictors]
+    trees = [tree.nodes for (tree,) in model.estimator._predictors]
     found = {float(at) for nodes in trees for at in nodes["num_threshold"][nodes["is_leaf"] == 0]}
     return sorted(found)
 
@@ -65,7 +65,7 @@ def test_it_agrees_on_real_looking_rows() -> None:
     found = scored(session, rows)
     assert found.dtype == np.float64
     assert found.shape == (len(rows),)
-    assert np.abs(found - probabilities(model, rows)).max() < LIMIT
+    assert np.abs(found - model.probabilities(rows)).max() < LIMIT
 
 
 def test_one_row_alone_is_scored_as_among_others() -> None:
@@ -95,7 +95,7 @@ def test_it_agrees_on_any_row(data: st.DataObject) -> None:
     rows = data.draw(st.lists(st.fixed_dictionaries(kinds), min_size=1, max_size=12))
     # When both score them, Then they agree
     frame = pd.DataFrame(rows)[[feature.name for feature in FEATURES]]
-    assert np.abs(scored(session, frame) - probabilities(model, frame)).max() < LIMIT
+    assert np.abs(scored(session, frame) - model.probabilities(frame)).max() < LIMIT
 
 
 @pytest.mark.parametrize("features", [NUMBERS, TEXTS], ids=["numbers", "texts"])
@@ -106,31 +106,31 @@ def test_a_model_of_one_kind_of_feature_has_one_input(features: tuple[Feature, .
     assert [(each.name, each.shape) for each in session.get_inputs()] == [
         (wanted, ["N", len(features)])
     ]
-    assert np.abs(scored(session, rows) - probabilities(model, rows)).max() < LIMIT
+    assert np.abs(scored(session, rows) - model.probabilities(rows)).max() < LIMIT
 
 
 def test_trees_without_a_branch_are_exported_too() -> None:
     # Given leaves so large that no tree can branch
-    how = settings().naive.model_copy(update={"leaf_rows": 10_000})
+    how = with_parameters(settings().naive, leaf_rows=10_000)
     model = fit_model(sample(), sample(), FEATURES, how)
-    session = onnxruntime.InferenceSession(to_onnx(model), providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(model.to_onnx(), providers=["CPUExecutionProvider"])
     # When it is exported, Then it says the same of every flight
     rows = sample().features.head(3)
-    assert np.abs(scored(session, rows) - probabilities(model, rows)).max() < LIMIT
+    assert np.abs(scored(session, rows) - model.probabilities(rows)).max() < LIMIT
 
 
 def test_equal_models_give_equal_bytes_and_others_do_not() -> None:
     # Given two models fitted alike, and one with another seed
     def digest(seed: int) -> str:
-        how = settings().model.model_copy(update={"seed": seed, "feature_share": 0.5})
+        how = with_parameters(settings().model, seed=seed, feature_share=0.5)
         model = fit_model(sample(), sample(), FEATURES, how)
-        return hashlib.sha256(to_onnx(model)).hexdigest()
+        return hashlib.sha256(model.to_onnx()).hexdigest()
 
     assert digest(0) == digest(0) != digest(1)
 
 
 def test_the_graph_is_valid_and_says_nothing_of_when_or_where_it_was_made() -> None:
-    model = onnx.load_from_string(to_onnx(exported()[0]))
+    model = onnx.load_from_string(exported()[0].to_onnx())
     onnx.checker.check_model(model, full_check=True)
     assert (model.producer_name, model.producer_version, model.doc_string) == ("ontime", "", "")
     assert [each.key for each in model.metadata_props] == ["leaf_flights"]

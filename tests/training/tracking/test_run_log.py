@@ -11,7 +11,6 @@ import pytest
 from features.contract import feature_contract as contracts
 from tests.training.made import LINEAGE, part, trained
 from tests.training.world import FEATURES, settings
-from training.models.model import probabilities
 from training.registry.model_registry import Registry
 from training.tracking import lineage, run_files
 from training.tracking.run_files import RunFileError, mlflow_at, read_file
@@ -117,7 +116,7 @@ def test_both_models_are_loaded_as_they_were(logged: Logged) -> None:
     # Then they say the same, bit for bit
     features = part("test").features
     for one, other in ((model, trained().model), (naive, trained().naive)):
-        assert (probabilities(one, features) == probabilities(other, features)).all()
+        assert (one.probabilities(features) == other.probabilities(features)).all()
     assert contract == trained().contract
 
 
@@ -131,7 +130,7 @@ def test_the_registered_model_can_be_asked_by_anyone_who_knows_mlflow(logged: Lo
         model = mlflow.pyfunc.load_model("models:/delays@champion")
     # Then it has a signature, and gives both probabilities
     features = part("test").features.head(5)
-    expected = probabilities(trained().model, features)
+    expected = trained().model.probabilities(features)
     assert model.metadata.signature.inputs.input_names() == [each.name for each in FEATURES]
     assert np.allclose(model.predict(features)[:, 1], expected, atol=0)
 
