@@ -1,28 +1,24 @@
-"""A version is made again from its lineage: by its parts, and, slow, in a real clone."""
+"""A version is rebuilt from its lineage and compared; in a slow test by a real clone."""
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
 import os
 import shutil
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import msgspec
 import pytest
 
-from pipelines.proofs import retrain
-from pipelines.proofs.retrain import FILES, Rebuilt, RetrainDiffersError, compare
+from pipelines.proofs.rebuild import FILES, Rebuilt
+from pipelines.proofs.retrain import RetrainDiffersError, compare, retrain_version
 from tests.pipelines.conftest import ROOT, Recorded
 from training.registry.model_registry import RegisteredVersion
 from training.tracking import lineage as lineages
 from training.tracking.lineage import CodeLineage, Lineage, SourceLineage, TableLineage
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 LINEAGE = Lineage(
     fingerprint="f",
@@ -52,18 +48,32 @@ class RegistryOfOne:
         return EXPORTED
 
 
+class RunWithLineage:
+    """Stands for a tracking store whose run has the lineage file."""
+
+    @property
+    def client(self) -> RunWithLineage:
+        return self
+
+    def download_artifacts(self, run_id: str, path: str, folder: str) -> str:
+        assert (run_id, path) == ("run-1", "lineage.json")
+        file = Path(folder, path)
+        file.write_bytes(lineages.to_json(LINEAGE))
+        return str(file)
+
+
 @pytest.fixture
-def registered(recorded: Recorded, monkeypatch: pytest.MonkeyPatch) -> Recorded:
+def registered(recorded: Recorded) -> Recorded:
     """Return a context in whose registry there is one version."""
     context = recorded.context
     context.__dict__["registry"] = RegistryOfOne()
-    context.__dict__["tracking"] = argparse.Namespace(client=None)
-    monkeypatch.setattr(retrain, "read_file", lambda *_: lineages.to_json(LINEAGE))
+    context.__dict__["tracking"] = RunWithLineage()
     return recorded
 
 
-def made_again(monkeypatch: pytest.MonkeyPatch, made: Rebuilt) -> None:
-    monkeypatch.setattr(retrain, "rebuild", lambda *_: made)
+def retrained_as(registered: Recorded, rebuilt: Rebuilt) -> None:
+    """Retrain the champion where a rebuild has this result."""
+    retrain_version(registered.context, rebuild_from=lambda *_: rebuilt)
 
 
 def figures_of(recorded: Recorded) -> dict[str, object]:
@@ -72,27 +82,24 @@ def figures_of(recorded: Recorded) -> dict[str, object]:
     return found
 
 
-def test_the_same_bits_are_told_so(registered: Recorded, monkeypatch: pytest.MonkeyPatch) -> None:
-    # Given a version that comes out the same / When it is made again
-    made_again(monkeypatch, Rebuilt(LINEAGE, EXPORTED, {"ingest": 1.0}))
-    retrain.retrain_version(registered.context, version="champion")
+def test_the_same_bits_are_reported_as_the_same(registered: Recorded) -> None:
+    # Given a version that comes out the same / When it is retrained
+    retrained_as(registered, Rebuilt(LINEAGE, EXPORTED, {"ingest": 1.0}))
     # Then the figures say so
     figures = figures_of(registered)
     assert figures["same_hash"] is figures["same_gold"] is True
     assert figures["onnx_sha256"] == hashlib.sha256(b"model.onnx").hexdigest()
 
 
-def test_a_difference_is_named_and_is_an_error(
-    registered: Recorded, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_difference_is_named_and_is_an_error(registered: Recorded) -> None:
     # Given another feature table and so another model
     other = msgspec.structs.replace(
         LINEAGE, table=msgspec.structs.replace(LINEAGE.table, content_hash="ff" * 32)
     )
-    made_again(monkeypatch, Rebuilt(other, EXPORTED | {"model.onnx": b"other"}, {}))
+    rebuilt = Rebuilt(other, EXPORTED | {"model.onnx": b"other"}, {})
     # When it is compared / Then both are named, and the figures are written all the same
     with pytest.raises(RetrainDiffersError, match=r"differs in gold content, model\.onnx"):
-        retrain.retrain_version(registered.context, version="champion")
+        retrained_as(registered, rebuilt)
     figures = figures_of(registered)
     assert figures["same_hash"] is figures["same_gold"] is False
     assert figures["same_contract"] is True
@@ -107,15 +114,15 @@ def test_all_that_decides_is_compared() -> None:
 @pytest.mark.slow
 @pytest.mark.spark
 @pytest.mark.timeout(900)
-def test_a_registered_version_is_made_again_bit_for_bit(tmp_path: Path, small_conf: Path) -> None:
+def test_a_registered_version_is_rebuilt_bit_for_bit(tmp_path: Path, small_conf: Path) -> None:
     # Given this code, committed, and a version trained from it on two weeks of the real data
     repository = committed(tmp_path / "repository")
-    run(repository, tmp_path / "home", small_conf, "pipelines.run")
+    run(repository, tmp_path / "home", small_conf, "run")
     # When it is retrained, its tables gone, with another number of threads
     shutil.rmtree(tmp_path / "home" / "tables")
     os.environ["OMP_NUM_THREADS"] = "1"
     try:
-        output = run(repository, tmp_path / "home", small_conf, "pipelines.proofs.retrain")
+        output = run(repository, tmp_path / "home", small_conf, "prove", "retrain")
     finally:
         del os.environ["OMP_NUM_THREADS"]
     # Then feature table and model are the same, bit for bit
@@ -140,10 +147,10 @@ def committed(folder: Path) -> Path:
     return folder
 
 
-def run(repository: Path, home: Path, conf: Path, module: str) -> str:
+def run(repository: Path, home: Path, conf: Path, *command: str) -> str:
     clean = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW_")}
     done = subprocess.run(
-        [sys.executable, "-m", module],
+        [sys.executable, "-m", "pipelines.cli", *command],
         cwd=repository,
         env=clean | {"ONTIME_HOME": str(home), "ONTIME_CONF": str(conf), "ONTIME_ENV": "dev"},
         capture_output=True,

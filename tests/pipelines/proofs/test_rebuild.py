@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from pipelines.proofs.retrain import (
+from pipelines.proofs.rebuild import (
+    STAGES,
     RebuildError,
     clone_at,
     python_for,
     run_stages,
+    stage_command,
     stage_sources,
     validate_lineage,
     write_conf,
@@ -30,6 +32,20 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 FLIGHTS = b"year,month,day\n2013,1,1\n"
+OLD_PROJECT = """
+entry_points:
+  ingest:
+    parameters:
+      environment: {type: string, default: auto}
+      force: {type: string, default: "no"}
+      from: {type: string, default: ""}
+      reason: {type: string, default: gates passed}
+    command: >-
+      python -m pipelines.ingest --environment {environment} --force {force} --from {from}
+      --reason {reason}
+  train:
+    command: ontime train
+"""
 
 
 def sha256(body: bytes) -> str:
@@ -73,24 +89,24 @@ def repository(tmp_path: Path) -> Path:
     return folder
 
 
-# ------------------------------------------------------------------------------- is it told?
+# ------------------------------------------------------------------------------- is it complete?
 
 
-def test_a_lineage_that_tells_all_is_accepted() -> None:
+def test_a_complete_lineage_is_accepted() -> None:
     validate_lineage(lineage_of(SourceLineage("flights", "f.csv", "e")), "1")
 
 
 def test_code_that_was_not_committed_is_refused_by_name() -> None:
     code = CodeLineage("c" * 40, changed=True, lock_sha256="d", changes=("features/new.py",))
-    with pytest.raises(RebuildError, match=r"not committed \(features/new\.py\)"):
+    with pytest.raises(RebuildError, match=r"uncommitted changes \(features/new\.py\)"):
         validate_lineage(lineage_of(SourceLineage("flights", "f.csv", "e"), code=code), "1")
 
 
-def test_what_is_not_known_is_named() -> None:
+def test_what_is_missing_is_named() -> None:
     outside = CodeLineage("unknown", changed=False, lock_sha256="unknown")
-    with pytest.raises(RebuildError, match="commit and lock_sha256"):
+    with pytest.raises(RebuildError, match="no commit and no lock_sha256"):
         validate_lineage(lineage_of(SourceLineage("flights", "f.csv", "e"), code=outside), "1")
-    with pytest.raises(RebuildError, match="does not tell its sources"):
+    with pytest.raises(RebuildError, match="lacks its sources"):
         validate_lineage(lineage_of(), "1")
 
 
@@ -100,7 +116,7 @@ def test_what_is_not_known_is_named() -> None:
 def test_any_commit_is_cloned_also_one_that_no_branch_reaches(
     repository: Path, tmp_path: Path
 ) -> None:
-    # Given a commit that was taken back
+    # Given a commit that was reset
     gone = git(repository, "rev-parse", "HEAD")
     git(repository, "reset", "-q", "--hard", "HEAD~1")
     # When it is cloned / Then the clone is at it, and clean
@@ -137,7 +153,7 @@ def test_this_environment_is_used_only_if_its_lock_is_the_recorded_one(
 # -------------------------------------------------------------------------------- the sources
 
 
-def test_sources_are_those_of_then_wherever_they_are_among_the_places(tmp_path: Path) -> None:
+def test_sources_are_found_by_checksum_among_all_places(tmp_path: Path) -> None:
     # Given two recorded files, one renamed since, in a folder with a newer one; one in conf/
     there, conf = tmp_path / "in", tmp_path / "conf"
     there.mkdir()
@@ -152,7 +168,7 @@ def test_sources_are_those_of_then_wherever_they_are_among_the_places(tmp_path: 
     lineage = lineage_of(*recorded, places=[str(there), "conf:more.csv"])
     # When they are staged
     places = stage_sources(lineage, conf, tmp_path / "staged")
-    # Then just those two are there, by their names of then
+    # Then just those two are there, by their recorded names
     files = [path for place in places["flights"] for path in Path(place).iterdir()]
     assert {path.name: path.read_bytes() for path in files} == {
         "flights.csv": FLIGHTS,
@@ -160,22 +176,26 @@ def test_sources_are_those_of_then_wherever_they_are_among_the_places(tmp_path: 
     }
 
 
-@pytest.mark.parametrize(("now", "told"), [(b"x", "is another file now"), (None, "not there any")])
+@pytest.mark.parametrize(
+    ("now", "problem"), [(b"x", "has another one now"), (None, "the file is missing")]
+)
 def test_a_source_that_changed_or_is_gone_is_named(
-    tmp_path: Path, now: bytes | None, told: str
+    tmp_path: Path, now: bytes | None, problem: str
 ) -> None:
     place = tmp_path / "flights.csv"
     if now is not None:
         place.write_bytes(now)
     recorded = SourceLineage("flights", "flights.csv", sha256(FLIGHTS))
-    with pytest.raises(RebuildError, match=rf"flights: flights\.csv had checksum .* {told}"):
+    with pytest.raises(RebuildError, match=rf"flights: flights\.csv had checksum .* {problem}"):
         stage_sources(lineage_of(recorded, places=[str(place)]), tmp_path, tmp_path / "staged")
 
 
 # --------------------------------------------------------------------------- the configuration
 
 
-def test_the_configuration_is_that_of_then_on_the_memory_of_now(tmp_path: Path) -> None:
+def test_the_configuration_is_the_recorded_one_with_the_memory_of_this_machine(
+    tmp_path: Path,
+) -> None:
     # Given a clone of this configuration, and a lineage with another horizon and seed
     clone = tmp_path / "clone"
     shutil.copytree(ROOT / "conf", clone / "conf")
@@ -197,13 +217,39 @@ def test_the_configuration_is_that_of_then_on_the_memory_of_now(tmp_path: Path) 
     assert "tracking_uri" not in recorded["training"]
 
 
-def test_a_stage_that_fails_is_told_with_its_last_words(tmp_path: Path) -> None:
+def test_a_stage_that_fails_is_reported_with_the_end_of_its_output(tmp_path: Path) -> None:
     # Given a clone whose first stage fails
     (tmp_path / "pipelines").mkdir()
     (tmp_path / "pipelines" / "ingest.py").write_text("raise SystemExit('no disk')")
-    # Then its last words are in the error
-    with pytest.raises(RebuildError, match=r"pipelines\.ingest` failed in the clone.*\n.*no disk"):
-        run_stages(Path(sys.executable), tmp_path, conf=tmp_path, home=tmp_path / "home", say=print)
+    (tmp_path / "MLproject").write_text(OLD_PROJECT)
+    # Then the end of its output is in the error
+    failed = r"pipelines\.ingest .*` failed in the clone.*\n.*no disk"
+    with pytest.raises(RebuildError, match=failed):
+        run_stages(
+            Path(sys.executable), tmp_path, conf=tmp_path, home=tmp_path / "home", report=print
+        )
+
+
+def test_a_stage_is_run_by_the_command_that_its_own_commit_has_for_it(tmp_path: Path) -> None:
+    # Given a clone of a time when stages were other modules, or were run by a console script
+    (tmp_path / "MLproject").write_text(OLD_PROJECT)
+    python = Path("/environment/bin/python")
+    # Then its MLproject decides the command, with its defaults
+    assert stage_command(tmp_path, "ingest", python) == [
+        *("/environment/bin/python", "-m", "pipelines.ingest"),
+        *("--environment", "dev", "--force", "no", "--from", "", "--reason", "gates passed"),
+    ]
+    assert stage_command(tmp_path, "train", python) == ["/environment/bin/ontime", "train"]
+    # And a commit without it is refused
+    with pytest.raises(RebuildError, match="no entry point 'build_features'"):
+        stage_command(tmp_path, "build_features", python)
+
+
+def test_every_stage_that_is_rebuilt_is_an_entry_point_of_this_code() -> None:
+    for stage in STAGES:
+        command = stage_command(ROOT, stage, Path(sys.executable))
+        assert command[0] == sys.executable
+        assert not any("{" in word for word in command)
 
 
 def test_a_lineage_is_data() -> None:
