@@ -290,7 +290,7 @@ def _copy(recorded: SourceLineage, available: Iterable[SourceFile], into: Path) 
     named = [file for file in available if file.name == recorded.name]
     same = [file for file in available if file.checksum == recorded.sha256]
     if not same:
-        now = f"{named[0].place} has another one now" if named else "the file is missing"
+        now = f"{named[0].location} has another one now" if named else "the file is missing"
         raise RebuildError(
             f"Source {recorded.source}: {recorded.name} had checksum {recorded.sha256} when the "
             f"model was trained, and {now}: restore that file, and retrain again."
