@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ontime_base.errors import OntimeError
 from serving.models.release_document import read_release
-from serving.server.listening import listen
+from serving.server.listening import reserve_port
 from serving.settings import artifact_store_uri
 from serving.stores.opening import open_artifact_store
 
@@ -38,11 +38,9 @@ def serve_released(
     """
     _require_release(settings)
     address = host or settings.serving.host
-    try:
-        with listen(address, settings.serving.port if port is None else port) as listener:
-            _serve(settings, listener)
-    except KeyboardInterrupt:
-        print("serve: stopped")
+    with reserve_port(address, settings.serving.port if port is None else port) as reserved:
+        _serve(settings, reserved)
+    print("serve: stopped")
 
 
 def _require_release(settings: PipelineSettings) -> None:
@@ -53,8 +51,8 @@ def _require_release(settings: PipelineSettings) -> None:
         )
 
 
-def _serve(settings: PipelineSettings, listener: socket.socket) -> None:
-    # Imported late: a taken port or a missing release is reported before the second this takes.
+def _serve(settings: PipelineSettings, reserved: socket.socket) -> None:
+    # Imported late: a port in use or a missing release is reported before the second this takes.
     from serving.docs.openapi import EXAMPLE_REQUEST  # noqa: PLC0415 - see above
     from serving.http.api import Api  # noqa: PLC0415 - see above
     from serving.server.http_server import serve  # noqa: PLC0415 - see above
@@ -62,14 +60,13 @@ def _serve(settings: PipelineSettings, listener: socket.socket) -> None:
     from serving.telemetry.logs import writing_logs_to  # noqa: PLC0415 - see above
 
     api = Api(open_service(settings.serving.options(), settings.home))
-    host, port = listener.getsockname()[:2]
+    host, port = reserved.getsockname()[:2]
     address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-    print(
+    banner = (
         f"Ontime answers on {address}  (documentation: {address}/docs; stop: Ctrl-C)\n"
         "Try, in another terminal:\n"
         f"  curl {address}/model/predict -H 'content-type: application/json' "
-        f"-d '{json.dumps(EXAMPLE_REQUEST)}'",
-        flush=True,
+        f"-d '{json.dumps(EXAMPLE_REQUEST)}'"
     )
     with writing_logs_to(sys.stdout):
-        serve(api, listener)
+        serve(api, reserved, on_ready=lambda: print(banner, flush=True))

@@ -36,6 +36,8 @@ class LimitOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     burst: Annotated[int, Meta(ge=1)] = 100
     most_waiting: Annotated[int, Meta(ge=1)] = 1_200
     most_lag_ms: Annotated[int, Meta(ge=10)] = 1_000
+    head_seconds: Annotated[float, Meta(gt=0)] = 30.0
+    max_head_bytes: Annotated[int, Meta(ge=8192)] = 16_384
     body_seconds: Annotated[float, Meta(gt=0)] = 10.0
 
 
@@ -111,13 +113,18 @@ class LimitSettings(Settings):
         burst: Requests of one caller at once.
         most_waiting: Requests that may wait for their answer at once; more are refused with 503.
         most_lag_ms: How late the event loop may come round before requests are refused with 503.
-        body_seconds: How long a caller may take to send its head, and its body.
+        head_seconds: Keep-alive and header time-out: how long a connection may be idle or in the
+            middle of a request head.
+        max_head_bytes: A larger request head is refused with 431.
+        body_seconds: How long a caller may take to send a body.
     """
 
     requests_per_second: float = Field(default=0.0, ge=0)
     burst: int = Field(default=100, ge=1)
     most_waiting: int = Field(default=1_200, ge=1)
     most_lag_ms: int = Field(default=1_000, ge=10)
+    head_seconds: float = Field(default=30.0, gt=0)
+    max_head_bytes: int = Field(default=16_384, ge=8192)
     body_seconds: float = Field(default=10.0, gt=0)
 
 

@@ -1,7 +1,7 @@
 """From a request to its answer, the same for every adapter.
 
-An adapter turns what its gateway hands it into a `Request`, calls `answer` (or, where it must not
-wait, the parts of it), and sends what it gets. Same requests, clock and ids: the same bytes.
+An adapter makes a `Request`, calls `answer` (or, in an event loop, the steps that it consists of),
+and sends the `Reply`. The same requests, clock and ids give the same bytes.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Final
 
 from serving.http.access import Access
 from serving.http.endpoints import route_table
-from serving.http.limits import RateLimit
 from serving.http.messages import JSON, Reply, without_end_slash
+from serving.http.rate_limit import RateLimit
 from serving.schema.clock import new_prediction_id
 from serving.schema.problems import (
     MEDIA_TYPE,
@@ -42,7 +42,7 @@ class Api:
     Args:
         service: The use cases.
         new_id: Makes the id of a request that brings none.
-        seconds: A clock that never goes back.
+        seconds: A monotonic clock.
 
     Raises:
         AccessError: Callers need a key, and none is configured.
@@ -69,7 +69,7 @@ class Api:
         )
 
     def answer(self, request: Request) -> Reply:
-        """Return the answer to a request whose body is read; whatever happens, it is one."""
+        """Return the answer to a request whose body has been read; never raises."""
         started = self.seconds()
         self.begin(request)
         try:
@@ -84,17 +84,17 @@ class Api:
         return reply
 
     def begin(self, request: Request) -> None:
-        """Name the request: its path without a slash at the end, its id, its route in the log."""
+        """Set path (without trailing slash), request id, and route name for log and metrics."""
         request.path = without_end_slash(request.path)
         request.name = self.table.path_of(request.path) or "other"
         given = request.header(b"x-request-id")
         request.request_id = given if _GIVEN_ID.fullmatch(given) else self._new_id()
 
     def admit(self, request: Request) -> Route:
-        """Return the route of a request that may go on, judged before its body is read.
+        """Return the route of a request, after every check that needs no body.
 
         Raises:
-            ProblemError: Why it may not.
+            ProblemError: No key, over the rate, no such route, or a body that is not accepted.
         """
         public = request.name in self._public
         if not public:
@@ -109,34 +109,27 @@ class Api:
         return route
 
     def carry_out(self, route: Route, request: Request) -> Reply:
-        """Return the reply of the route, its predictions kept; waits for disks and networks.
+        """Return the reply of the route, its predictions committed; blocks on disk and network.
 
         Raises:
-            ProblemError: What the caller is told instead.
+            ProblemError: The problem to answer with.
         """
         if route.method == "POST" and IDEMPOTENCY_KEY in request.headers:
-            return self.service.idempotency.once(request, lambda: self._kept(route, request))
-        return self._kept(route, request)
+            return self.service.idempotency.once(request, lambda: self._committed(route, request))
+        return self._committed(route, request)
 
-    def _kept(self, route: Route, request: Request) -> Reply:
+    def _committed(self, route: Route, request: Request) -> Reply:
         reply = route.answer(request)
         if reply.records:
             self.service.keep(reply.records)
         return reply
 
-    def tried(self, route: Route, request: Request) -> Reply:
-        """Return the reply of the route, its predictions to be kept, or what failed."""
-        try:
-            return route.answer(request)
-        except Exception as error:  # noqa: BLE001 - every failure has an answer
-            return self.failure(request, error)
-
     def failure(self, request: Request, error: Exception) -> Reply:
-        """Return the answer to a request that met an error; one that nobody expected is logged."""
+        """Return the answer to a request that failed; the cause of an unexpected one is logged."""
         if not isinstance(error, ProblemError):
             log(logging.ERROR, "request_failed", error=error, request_id=request.request_id)
             error = ProblemError(
-                "The service failed in a way it does not know. The cause is in its log under this "
+                "The service failed unexpectedly. The cause is in its log under this "
                 "request id; send the request again, or ask whoever runs the service."
             )
         request.noted["problem"] = error.slug
@@ -148,7 +141,7 @@ class Api:
         )
 
     def end(self, request: Request, status: int, started: float) -> None:
-        """Count the request and write its one line."""
+        """Count the request and write its log line."""
         seconds = self.seconds() - started
         self.service.metrics.request(request.name, status, seconds)
         log_request(

@@ -1,4 +1,4 @@
-"""What each path answers: from a request to a reply, by the use cases of the service."""
+"""The endpoints: from a request to a reply, by the use cases of the service."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ ACCEPTED: Final = 202
 
 
 class Endpoints:
-    """One method for each path and method.
+    """One method for each operation that does more than ask the service.
 
     Args:
         service: Answers.
@@ -44,12 +44,12 @@ class Endpoints:
         self._service = service
 
     def predict(self, request: Request) -> Reply:
-        """`POST /model/predict`: the reply names what to keep before it is given."""
+        """`POST /model/predict`: the reply names the prediction to commit before it is sent."""
         explain = bool(request.query) and request.flag("explain")
         return _predicted(request, self._service.predict(request.body, explain=explain))
 
     def predict_together(self, requests: Sequence[Request]) -> list[Reply | ProblemError]:
-        """`POST /model/predict` of several requests that came at the same time."""
+        """`POST /model/predict` of several requests, as one micro-batch."""
         found = self._service.predict_together([request.body for request in requests])
         return [
             each if isinstance(each, ProblemError) else _predicted(request, each)
@@ -90,68 +90,53 @@ class Endpoints:
         alias = request.parameters("alias").get("alias")
         return Reply(self._service.card(alias), media_type=HTML)
 
-    def metrics(self, _request: Request) -> Reply:
-        """`GET /metrics`."""
-        return Reply(self._service.metrics_text(), media_type=METRICS)
-
     def load(self, request: Request) -> Reply:
         """`POST /model/load`."""
         request.parameters()
         return Reply(self._service.load(request.body))
 
-    def model(self, _request: Request) -> Reply:
-        """`GET /model`."""
-        return Reply(self._service.model())
-
     def history(self, request: Request) -> Reply:
         """`GET /model/history`."""
         return Reply(self._service.history_page(request.parameters(*HISTORY_PARAMETERS)))
-
-    def health(self, _request: Request) -> Reply:
-        """`GET /health`."""
-        return Reply(self._service.health())
-
-    def ready(self, _request: Request) -> Reply:
-        """`GET /ready`."""
-        return Reply(self._service.ready())
 
 
 def route_table(service: PredictionService) -> RouteTable:
     """Return the routes of the service."""
     endpoints = Endpoints(service)
-    most = service.options.max_body_bytes
-    on_this_disk = service.options.stores.online == "sqlite"
+    one, many = service.options.max_body_bytes, service.options.max_batch_bytes
+    local = service.options.stores.online == "sqlite"  # a cached file: look-ups do not block
     return RouteTable(
         (
             Route(
                 "POST",
                 "/model/predict",
                 endpoints.predict,
-                max_body=most,
-                quick=on_this_disk,
-                together=endpoints.predict_together if on_this_disk else None,
+                max_body=one,
+                nonblocking=local,
+                answer_batch=endpoints.predict_together if local else None,
             ),
-            Route(
-                "POST",
-                "/model/predict/batch",
-                endpoints.predict_batch,
-                max_body=service.options.max_batch_bytes,
-            ),
-            Route("POST", ASYNC, endpoints.submit, max_body=most),
+            Route("POST", "/model/predict/batch", endpoints.predict_batch, max_body=many),
+            Route("POST", ASYNC, endpoints.submit, max_body=one),
             Route("GET", f"{ASYNC}/{{id}}", endpoints.job),
+            Route("POST", "/events", endpoints.events, max_body=many),
+            Route("POST", "/model/load", endpoints.load, max_body=one),
+            Route("GET", "/model", lambda _: Reply(service.model()), nonblocking=True),
+            Route("GET", "/model/card", endpoints.card, nonblocking=True),
             Route(
-                "POST",
-                "/events",
-                endpoints.events,
-                max_body=service.options.max_batch_bytes,
+                "GET",
+                "/metrics",
+                lambda _: Reply(service.metrics_text(), media_type=METRICS),
+                nonblocking=True,
             ),
-            Route("POST", "/model/load", endpoints.load, max_body=most),
-            Route("GET", "/model", endpoints.model, quick=True),
-            Route("GET", "/model/card", endpoints.card, quick=True),
-            Route("GET", "/metrics", endpoints.metrics, quick=True),
             Route("GET", "/model/history", endpoints.history),
-            Route("GET", "/health", endpoints.health, quick=True, public=True),
-            Route("GET", "/ready", endpoints.ready),
+            Route(
+                "GET",
+                "/health",
+                lambda _: Reply(service.health()),
+                nonblocking=True,
+                public=True,
+            ),
+            Route("GET", "/ready", lambda _: Reply(service.ready())),
             Route("GET", "/", _page),
             Route("GET", "/openapi.json", _openapi),
             Route("GET", "/docs", _docs),

@@ -1,4 +1,4 @@
-"""The one route table: which path and method is answered by what, for every adapter."""
+"""The route table, the same for every adapter: path and method to endpoint."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ _SHOWN: Final = 80
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """How the requests of one path and method are answered.
+    """One path and method, and the endpoint that answers them.
 
     Attributes:
         method: `GET` or `POST`; who answers GET answers HEAD.
         path: The path; one that ends in `/{id}` stands for all of that form.
         answer: Answers.
-        max_body: The most bytes of a body; 0: a body is not read.
-        quick: Answers without waiting for a disk or a network.
+        max_body: The most bytes of a body; 0: the body is not read.
+        nonblocking: Answers without waiting for disk or network.
         public: Answers without a key.
-        together: Answers, or tells the problems of, requests without a query that came at the same
-            time; None where each is answered alone.
+        answer_batch: Answers several requests without a query, each with a reply or a problem;
+            None: one request at a time.
     """
 
     method: str
     path: str
     answer: Callable[[Request], Reply]
     max_body: int = 0
-    quick: bool = False
+    nonblocking: bool = False
     public: bool = False
-    together: Callable[[Sequence[Request]], Sequence[Reply | ProblemError]] | None = None
+    answer_batch: Callable[[Sequence[Request]], Sequence[Reply | ProblemError]] | None = None
 
 
 class RouteTable:
@@ -62,7 +62,7 @@ class RouteTable:
                 self._named.append((form, route.path))
 
     def path_of(self, path: str) -> str | None:
-        """Return the path of the table that a request's path has; None when it has none."""
+        """Return the path of the table that matches a request's path, or None."""
         if path in self._fixed and "{" not in path:
             return path
         return next((known for form, known in self._named if form.fullmatch(path)), None)
@@ -71,7 +71,7 @@ class RouteTable:
         """Return the route of a request.
 
         Raises:
-            NotFoundError: The path is none of the table.
+            NotFoundError: No path of the table matches.
             MethodNotAllowedError: It does not take this method.
         """
         path = self.path_of(request.path)

@@ -1,4 +1,4 @@
-"""The application that uvicorn runs: FastAPI, with one plain endpoint behind every route."""
+"""The ASGI application: FastAPI, with one plain endpoint behind every route."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 
 class OntimeApp(FastAPI):
-    """FastAPI with a fast lane: the requests go to the endpoint, past the layers of a framework.
+    """FastAPI whose HTTP requests go straight to the endpoint, past its middleware and routing.
+
+    The endpoint routes by the table that the Lambda adapter uses too; FastAPI runs start and stop,
+    and lists the routes.
 
     Args:
         endpoint: Answers every request.
@@ -39,8 +42,8 @@ class OntimeApp(FastAPI):
             description=DESCRIPTION,
             lifespan=running,
             redirect_slashes=False,
-            openapi_url=None,  # the route table answers it, in a function as well
-            docs_url=None,  # FastAPI's page loads its scripts from a public network
+            openapi_url=None,  # the route table answers these, in a function as well
+            docs_url=None,
             redoc_url=None,
         )
         self._endpoint = endpoint
@@ -50,7 +53,7 @@ class OntimeApp(FastAPI):
         self.openapi = lambda: document  # type: ignore[method-assign] # FastAPI's own way to do so
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request; what is none (the life of the application) is FastAPI's matter."""
+        """Answer a request; FastAPI handles everything else: start and stop of the application."""
         if scope["type"] == "http":
             await self._endpoint(scope, receive, send)
         else:

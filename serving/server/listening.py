@@ -1,4 +1,4 @@
-"""The socket of the server: taken before anything slow, so that a taken port is told at once."""
+"""The port of the server, reserved before the slow start: a port in use is reported at once."""
 
 from __future__ import annotations
 
@@ -8,17 +8,19 @@ from typing import Final
 
 from ontime_base.errors import OntimeError
 
-BACKLOG: Final = 2048
-"""Connections that may wait to be accepted."""
 _LAST_PORT: Final = 65_535
 
 
 class ListenError(OntimeError):
-    """The server cannot listen where it was told to."""
+    """The server cannot listen on the configured address."""
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """Return a socket that listens on this address and port (0: any free port).
+def reserve_port(host: str, port: int) -> socket.socket:
+    """Return a bound socket that reserves this address and port (0: any free port) for the server.
+
+    No other program can bind the port; the HTTP server of this user can, which shares it with
+    `SO_REUSEPORT`. The socket does not listen, so it takes no connection from the server. Close it
+    once the server listens.
 
     Raises:
         ListenError: The port is in use, or the address is not one of this machine.
@@ -33,19 +35,21 @@ def listen(host: str, port: int) -> socket.socket:
             "machine."
         ) from error
     family, kind, protocol, _, address = found[0]
-    listener = socket.socket(family, kind, protocol)
+    reserved = socket.socket(family, kind, protocol)
     try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-        # With SO_REUSEADDR, only listening shows for certain that nobody else does.
-        listener.listen(BACKLOG)
+        # Connections of a server that has just ended do not count as a port in use ...
+        reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        reserved.bind(address)
+        # ... but from here on only a socket that shares the port may bind it.
+        reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
+        reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     except OSError as error:
-        listener.close()
-        raise ListenError(_why(host, port, error)) from error
-    return listener
+        reserved.close()
+        raise ListenError(_reason(host, port, error)) from error
+    return reserved
 
 
-def _why(host: str, port: int, error: OSError) -> str:
+def _reason(host: str, port: int, error: OSError) -> str:
     if error.errno == errno.EADDRINUSE:
         return (
             f"Port {port} on {host} is in use: stop the program that has it, or choose another "

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 _LOGGER: Final = logging.getLogger("ontime.serving")
+SERVER_LOGGER: Final = "_granian"  # as the server's own documents name it
 _FIELDS: Final = "fields"
 _PAUSE_SECONDS: Final = 0.1
 
@@ -139,7 +140,7 @@ def write_logs_to(stream: TextIO = sys.stdout) -> None:
     """Send the lines of the service, and what the HTTP server has to say, to a stream."""
     handler = logging.StreamHandler(stream)
     handler.setFormatter(JsonFormatter())
-    for name, level in ((_LOGGER.name, logging.INFO), ("uvicorn", logging.WARNING)):
+    for name, level in ((_LOGGER.name, logging.INFO), (SERVER_LOGGER, logging.ERROR)):
         logger = logging.getLogger(name)
         logger.handlers = [handler]
         logger.propagate = False

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from pipelines.cli import execute
-from serving.server.listening import listen
+from serving.server.listening import reserve_port
 from tests.serving.support import a_home, serving_process
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def test_without_a_release_one_sentence_names_the_way_out(
 
 def test_a_port_in_use_is_one_sentence(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     a_home(home)
-    with listen("127.0.0.1", 0) as taken:
+    with reserve_port("127.0.0.1", 0) as taken:
         port = taken.getsockname()[1]
         assert execute(["serve", "--port", str(port)]) == 1
     error = capsys.readouterr().err

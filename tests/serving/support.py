@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import math
 import os
+import re
+import socket
 import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 import numpy as np
 import onnx
+import uvloop
 from onnx import TensorProto, helper, numpy_helper
 
 from features.contract.feature_contract import Contract, contract_of, to_json
@@ -36,18 +41,21 @@ from serving.models.release_document import (
     write_release,
 )
 from serving.online.network import Network, write_network
-from serving.server.http_server import make_server
-from serving.server.listening import listen
-from serving.service.prediction_service import open_service
+from serving.server.http_server import HttpServer
+from serving.server.listening import reserve_port
+from serving.service.assembly import open_stores
+from serving.service.prediction_service import PredictionService
 from serving.settings import ServingOptions
 from serving.stores.artifacts.local import FolderArtifactStore
+from serving.stores.errors import StoreError
+from serving.stores.history.sqlite import SqlitePredictionHistory
 from serving.stores.online.sqlite import SqliteOnlineStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from serving.service.prediction_service import PredictionService
     from serving.stores.artifacts.protocol import ArtifactStore
+    from serving.stores.history.protocol import PredictionHistory, PredictionRecord
 
 ROOT = Path(__file__).resolve().parents[2]
 MODEL_NAME = "ontime"
@@ -181,10 +189,78 @@ def a_home(home: Path) -> Path:
     return home
 
 
-def a_service(home: Path, options: ServingOptions | None = None) -> PredictionService:
-    service = open_service(options or ServingOptions(), home)
+def a_service(
+    home: Path,
+    options: ServingOptions | None = None,
+    *,
+    history: PredictionHistory | None = None,
+) -> PredictionService:
+    """Return a service over the stores of a home, or with another prediction history."""
+    options = options or ServingOptions()
+    stores = open_stores(options, home)
+    if history is not None:
+        stores = dataclasses.replace(stores, history=history)
+    service = PredictionService(options, stores)
     service.refresh()
     return service
+
+
+class SlowHistory(SqlitePredictionHistory):
+    """A history of a home whose writes wait until `go` is set; `begun` is set once one waits."""
+
+    def __init__(self, home: Path) -> None:
+        super().__init__(home / "serving.db")
+        self.begun, self.go = threading.Event(), threading.Event()
+
+    def append(self, records: Sequence[PredictionRecord]) -> None:
+        self.begun.set()
+        assert self.go.wait(20)
+        super().append(records)
+
+
+class FullHistory(SqlitePredictionHistory):
+    """A history of a home that takes nothing."""
+
+    def __init__(self, home: Path) -> None:
+        super().__init__(home / "serving.db")
+
+    def append(self, records: Sequence[PredictionRecord]) -> None:
+        raise StoreError(f"the disk is full: no space for {len(records)}")
+
+
+class Connection:
+    """One connection to a server, byte by byte."""
+
+    def __init__(self, url: str) -> None:
+        host, port = url.removeprefix("http://").split(":")
+        self.socket = socket.create_connection((host, int(port)), timeout=10)
+        self.read = self.socket.makefile("rb")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.read.close()
+        self.socket.close()
+
+    def send(self, data: bytes) -> None:
+        self.socket.sendall(data)
+
+    def answer(self) -> tuple[int, dict[str, str], Any]:
+        """Read one answer: status, headers and JSON body."""
+        status = int(self.read.readline().split()[1])
+        headers = {}
+        while line := self.read.readline().strip():
+            name, _, value = line.decode().partition(": ")
+            headers[name.lower()] = value
+        body = self.read.read(int(headers["content-length"]))
+        return status, headers, json.loads(body) if body else None
+
+    def closed_after(self) -> float:
+        """Return after how many seconds the server closed the connection, without an answer."""
+        started = time.monotonic()
+        assert self.read.read(1) == b""
+        return time.monotonic() - started
 
 
 def body_of(**changes: object) -> bytes:
@@ -196,16 +272,18 @@ def body_of(**changes: object) -> bytes:
 @contextlib.contextmanager
 def running_server(service: PredictionService | Api) -> Iterator[str]:
     """Serve in a thread on a free port; yields the address."""
-    server = make_server(service if isinstance(service, Api) else Api(service))
-    with listen("127.0.0.1", 0) as listener:
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-        thread.start()
+    api = service if isinstance(service, Api) else Api(service)
+    ready = threading.Event()
+    with reserve_port("127.0.0.1", 0) as reserved, ThreadPoolExecutor(1) as pool:
+        server = HttpServer(api, reserved)
+        serving = pool.submit(lambda: uvloop.run(server.run(ready.set)))
+        serving.add_done_callback(lambda _: ready.set())
+        assert ready.wait(20)
         try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+            yield f"http://127.0.0.1:{server.port}"
         finally:
-            server.should_exit = True
-            thread.join(20)
-            assert not thread.is_alive()
+            server.stop()
+            serving.result(20)
 
 
 def wait_until(true: Callable[[], bool], seconds: float = 20) -> None:
@@ -236,7 +314,7 @@ def _address_in(output: Path, process: subprocess.Popen[bytes]) -> str:
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline and process.poll() is None:
         text = output.read_text()
-        if text.startswith("Ontime answers on http://127.0.0.1:") and text.count("\n") >= 3:
-            return text.split()[3]
+        if banner := re.search(r"^Ontime answers on (\S+) .*\n.*\n.*\n", text, re.MULTILINE):
+            return banner[1]
         time.sleep(0.02)
     raise AssertionError(f"the server did not start: {output.read_text()}")

@@ -1,4 +1,4 @@
-"""One contract for both adapters: HTTP by uvicorn, and Lambda by its real runtime client."""
+"""One contract for both adapters: HTTP by the server, and Lambda by its real runtime client."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 JSON = {"content-type": "application/json"}
 KEY = {"idempotency-key": "abc"}
 FLIGHTS = b'{"flights": [%s, {}, %s]}' % (body_of(flight_number=2), body_of(flight_number=3))
-OF_THE_SERVER = {"date", "connection"}
+OF_THE_SERVER = {"date", "connection", "server"}
 Answer = tuple[int, dict[str, str], bytes]
 
 

@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from serving.telemetry.logs import LineWriter, log, log_request, write_logs_to, writing_logs_to
+from serving.telemetry.logs import (
+    SERVER_LOGGER,
+    LineWriter,
+    log,
+    log_request,
+    write_logs_to,
+    writing_logs_to,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +26,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def lines() -> Iterator[io.StringIO]:
-    names = ("ontime.serving", "uvicorn")
+    names = ("ontime.serving", SERVER_LOGGER)
     before = [
         (logging.getLogger(n), logging.getLogger(n).handlers, logging.getLogger(n).propagate)
         for n in names
@@ -52,9 +59,9 @@ def test_an_error_brings_its_traceback(lines: io.StringIO) -> None:
 
 
 def test_the_http_server_writes_json_too(lines: io.StringIO) -> None:
-    logging.getLogger("uvicorn.error").info("not this")
-    logging.getLogger("uvicorn.error").warning("Invalid HTTP request received.")
-    assert [line["event"] for line in parsed(lines)] == ["Invalid HTTP request received."]
+    logging.getLogger(SERVER_LOGGER).info("not this")
+    logging.getLogger(SERVER_LOGGER).error("Application callable raised an exception")
+    assert [line["event"] for line in parsed(lines)] == ["Application callable raised an exception"]
 
 
 def test_a_background_writer_writes_all_lines_in_order(lines: io.StringIO) -> None:
