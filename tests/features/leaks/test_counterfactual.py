@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,6 @@ from features.leaks.prover import draw_instants
 from tests.features.real_world import real_world
 
 HORIZON = 120
-INSTANT = draw_instants(real_world(), 3, horizon_min=HORIZON, seed=5)[1]
 DEPARTURE = (c.DEPARTED, c.DEPARTURE_DELAY)
 ARRIVAL = (c.ARRIVED, c.ARRIVAL_DELAY, c.AIR_TIME, c.STATUS, *DEPARTURE)
 KNOWLEDGE = {
@@ -29,15 +29,20 @@ KNOWLEDGE = {
 }
 
 
+@cache
+def instant() -> int:
+    return draw_instants(real_world(), 3, horizon_min=HORIZON, seed=5)[1]
+
+
 @pytest.fixture(scope="module")
 def other() -> Dataset:
-    return counterfactual(real_world(), INSTANT, np.random.default_rng(7))
+    return counterfactual(real_world(), instant(), np.random.default_rng(7))
 
 
 def known(table: pa.Table, column: str) -> pa.Table:
     """Return what is known by an instant column before the instant, in an order of its own."""
     minutes = to_minutes(table[column])
-    rows = table.filter(pa.array((minutes != NULL) & (minutes < INSTANT)))
+    rows = table.filter(pa.array((minutes != NULL) & (minutes < instant())))
     key = c.FLIGHT_ID if c.FLIGHT_ID in table.column_names else c.KNOWN
     return rows.sort_by([(key, "ascending")])
 
@@ -54,7 +59,7 @@ def test_what_is_known_before_the_instant_is_kept(other: Dataset, column: str) -
 
 def test_the_published_schedule_is_kept(other: Dataset) -> None:
     # Given the flights whose schedule is published before the instant
-    until = to_instants(np.array([INSTANT + PUBLISHED_AHEAD_MIN]))[0]
+    until = to_instants(np.array([instant() + PUBLISHED_AHEAD_MIN]))[0]
     schedule = [c.FLIGHT_ID, c.CARRIER, c.TAIL_NUMBER, c.SCHEDULED_DEPARTURE, c.SCHEDULED_ARRIVAL]
     true, told = (
         world.flights.filter(pc.less(world.flights[c.SCHEDULED_DEPARTURE], until))
@@ -76,7 +81,7 @@ def test_the_weather_known_before_the_instant_is_kept(other: Dataset) -> None:
 def test_everything_else_differs(other: Dataset) -> None:
     # Given the flights of the next days, by id
     true, told = (by_id(world.flights) for world in (real_world(), other))
-    after = [row for row in true.values() if minute(row[c.SCHEDULED_DEPARTURE]) > INSTANT]
+    after = [row for row in true.values() if minute(row[c.SCHEDULED_DEPARTURE]) > instant()]
     published = [row for row in after if row[c.FLIGHT_ID] in told]
     outcome = (c.DEPARTED, c.ARRIVED, c.CANCELLATION_KNOWN, c.DIVERSION_KNOWN)
     same = [r for r in published if all(r[n] == told[r[c.FLIGHT_ID]][n] for n in outcome)]
@@ -102,8 +107,8 @@ def test_airborne_flights_may_arrive_any_time_or_be_diverted(other: Dataset) -> 
 def test_much_becomes_known_at_the_very_instant(other: Dataset) -> None:
     # Given the other world / Then departures, arrivals and weather are known at its first minute
     for column in (c.DEPARTURE_KNOWN, c.ARRIVAL_KNOWN, c.CANCELLATION_KNOWN):
-        assert (to_minutes(other.flights[column]) == INSTANT).sum() >= 5
-    assert (to_minutes(other.weather[c.KNOWN]) == INSTANT).sum() == 3
+        assert (to_minutes(other.flights[column]) == instant()).sum() >= 5
+    assert (to_minutes(other.weather[c.KNOWN]) == instant()).sum() == 3
 
 
 def test_rows_are_shuffled_and_lose_their_lineage(other: Dataset) -> None:
@@ -133,7 +138,7 @@ def by_id(flights: pa.Table) -> dict[str, dict[str, Any]]:
 def in_the_air(row: dict[str, Any]) -> bool:
     end = row[c.ARRIVAL_KNOWN] or row[c.DIVERSION_KNOWN]
     left = row[c.DEPARTED]
-    return left is not None and minute(left) < INSTANT <= minute(end)
+    return left is not None and minute(left) < instant() <= minute(end)
 
 
 def minute(instant: Any) -> int:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from serving.models.scorer import FeatureValue
     from serving.models.tree_scorer import Node
 
-NAMES = [spec.name for spec in small_model().contract.features]
+NAMES = [spec.name for spec in a_contract().features]
 LIMIT = 1e-9
 
 

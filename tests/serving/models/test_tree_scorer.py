@@ -29,8 +29,8 @@ from tests.serving.support import ROOT, a_contract, a_model
 if TYPE_CHECKING:
     from serving.models.scorer import FeatureValue
 
-NAMES = [spec.name for spec in small_model().contract.features]
-TEXTS = [spec.dtype == "string" for spec in small_model().contract.features]
+NAMES = [spec.name for spec in a_contract().features]
+TEXTS = [spec.dtype == "string" for spec in a_contract().features]
 
 
 @cache
