@@ -26,7 +26,7 @@ from serving.service.prediction_service import open_service
 from serving.settings import ServingOptions
 from serving.stores.artifacts.local import FolderArtifactStore
 from serving.stores.online.sqlite import SqliteOnlineStore
-from tests.features.real_world import real_world
+from tests.features.real_weeks import real_weeks
 from tests.pipelines.scored_world import release_small_model
 from tests.serving.support import NETWORK, body_of
 
@@ -52,7 +52,7 @@ def released(tmp_path: Path) -> Path:
     """Return a home with a released model of trees, and real online items."""
     home = tmp_path / "home"
     release_small_model(FolderArtifactStore(home / "store"))
-    world = real_world()
+    world = real_weeks()
     flights, weather = world.flights.select(FLIGHT_COLUMNS), world.weather.select(WEATHER_COLUMNS)
     with closing(SqliteOnlineStore(home / "serving.db")) as store:
         store.put_many(dict(online_items(flights, weather, retain_days=2)))

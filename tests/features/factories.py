@@ -1,4 +1,4 @@
-"""Small silver tables for tests, and a plain, slow reading of what inputs mean."""
+"""Small silver tables for tests."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from features.arrays.arrow import (
     WEATHER_FLOATS,
 )
 from features.declare import columns as c
+from features.online.lookup import Flight
+from tests.features.oracle import minute
 
 DAY_ZERO = dt.datetime(2013, 3, 1, tzinfo=dt.UTC)
 INSTANT = pa.timestamp("us", tz="UTC")
@@ -74,3 +76,19 @@ def weather_table(rows: list[dict[str, Any]]) -> pa.Table:
     types = dict.fromkeys(WEATHER_COLUMNS, pa.float64())
     types |= {c.AIRPORT: pa.string(), c.KNOWN: INSTANT}
     return pa.Table.from_pylist(rows, schema=pa.schema(list(types.items())))
+
+
+def as_flight(row: dict[str, Any]) -> Flight:
+    """Return the flight of a silver row as a look-up takes it."""
+    return Flight(
+        carrier=row[c.CARRIER],
+        flight_number=row[c.FLIGHT_NUMBER],
+        origin=row[c.ORIGIN],
+        destination=row[c.DESTINATION],
+        scheduled_departure_at=minute(row[c.SCHEDULED_DEPARTURE]),
+        scheduled_arrival_at=minute(row[c.SCHEDULED_ARRIVAL]),
+        origin_utc_offset_min=row[c.ORIGIN_OFFSET],
+        destination_utc_offset_min=row[c.DESTINATION_OFFSET],
+        distance_mi=row[c.DISTANCE],
+        tail_number=row[c.TAIL_NUMBER],
+    )

@@ -1,6 +1,6 @@
-"""An independent reading of the inputs: one flight at a time, by looking at every row.
+"""A reference implementation of the inputs: one flight at a time, by a scan of every row.
 
-Slow and plain on purpose. It shares the declarations with the kernel and nothing else.
+It is slow and simple on purpose, and shares only the declarations with the kernel.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def resolved(item: Input, own: Row, flights: list[Row], weather: list[Row], hori
     events = [row for row in mine if _is_event(stream, row)]
     if isinstance(item, Sum):
         first, last = _edges(item.window, prediction, departure)
-        inside = [row for row in events if first <= _heard(stream, row, horizon) < last]
+        inside = [row for row in events if first <= _counts_from(stream, row, horizon) < last]
         return sum(_value(stream, item.measure, row) or 0 for row in inside)
     if isinstance(item, OpenIntervals):
         is_open = [r for r in events if minute(r[stream.at]) < prediction <= _end(stream, r)]
@@ -56,8 +56,8 @@ def resolved(item: Input, own: Row, flights: list[Row], weather: list[Row], hori
     return _latest(item, stream, events, prediction, departure)
 
 
-def _heard(stream: Stream, row: Row, horizon: int) -> int:
-    """Return when an event counts: not before the prediction time of the flight that it is of."""
+def _counts_from(stream: Stream, row: Row, horizon: int) -> int:
+    """Return the minute from which an event counts: the flight's prediction time or later."""
     at = minute(row[stream.at])
     if stream.published or stream.until or stream.table == "weather":
         return at
@@ -69,7 +69,7 @@ def _latest(
 ) -> Any:
     horizon = departure - prediction
     anchor = (prediction if item.anchor == "prediction" else departure) - item.ago_min
-    at = [(_heard(stream, row, horizon), _tie(row), row) for row in events]
+    at = [(_counts_from(stream, row, horizon), _tie(row), row) for row in events]
     inside = [each for each in at if anchor - item.within_min <= each[0] < anchor]
     if not inside:
         return None

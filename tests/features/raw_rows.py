@@ -1,4 +1,4 @@
-"""Rows as the source files have them: real ones of the New York data, to be changed in a test."""
+"""Real rows of the source files, which tests change."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One definition of arithmetic: the same bits for an array and for a single flight."""
+"""The arithmetic of features gives the same bits for an array and for a single flight."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_arrays_and_scalars_give_the_same_bits(
     rows = data.draw(st.lists(st.tuples(*[values] * arity), min_size=1, max_size=5))
     assert callable(function)
     with np.errstate(all="ignore"):
-        # When they are computed at once, and one by one
+        # When they are computed as arrays, and one by one
         together = function(
             *(np.array(column, dtype=np.float64) for column in zip(*rows, strict=True))
         )
@@ -76,7 +76,7 @@ def test_weekday_and_minute_are_local() -> None:
     assert arithmetic.weekday(np.float64(0), np.float64(0)) == 4  # 1970-01-01 was a Thursday
 
 
-def test_a_leg_that_has_not_left_is_overdue_for_twelve_hours_at_most() -> None:
+def test_a_leg_that_has_not_left_is_overdue_for_at_most_twelve_hours() -> None:
     # Given a leg scheduled at minute 100 of which no departure is known
     late, missing = np.float64(100), np.float64("nan")
     # When / Then its delay grows with time, from 0 to 720
@@ -94,11 +94,11 @@ OPERATIONS = [arithmetic.divided, arithmetic.least, arithmetic.greatest]
 def test_operations_give_the_same_bits_without_numpy(operation: Any, pairs: Any) -> None:
     # Given pairs of numbers, among them missing ones, zeros of both signs and infinities
     left, right = (np.array(column) for column in zip(*pairs, strict=True))
-    # When an operation is done at once, and on Python's own numbers
+    # When an operation is applied to arrays, and to Python floats
     with np.errstate(all="ignore"):
         together = operation(left, right)
     alone = np.array([operation(*pair) for pair in pairs])
-    # Then both are equal, and signs of zero are those of the arrays where that tells apart
+    # Then both are equal, also in the sign of zero
     np.testing.assert_array_equal(together, alone)
     if operation is arithmetic.divided:
         known = ~np.isnan(together)
@@ -106,7 +106,7 @@ def test_operations_give_the_same_bits_without_numpy(operation: Any, pairs: Any)
 
 
 def test_a_missing_value_takes_the_other_branch() -> None:
-    # Given a missing and a present value / When / Then each takes its branch, alone or together
+    # Given a missing and a present value / When / Then each takes its branch, as scalar or array
     nan = float("nan")
     assert arithmetic.otherwise(nan, 1.0, 2.0) == 1.0
     assert arithmetic.otherwise(3.0, 1.0, 2.0) == 2.0

@@ -1,6 +1,6 @@
-"""Where time is easily got wrong, on the real rows where it happens. docs/time.md tells them.
+"""Time traps on the real rows in which they occur; docs/time.md lists them.
 
-Expected instants are worked out by hand from the row and the clocks of its airports.
+Expected instants were computed by hand from the row and the clocks of its airports.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import pyarrow as pa
 import pytest
 from pyspark.sql import functions as F
 
-from benchmarks.real_year import real_flights, real_weather, with_events
 from features.arithmetic import same
 from features.arrays.arrow import FLIGHT_COLUMNS
 from features.catalog import FEATURES
@@ -33,9 +32,10 @@ from features.offline.feature_table import features_table
 from features.online.items_from_silver import online_items
 from features.online.lookup import features_of, keys_of
 from features.silver.silver_tables import SILVER
-from tests.features.online.test_lookup import as_flight
+from tests.features.factories import as_flight
 from tests.features.raw_rows import ZONES, raw_frame
 from tests.features.real_rows import all_received, one_received
+from tests.features.real_weeks import real_period
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -112,7 +112,7 @@ INSTANTS = [
 @pytest.mark.spark
 @pytest.mark.parametrize("expected", INSTANTS, ids=lambda row: row[0])
 def test_clocks_become_instants(silver: dict[str, Any], expected: tuple[str | None, ...]) -> None:
-    # Given a real row / When silver is made of it / Then its instants are those worked out by hand
+    # Given a real row / When silver is made of it / Then its instants are those computed by hand
     row = silver[expected[0] or ""]
     names = (c.SCHEDULED_DEPARTURE, c.DEPARTED, c.SCHEDULED_ARRIVAL, c.ARRIVED)
     assert tuple(utc(row[name]) for name in names) == expected[1:]
@@ -173,26 +173,22 @@ def around(*row: Any) -> Dataset:
     """Return the flights and the weather of the three days up to a real flight."""
     own = one_received(*row)
     end = dt.datetime.fromisoformat(own["time_hour"]) + dt.timedelta(hours=1)
-    flights = real_flights().filter(
-        pl.col(c.SCHEDULED_DEPARTURE).is_between(end - dt.timedelta(days=3), end)
-    )
-    weather = real_weather().filter(pl.col(c.OBSERVED).is_between(end - dt.timedelta(days=1), end))
-    return Dataset(with_events(flights).to_arrow(), weather.to_arrow())
+    return real_period(end - dt.timedelta(days=3), end, weather_from=end - dt.timedelta(days=1))
 
 
-def row_of(world: Dataset, carrier: str, flight: int) -> int:
-    """Return the place of the last flight with a number."""
-    pairs = zip(world.flights[c.CARRIER].to_pylist(), world.flights[c.FLIGHT_NUMBER].to_pylist(),
-                world.flights[c.SCHEDULED_DEPARTURE].to_pylist(), strict=True)  # fmt: skip
+def row_of(data: Dataset, carrier: str, flight: int) -> int:
+    """Return the row number of the last flight with a flight number."""
+    pairs = zip(data.flights[c.CARRIER].to_pylist(), data.flights[c.FLIGHT_NUMBER].to_pylist(),
+                data.flights[c.SCHEDULED_DEPARTURE].to_pylist(), strict=True)  # fmt: skip
     places = [(at, place) for place, (*key, at) in enumerate(pairs) if key == [carrier, flight]]
     return max(places)[1]
 
 
-def seen(world: Dataset, place: int, horizon: int, features: tuple[Feature, ...]) -> dict[str, Any]:
-    """Return the features of the flight at a place."""
-    wanted = np.arange(len(world.flights)) == place
+def seen(data: Dataset, place: int, horizon: int, features: tuple[Feature, ...]) -> dict[str, Any]:
+    """Return the features of the flight in a row."""
+    wanted = np.arange(len(data.flights)) == place
     table = features_table(
-        world.flights, world.weather, wanted, horizon_min=horizon, features=features
+        data.flights, data.weather, wanted, horizon_min=horizon, features=features
     )
     (row,) = table.to_pylist()
     return {feature.name: row[feature.name] for feature in features}
@@ -202,25 +198,25 @@ def seen(world: Dataset, place: int, horizon: int, features: tuple[Feature, ...]
 @pytest.mark.parametrize("row", EARLY, ids=lambda row: f"{row[2]} {row[3]}")
 def test_a_flight_that_left_early_never_sees_itself(row: tuple[Any, ...], horizon: int) -> None:
     # Given one of the three real flights that left more than half an hour early
-    world = around(*row)
-    place = row_of(world, row[2], row[3])
-    own = world.flights.slice(place, 1).to_pylist()[0]
+    data = around(*row)
+    place = row_of(data, row[2], row[3])
+    own = data.flights.slice(place, 1).to_pylist()[0]
     prediction = own[c.SCHEDULED_DEPARTURE] - dt.timedelta(minutes=horizon)
     assert own[c.DEPARTURE_KNOWN] < prediction  # it was known: the trap is there
     # When its departures of the last hour are counted / Then its own is not among them
     count = Sum(DEPARTURES.name, COUNT, FLIGHT, Minutes(before=60))
-    tried = Feature("tried", "recent", "", "", "", (count,), same)
-    assert seen(world, place, horizon, (tried,)) == {"tried": 0}
-    # And no feature changes when it is taken as not having left at all
-    without = Dataset(_not_left(world, place), world.weather)
-    assert seen(world, place, horizon, FEATURES) == seen(without, place, horizon, FEATURES)
-    # And online it is the same
-    wanted = seen(world, place, horizon, FEATURES)
-    assert _online(world, own, horizon) == wanted
+    departures = Feature("departures", "recent", "", "", "", (count,), same)
+    assert seen(data, place, horizon, (departures,)) == {"departures": 0}
+    # And no feature changes when the flight is changed to one that has not left
+    offline = seen(data, place, horizon, FEATURES)
+    without = Dataset(_not_left(data, place), data.weather)
+    assert seen(without, place, horizon, FEATURES) == offline
+    # And the online features are the same
+    assert _online(data, own, horizon) == offline
 
 
-def _not_left(world: Dataset, place: int) -> Any:
-    rows = world.flights.slice(place, 1).to_pylist()
+def _not_left(data: Dataset, place: int) -> Any:
+    rows = data.flights.slice(place, 1).to_pylist()
     for name in (
         c.DEPARTURE_KNOWN,
         c.DEPARTURE_DELAY,
@@ -229,14 +225,14 @@ def _not_left(world: Dataset, place: int) -> Any:
         c.AIR_TIME,
     ):
         rows[0][name] = None
-    table = world.flights
+    table = data.flights
     other = pa.Table.from_pylist(rows, schema=table.schema)
     return pa.concat_tables([table.slice(0, place), other, table.slice(place + 1)])
 
 
-def _online(world: Dataset, own: dict[str, Any], horizon: int) -> dict[str, Any]:
-    flights = world.flights.select(FLIGHT_COLUMNS)
-    items = dict(online_items(flights, world.weather, retain_days=1, horizon_min=horizon))
+def _online(data: Dataset, own: dict[str, Any], horizon: int) -> dict[str, Any]:
+    flights = data.flights.select(FLIGHT_COLUMNS)
+    items = dict(online_items(flights, data.weather, retain_days=1, horizon_min=horizon))
     flight, contract = as_flight(own), contract_of(horizon, 0.5)
     as_of = flight.scheduled_departure_at - horizon
     held = {key: items[key] for key in keys_of(flight, as_of, contract) if key in items}
@@ -244,7 +240,7 @@ def _online(world: Dataset, own: dict[str, Any], horizon: int) -> dict[str, Any]
     return dict(zip((spec.name for spec in contract.features), values, strict=True))
 
 
-def test_at_two_hours_no_flight_of_the_year_could_have_seen_itself() -> None:
+def test_at_two_hours_no_flight_of_the_year_left_before_its_prediction_time() -> None:
     # Given all real departures / Then none was 120 minutes early: there the rule changes nothing
     delays = all_received()["dep_delay"].replace("NA", None).cast(pl.Int32)
     assert delays.min() == -43
@@ -258,10 +254,10 @@ def test_one_aircraft_on_two_flights_at_one_minute(silver: dict[str, Any]) -> No
     assert {row[c.TAIL_NUMBER] for row in pair} == {"N12564"}
     assert len({row[c.SCHEDULED_DEPARTURE] for row in pair}) == 1
     # When their previous legs are looked up
-    world = around(*ROWS["one aircraft, two flights: flown"])
-    places = [row_of(world, row[c.CARRIER], row[c.FLIGHT_NUMBER]) for row in pair]
+    data = around(*ROWS["one aircraft, two flights: flown"])
+    places = [row_of(data, row[c.CARRIER], row[c.FLIGHT_NUMBER]) for row in pair]
     legs = [
-        {name: value for name, value in seen(world, place, 120, FEATURES).items() if "leg" in name}
+        {name: value for name, value in seen(data, place, 120, FEATURES).items() if "leg" in name}
         for place in places
     ]
     # Then neither is the other's previous leg: both have the same one, before that minute
@@ -271,16 +267,16 @@ def test_one_aircraft_on_two_flights_at_one_minute(silver: dict[str, Any]) -> No
 
 def test_ties_do_not_depend_on_the_order_of_rows() -> None:
     # Given a real evening, in which many flights share a minute, and its rows the other way round
-    world = around(*EARLY[1])
-    order = np.arange(len(world.flights))[::-1]
-    turned = Dataset(world.flights.take(order), world.weather)
-    minutes = world.flights[c.DEPARTURE_KNOWN].to_pylist()
+    data = around(*EARLY[1])
+    order = np.arange(len(data.flights))[::-1]
+    turned = Dataset(data.flights.take(order), data.weather)
+    minutes = data.flights[c.DEPARTURE_KNOWN].to_pylist()
     assert len(set(minutes)) < len(minutes)
     # When the features of all flights are computed from both
     wanted = np.ones(len(order), dtype=np.bool_)
     one, other = (
         features_table(each.flights, each.weather, wanted, horizon_min=120)
-        for each in (world, turned)
+        for each in (data, turned)
     )
     # Then they are the same
     assert one.sort_by(c.FLIGHT_ID).equals(other.sort_by(c.FLIGHT_ID))

@@ -15,7 +15,7 @@ from pipelines.runtime.console import Console
 from pipelines.runtime.context import RunContext
 from pipelines.runtime.stage_records import StageRecord
 from pipelines.settings import load_settings
-from tests.features.real_world import FIRST, LAST, real_world
+from tests.features.real_weeks import FIRST, LAST, real_weeks
 from training.data.split import part_of
 from training.settings import TrainingSettings
 
@@ -67,7 +67,7 @@ TRAINING = TrainingSettings.model_validate(
 @cache
 def gold() -> pa.Table:
     """Return the feature table of 26 days of the real year."""
-    world = real_world()
+    world = real_weeks()
     wanted = np.ones(world.flights.num_rows, dtype=np.bool_)
     return features_table(world.flights, world.weather, wanted, horizon_min=120)
 

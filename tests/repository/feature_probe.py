@@ -23,9 +23,8 @@ from features.online.lookup import features_of, keys_of
 from pipelines.proofs.no_leak import NAMES
 from pipelines.quality.gold_suite import gold_expectations
 from pipelines.runtime.fingerprint import code_of
-from tests.features.factories import flight, flights_table, weather_table
-from tests.features.online.test_lookup import as_flight
-from tests.features.real_world import real_world
+from tests.features.factories import as_flight, flight, flights_table, weather_table
+from tests.features.real_weeks import real_weeks
 
 HORIZON = 120
 # To LAX: two flights of which one is cancelled, known 180 minutes later; then the flight asked for.
@@ -73,7 +72,7 @@ def values(name: str) -> tuple[list[float | None], list[float | None]]:
 
 def proof(name: str) -> tuple[str, ...]:
     """Return the feature, if it leaks at some instants of real weeks."""
-    world = real_world()
+    world = real_weeks()
     instants = draw_instants(world, 2, horizon_min=HORIZON, seed=1)
     others = counterfactuals(world, instants, seed=1)
     return prove(world, others, features_table, features=[name], horizon_min=HORIZON).leaking

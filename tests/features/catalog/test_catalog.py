@@ -1,4 +1,4 @@
-"""Every declaration in the catalog, held against the streams, the tables and real weeks."""
+"""Every declaration of the catalog, checked against streams, tables and real weeks."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from features.declare.declarations import (
 )
 from features.declare.streams import COUNT, STREAMS, known_when, measure_of
 from features.offline.feature_table import features_table, gold_columns
-from tests.features.real_world import real_world
+from tests.features.real_weeks import real_weeks
 
 FAMILIES = {"schedule", "calendar", "weather", "recent", "history", "tail"}
 SCHEDULE = {
@@ -45,9 +45,9 @@ every_feature = pytest.mark.parametrize("feature", FEATURES, ids=lambda feature:
 
 @lru_cache
 def real_features() -> pa.Table:
-    world = real_world()
-    everything = np.ones(len(world.flights), dtype=np.bool_)
-    return features_table(world.flights, world.weather, everything, horizon_min=120)
+    data = real_weeks()
+    everything = np.ones(len(data.flights), dtype=np.bool_)
+    return features_table(data.flights, data.weather, everything, horizon_min=120)
 
 
 def test_names_are_unique_also_among_the_columns_of_the_table() -> None:
@@ -57,18 +57,18 @@ def test_names_are_unique_also_among_the_columns_of_the_table() -> None:
 
 
 @every_feature
-def test_a_declaration_says_all_that_a_reader_needs(feature: Feature) -> None:
+def test_a_declaration_is_complete(feature: Feature) -> None:
     # Given a feature / Then its name can be a column and an identifier
     assert feature.name.isidentifier()
     assert feature.name == feature.name.lower()
     assert not keyword.iskeyword(feature.name)
-    # And its words are there
+    # And its documentation is there
     assert feature.family in FAMILIES
     assert feature.unit
     assert feature.null
     assert feature.definition.endswith(".")
     assert known_when(feature).endswith(("published schedule", "before the prediction time"))
-    # And its range is one
+    # And its range is not empty
     if feature.minimum is not None and feature.maximum is not None:
         assert feature.minimum < feature.maximum
 

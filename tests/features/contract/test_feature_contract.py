@@ -1,4 +1,4 @@
-"""The contract: canonical, complete, and refused when it does not fit."""
+"""The feature contract: canonical JSON, validation, hash, conflicts."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ def test_an_undeclared_feature_is_named() -> None:
 
 
 @pytest.mark.parametrize(
-    ("data", "says"),
+    ("data", "message"),
     [(b"{", "not valid"), (b"[]", "not valid"), (b'{"schema":1}', "not valid")],
 )
-def test_broken_json_is_refused(data: bytes, says: str) -> None:
-    # Given bytes that are no contract / When / Then the error says so
-    with pytest.raises(ContractError, match=says):
+def test_broken_json_is_refused(data: bytes, message: str) -> None:
+    # Given bytes that are not a contract / When they are read / Then the error says so
+    with pytest.raises(ContractError, match=message):
         from_json(data)
 
 
@@ -62,7 +62,7 @@ def test_another_schema_is_refused() -> None:
         from_json(data)
 
 
-def test_the_hash_follows_the_declarations() -> None:
+def test_the_hash_depends_on_the_declarations() -> None:
     # Given a feature / When what it reads or means in numbers changes / Then so does the hash
     feature = FEATURES[-1]
     changes = (
@@ -78,13 +78,22 @@ def test_the_hash_follows_the_declarations() -> None:
     assert feature_hash(FEATURES) != feature_hash(FEATURES[::-1])
 
 
-def test_the_hash_does_not_follow_words() -> None:
+def test_the_hash_of_released_declarations_does_not_change() -> None:
+    # Given features of every kind of input, from the first release
+    names = ["overdue_minutes_all", "leg_delay", "late_carrier_28d", "ahead_origin", "wind_speed"]
+    # Then their hash is that of the release, whatever the Python names of classes became
+    assert feature_hash(selected(names)) == (
+        "f49ac4f43ef21ef09bb70eb98a8d6b06e8fca00f2f3f8d707404e5cbd3f7871c"
+    )
+
+
+def test_the_hash_does_not_depend_on_wording() -> None:
     # Given a feature / When only its wording changes / Then the hash stays
     reworded = replace(FEATURES[-1], definition="in other words", null="nothing there", family="x")
     assert feature_hash([FEATURES[-1]]) == feature_hash([reworded])
 
 
-def test_the_hash_follows_the_rule_by_which_a_stream_knows(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_hash_depends_on_the_known_at_rule_of_a_stream(monkeypatch: pytest.MonkeyPatch) -> None:
     # Given a feature of departures, and one of weather
     late, wind = selected(["departure_late_all_3h", "wind_speed"])
     before = feature_hash([late]), feature_hash([wind])
@@ -100,11 +109,11 @@ def test_models_of_other_features_can_be_served_side_by_side() -> None:
     # Given contracts of features that overlap, and thresholds of their own
     names = [feature.name for feature in FEATURES]
     one, other = contract_of(120, 0.3, names[:5]), contract_of(120, 0.4, names[3:9])
-    # Then nothing keeps them apart
+    # Then there is no conflict
     assert conflicts_between(one, other) == ()
 
 
-def test_what_keeps_models_apart_is_named() -> None:
+def test_conflicts_between_models_are_described() -> None:
     # Given a champion for which the distance is in kilometres, and late is something else
     one = contract_of(120, 0.3)
     far = [
@@ -112,7 +121,7 @@ def test_what_keeps_models_apart_is_named() -> None:
         for spec in one.features
     ]
     other = msgspec.structs.replace(one, features=tuple(far), label="arrival delay >= 30 min")
-    # When they are compared, Then both are told
+    # When they are compared, Then both conflicts are described
     label, distance = conflicts_between(one, other)
     assert "arrival delay >= 30 min" in label
     assert distance == "distance is float64 in mi in one and float64 in km in the other"

@@ -1,4 +1,4 @@
-"""The reference page says what is declared."""
+"""The reference page agrees with the declarations."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     import pytest
 
 
-def test_the_page_in_docs_is_what_is_declared() -> None:
-    # Given docs/features.md / Then it is what the declarations say now
+def test_the_page_in_docs_is_up_to_date() -> None:
+    # Given docs/features.md / Then it is what the declarations give now
     assert main(["--check"]) == 0, "run `python -m features.contract.reference --write`"
 
 
@@ -30,8 +30,8 @@ def test_every_feature_has_one_row_with_all_that_is_declared() -> None:
         assert row.count("|") == 10
 
 
-def test_windows_and_rules_are_told_in_words() -> None:
-    # Given the page / Then it tells windows of each kind, and when what they read is known
+def test_windows_and_known_at_rules_are_described() -> None:
+    # Given the page / Then it describes windows of each kind, and their known-at rules
     page = reference(FEATURES)
     for words in (
         "3 h before the prediction time | departures known before",
@@ -45,17 +45,17 @@ def test_windows_and_rules_are_told_in_words() -> None:
         assert words in page
 
 
-def test_a_page_that_drifted_is_told_and_written_anew(
+def test_an_outdated_page_fails_the_check_and_can_be_rewritten(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    # Given a page that says something else
+    # Given a page that is out of date
     page = tmp_path / "features.md"
     page.write_text("# Features of old\n")
     monkeypatch.setattr(module, "PAGE", page)
     # When it is checked / Then that fails, and says what to run
     assert main(["--check"]) == 1
     assert "features.contract.reference --write" in capsys.readouterr().err
-    # And once written it is right
+    # And once written it passes
     assert main(["--write"]) == 0
     assert main(["--check"]) == 0
     # And without an option it is printed
@@ -63,7 +63,7 @@ def test_a_page_that_drifted_is_told_and_written_anew(
     assert capsys.readouterr().out == page.read_text()
 
 
-def test_a_page_that_is_missing_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_page_fails_the_check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # Given no page / When it is checked / Then that fails
     monkeypatch.setattr(module, "PAGE", tmp_path / "features.md")
     assert main(["--check"]) == 1

@@ -1,4 +1,4 @@
-"""Adding a feature: one declaration and one function, and it is everywhere."""
+"""A new feature needs one declaration and one function to be available everywhere."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ from features.leaks.prover import (
 from features.offline.feature_table import features_table
 from features.online.items_from_silver import online_items
 from features.online.lookup import Flight, features_of, keys_of
-from tests.features.real_world import real_world
+from tests.features.real_weeks import real_weeks
 
 HORIZON = 120
 
 
-# A new feature: this is all of it.
+# The complete declaration of a new feature.
 def surplus(arrived: Any, departed: Any) -> Any:
     """Return the arrivals of the carrier per departure from the origin."""
     return arrived / departed
@@ -57,20 +57,18 @@ DECLARED = (*FEATURES, SURPLUS)
 
 def test_a_new_feature_is_in_the_table_and_the_same_online() -> None:
     # Given some real days, and one more feature than is declared
-    world = middle_days(real_world(), days=8)
-    last = int(to_minutes(world.flights[c.SCHEDULED_DEPARTURE]).max())
-    wanted = to_minutes(world.flights[c.SCHEDULED_DEPARTURE]) > last - 240
+    data = middle_days(real_weeks(), days=8)
+    last = int(to_minutes(data.flights[c.SCHEDULED_DEPARTURE]).max())
+    wanted = to_minutes(data.flights[c.SCHEDULED_DEPARTURE]) > last - 240
     # When it is computed for the table, and for each flight from the state of its keys
     table = features_table(
-        world.flights, world.weather, wanted, horizon_min=HORIZON, features=DECLARED
+        data.flights, data.weather, wanted, horizon_min=HORIZON, features=DECLARED
     )
     items = dict(
-        online_items(
-            world.flights, world.weather, retain_days=2, horizon_min=120, features=DECLARED
-        )
+        online_items(data.flights, data.weather, retain_days=2, horizon_min=120, features=DECLARED)
     )
     contract = contract_of(HORIZON, 0.5, [SURPLUS.name], features=DECLARED)
-    online = [online_value(row, items, contract) for row in silver_of(world.flights, wanted)]
+    online = [online_value(row, items, contract) for row in silver_of(data.flights, wanted)]
     # Then both are the same, bit for bit, and there is something to compare
     offline = dict(
         zip(table[c.FLIGHT_ID].to_pylist(), table[SURPLUS.name].to_pylist(), strict=True)
@@ -98,15 +96,15 @@ def online_value(row: dict[str, Any], items: dict[str, bytes], contract: Any) ->
 
 def test_a_new_feature_is_proven_and_documented_without_being_named() -> None:
     # Given some real days / When the prover and the reference get the new declarations
-    world = real_world()
-    others = counterfactuals(world, draw_instants(world, 2, horizon_min=HORIZON, seed=3), seed=3)
+    data = real_weeks()
+    others = counterfactuals(data, draw_instants(data, 2, horizon_min=HORIZON, seed=3), seed=3)
 
     def compute(flights: Any, weather: Any, wanted: Any, *, horizon_min: int) -> Any:
         return features_table(
             flights, weather, wanted, horizon_min=horizon_min, features=(SURPLUS,)
         )
 
-    proof = prove(world, others, compute, features=[SURPLUS.name], horizon_min=HORIZON)
+    proof = prove(data, others, compute, features=[SURPLUS.name], horizon_min=HORIZON)
     # Then it does not leak, and it is on the page
     assert proof.leaks == ()
     assert proof.tested == {SURPLUS.name}

@@ -1,4 +1,4 @@
-"""The mutation suite: every mistake that is planted is found, on real flights."""
+"""Mutation tests of the prover: it finds every planted leak, on real flights."""
 
 from __future__ import annotations
 
@@ -14,24 +14,22 @@ from features.leaks.prover import (
     prove,
 )
 from features.offline.feature_table import features_table
-from tests.features.real_world import real_world
+from tests.features.real_weeks import real_weeks
 
 HORIZON = 120
 
 
 @lru_cache
 def others() -> tuple[Counterfactual, ...]:
-    world = real_world()
-    return tuple(
-        counterfactuals(world, draw_instants(world, 6, horizon_min=HORIZON, seed=8), seed=8)
-    )
+    data = real_weeks()
+    return tuple(counterfactuals(data, draw_instants(data, 6, horizon_min=HORIZON, seed=8), seed=8))
 
 
 @pytest.mark.parametrize("planted", PLANTED, ids=lambda planted: planted.name)
 def test_the_planted_leak_is_caught(planted: PlantedLeak) -> None:
-    # Given a feature set with a mistake in it / When the prover looks at it
+    # Given a feature set with a mistake in it / When the prover checks it
     proof = prove(
-        real_world(), others(), planted.compute, features=planted.names, horizon_min=HORIZON
+        real_weeks(), others(), planted.compute, features=planted.names, horizon_min=HORIZON
     )
     # Then every feature that has the mistake leaks
     assert set(proof.leaking) == set(planted.names)
@@ -49,7 +47,7 @@ def test_leaks_of_every_kind_are_planted_once() -> None:
 def test_the_same_features_without_the_mistake_are_clean(planted: PlantedLeak) -> None:
     # Given the features of a planted leak that are declared ones / When computed as declared
     proof = prove(
-        real_world(), others(), features_table, features=planted.names, horizon_min=HORIZON
+        real_weeks(), others(), features_table, features=planted.names, horizon_min=HORIZON
     )
     # Then it was the mistake that leaked
     assert proof.leaks == ()

@@ -24,7 +24,7 @@ from features.leaks.prover import (
     prove,
 )
 from features.offline.feature_table import features_table
-from tests.features.real_world import real_world
+from tests.features.real_weeks import real_weeks
 
 if TYPE_CHECKING:
     from features.arrays.search import Bools
@@ -33,14 +33,14 @@ NAMES = [feature.name for feature in FEATURES]
 
 
 @pytest.mark.parametrize(("horizon_min", "count"), [(120, 3), (30, 2), (1, 2)])
-def test_no_declared_feature_knows_what_comes(horizon_min: int, count: int) -> None:
-    # Given real weeks, and other worlds that part from them at instants in between
-    world = real_world()
-    instants = draw_instants(world, count, horizon_min=horizon_min, seed=11)
-    others = counterfactuals(world, instants, seed=11)
+def test_no_declared_feature_leaks(horizon_min: int, count: int) -> None:
+    # Given real weeks, and counterfactual data that differs from instants in between
+    data = real_weeks()
+    instants = draw_instants(data, count, horizon_min=horizon_min, seed=11)
+    others = counterfactuals(data, instants, seed=11)
     # When all features of all flights are computed in each
-    proof = prove(world, others, features_table, features=NAMES, horizon_min=horizon_min)
-    # Then none of a flight predicted before its world parts has changed a bit
+    proof = prove(data, others, features_table, features=NAMES, horizon_min=horizon_min)
+    # Then no feature of a flight predicted before the instant has changed a bit
     assert proof.leaks == ()
     assert proof.instants == instants
     assert proof.compared > 1_000_000
@@ -58,21 +58,21 @@ def reads_what_happens(name: str) -> bool:
     )
 
 
-def test_a_leak_among_true_features_is_named_and_told_with_its_flight() -> None:
+def test_a_leak_among_true_features_is_reported_with_its_flight() -> None:
     # Given the declared features and one more, which is the flight's own delay
     leaky = replace(PLANTED[0].features[0], name="own_delay")
     compute = partial(features_table, features=(*FEATURES, leaky))
-    world = real_world()
-    others = counterfactuals(world, draw_instants(world, 1, horizon_min=120, seed=2), seed=2)
-    # When the prover looks at all of them
-    proof = prove(world, others, compute, features=[*NAMES, "own_delay"], horizon_min=120)
+    data = real_weeks()
+    others = counterfactuals(data, draw_instants(data, 1, horizon_min=120, seed=2), seed=2)
+    # When the prover checks all of them
+    proof = prove(data, others, compute, features=[*NAMES, "own_delay"], horizon_min=120)
     # Then it names that one, and a flight with both its values
     assert proof.leaking == ("own_delay",)
     leak = proof.leaks[0]
     delays = dict(
         zip(
-            world.flights[c.FLIGHT_ID].to_pylist(),
-            world.flights[c.DEPARTURE_DELAY].to_pylist(),
+            data.flights[c.FLIGHT_ID].to_pylist(),
+            data.flights[c.DEPARTURE_DELAY].to_pylist(),
             strict=True,
         )
     )
@@ -82,9 +82,9 @@ def test_a_leak_among_true_features_is_named_and_told_with_its_flight() -> None:
 
 
 def test_a_missing_value_and_zero_are_not_the_same() -> None:
-    # Given a feature that is missing in the true world and 0 in the other
-    world = real_world()
-    (instant,) = draw_instants(world, 1, horizon_min=120, seed=4)
+    # Given a feature that is missing in the original data and 0 in the other
+    data = real_weeks()
+    (instant,) = draw_instants(data, 1, horizon_min=120, seed=4)
     calls: list[float | None] = []
 
     def compute(
@@ -94,21 +94,21 @@ def test_a_missing_value_and_zero_are_not_the_same() -> None:
         calls.append(0.0 if calls else None)
         return table.append_column("x", pa.array([calls[-1]] * len(table), pa.float64()))
 
-    # When it is looked at / Then it leaks
-    proof = prove(world, [Counterfactual(instant, world)], compute, features=["x"], horizon_min=120)
+    # When it is checked / Then it leaks
+    proof = prove(data, [Counterfactual(instant, data)], compute, features=["x"], horizon_min=120)
     assert proof.leaking == ("x",)
 
 
 def test_texts_are_compared_too() -> None:
-    # Given the same world twice, but for a carrier that has another name in the second
-    world = real_world()
-    (instant,) = draw_instants(world, 1, horizon_min=120, seed=4)
-    carriers = pa.array([f"{name}?" for name in world.flights[c.CARRIER].to_pylist()])
-    place = world.flights.column_names.index(c.CARRIER)
-    renamed = Dataset(world.flights.set_column(place, c.CARRIER, carriers), world.weather)
-    # When the features are looked at / Then the carrier is one that differs
+    # Given the same data twice, except for carriers with other names in the second
+    data = real_weeks()
+    (instant,) = draw_instants(data, 1, horizon_min=120, seed=4)
+    carriers = pa.array([f"{name}?" for name in data.flights[c.CARRIER].to_pylist()])
+    place = data.flights.column_names.index(c.CARRIER)
+    renamed = Dataset(data.flights.set_column(place, c.CARRIER, carriers), data.weather)
+    # When the carrier is compared / Then it differs
     proof = prove(
-        world,
+        data,
         [Counterfactual(instant, renamed)],
         features_table,
         features=[c.CARRIER],
@@ -118,20 +118,20 @@ def test_texts_are_compared_too() -> None:
     assert isinstance(proof.leaks[0].after, str)
 
 
-def test_instants_are_prediction_times_over_the_whole_time_and_repeat_with_their_seed() -> None:
+def test_instants_are_prediction_times_over_the_whole_period_and_repeat_with_their_seed() -> None:
     # Given real weeks / When instants are drawn twice
-    world = real_world()
-    first, second = (draw_instants(world, 20, horizon_min=120, seed=5) for _ in range(2))
+    data = real_weeks()
+    first, second = (draw_instants(data, 20, horizon_min=120, seed=5) for _ in range(2))
     # Then they are the same, in order, and far apart in all
     assert first == second
     assert list(first) == sorted(first)
     assert first[-1] - first[0] > 20 * 1440
 
 
-def test_too_few_flights_are_told() -> None:
+def test_too_few_flights_for_the_instants_are_refused() -> None:
     # Given no flights / When instants are drawn / Then the error says what to do
-    world = real_world()
-    empty = Dataset(world.flights.slice(0, 0), world.weather)
+    data = real_weeks()
+    empty = Dataset(data.flights.slice(0, 0), data.weather)
     with pytest.raises(ProofError, match="0 flights for 3 instants: ask for fewer"):
         draw_instants(empty, 3, horizon_min=120, seed=0)
 
@@ -144,8 +144,8 @@ def test_computations_of_different_flights_are_refused() -> None:
         table = features_table(flights, weather, wanted, horizon_min=horizon_min, features=())
         return table.take(pa.array(np.random.default_rng(len(table)).permutation(len(table))))
 
-    world = real_world()
-    others = counterfactuals(world, draw_instants(world, 1, horizon_min=120, seed=6), seed=6)
-    # When it is looked at / Then the error says what it must do
+    data = real_weeks()
+    others = counterfactuals(data, draw_instants(data, 1, horizon_min=120, seed=6), seed=6)
+    # When it is checked / Then the error says what is wrong
     with pytest.raises(ProofError, match="in the order of scheduled departure"):
-        prove(world, others, unordered, features=[], horizon_min=120)
+        prove(data, others, unordered, features=[], horizon_min=120)

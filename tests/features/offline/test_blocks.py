@@ -21,7 +21,7 @@ pytestmark = pytest.mark.spark
 HORIZON = 120
 
 
-def world(days: int = 70) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def random_days(days: int = 70) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Return ten flights a day, some cancelled, diverted or without an aircraft, and weather."""
     pick = random.Random(7)
     rows = []
@@ -41,7 +41,7 @@ def world(days: int = 70) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
 
 @pytest.fixture(scope="module")
 def silver(spark: SparkSession) -> tuple[DataFrame, DataFrame]:
-    flights, weather = world()
+    flights, weather = random_days()
     frames = (
         spark.createDataFrame(flights_table(flights)),
         spark.createDataFrame(weather_table(weather)),
@@ -54,7 +54,7 @@ def rows_of(frame: DataFrame) -> list[dict[str, Any]]:
 
 
 def whole() -> list[dict[str, Any]]:
-    flights, weather = world()
+    flights, weather = random_days()
     wanted = np.ones(len(flights), dtype=np.bool_)
     table = features_table(
         flights_table(flights), weather_table(weather), wanted, horizon_min=HORIZON

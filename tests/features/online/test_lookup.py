@@ -1,56 +1,37 @@
-"""One flight's features from the online items equal the kernel's over the whole table."""
+"""Features looked up online equal those that the kernel computes over the whole table."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.catalog import FEATURES
 from features.contract.feature_contract import contract_of
 from features.declare import columns as c
 from features.offline.feature_table import features_table
-from features.online.item_bytes import decode
 from features.online.item_keys import key_of
-from features.online.item_layout import EntityLayout, layouts
 from features.online.items_from_silver import online_items
-from features.online.lookup import Flight, features_of, keys_of, lookup_of
-from tests.features.factories import flight, flights_table, observation, weather_table
-from tests.features.offline.test_kernel import worlds
+from features.online.lookup import features_of, keys_of, lookup_of
+from tests.features.factories import as_flight, flight, flights_table, observation, weather_table
 from tests.features.oracle import minute
+from tests.features.strategies import silver_rows
 
 HORIZON = 120
 CONTRACT = contract_of(HORIZON, 0.5)
-World = tuple[list[dict[str, Any]], list[dict[str, Any]]]
+Rows = tuple[list[dict[str, Any]], list[dict[str, Any]]]
 
 
-def as_flight(row: dict[str, Any]) -> Flight:
-    return Flight(
-        carrier=row[c.CARRIER],
-        flight_number=row[c.FLIGHT_NUMBER],
-        origin=row[c.ORIGIN],
-        destination=row[c.DESTINATION],
-        scheduled_departure_at=minute(row[c.SCHEDULED_DEPARTURE]),
-        scheduled_arrival_at=minute(row[c.SCHEDULED_ARRIVAL]),
-        origin_utc_offset_min=row[c.ORIGIN_OFFSET],
-        destination_utc_offset_min=row[c.DESTINATION_OFFSET],
-        distance_mi=row[c.DISTANCE],
-        tail_number=row[c.TAIL_NUMBER],
-    )
-
-
-@settings(max_examples=30, deadline=None)
-@given(worlds(earliest=-90), st.sampled_from([HORIZON, 30, 1]))
-def test_online_and_offline_features_are_equal(world: World, horizon: int) -> None:
+@settings(max_examples=20, deadline=None)
+@given(silver_rows(earliest=-90), st.sampled_from([HORIZON, 30, 1]))
+def test_online_and_offline_features_are_equal(drawn: Rows, horizon: int) -> None:
     # Given the feature table and the online items of the same days
-    flights, weather = flights_table(world[0]), weather_table(world[1])
-    wanted = np.ones(len(world[0]), dtype=np.bool_)
+    flights, weather = flights_table(drawn[0]), weather_table(drawn[1])
+    wanted = np.ones(len(drawn[0]), dtype=np.bool_)
     offline = features_table(flights, weather, wanted, horizon_min=horizon).to_pylist()
     items = dict(online_items(flights, weather, retain_days=6, horizon_min=horizon))
-    rows = {row[c.FLIGHT_ID]: row for row in world[0]}
+    rows = {row[c.FLIGHT_ID]: row for row in drawn[0]}
     for gold in offline:
         # When a flight's features are looked up as of its prediction time
         own = as_flight(rows[gold[c.FLIGHT_ID]])
@@ -68,7 +49,7 @@ def test_without_items_features_are_missing_or_zero_never_an_error() -> None:
     own = as_flight(flight(1000, **{c.TAIL_NUMBER: None}))
     # When its features are looked up
     values, missing = features_of(own, own.scheduled_departure_at - HORIZON, {}, CONTRACT)
-    # Then the schedule is there, and what events would tell is missing or zero
+    # Then the features of the schedule are there, and those of events are missing or zero
     found = dict(zip((spec.name for spec in CONTRACT.features), values, strict=True))
     assert found["carrier"] == "AA"
     assert found["overdue_count_all"] == 0
@@ -108,27 +89,7 @@ def test_the_flight_id_has_the_utc_hour() -> None:
     assert own.local_hour == 20
 
 
-def test_items_keep_no_more_than_they_need() -> None:
-    # Given 140 days of one flight a day
-    rows = [flight(1440 * day, **{c.FLIGHT_NUMBER: 5}) for day in range(140)]
-    # When items are made that answer for the last day
-    made = online_items(flights_table(rows), weather_table([observation(10)]), retain_days=1)
-    items = dict(made)
-    # Then events of the origin go back for what events may change, and sums for 30 days
-    days = [key for key in items if key.startswith("origin=JFK@")]
-    assert sorted(days) == [f"origin=JFK@2013-07-{day}" for day in range(13, 19)]
-    sums = [key for key in items if key.startswith("carrier=AA#")]
-    assert sorted(sums) == ["carrier=AA#2013-06-16", "carrier=AA#2013-07-18"]
-    (arrivals,) = decode(sums_layout("carrier"), items["carrier=AA#2013-06-16"])
-    assert [row[2][0] for row in arrivals] == [1] * 32
-
-
-def sums_layout(*entity: str) -> Any:
-    found: EntityLayout = next(x for x in layouts(FEATURES) if x.entity == entity)
-    return found.sums
-
-
-def test_how_new_the_state_is_comes_with_the_features() -> None:
+def test_the_newest_known_at_minute_comes_with_the_features() -> None:
     # Given a departure known at minute 900 and a weather report known at 930
     rows = [flight(880, delay=20), flight(1120, **{c.FLIGHT_NUMBER: 2})]
     items = dict(
@@ -137,13 +98,13 @@ def test_how_new_the_state_is_comes_with_the_features() -> None:
     own, start = as_flight(rows[1]), minute(rows[0][c.SCHEDULED_DEPARTURE]) - 880
     # When a flight is looked up after both, and between them
     later, between = (lookup_of(own, start + m, CONTRACT).resolve(items) for m in (1000, 910))
-    # Then it is told when something last became known
+    # Then the newest known-at minute of each table is returned
     assert later.newest == {"flights": start + 900, "weather": start + 930}
     assert between.newest == {"flights": start + 900, "weather": None}
 
 
 def test_an_item_that_cannot_be_read_is_missing_and_counted() -> None:
-    # Given items of which one is cut short, and one was written by other code
+    # Given items of which one is cut short, and one was written by another version of the code
     rows = [flight(880, delay=20), flight(1120, **{c.FLIGHT_NUMBER: 2})]
     items = dict(online_items(flights_table(rows), weather_table([]), retain_days=2))
     own = as_flight(rows[1])
@@ -156,9 +117,3 @@ def test_an_item_that_cannot_be_read_is_missing_and_counted() -> None:
     assert found.unreadable == 2
     assert "departure_delay_origin_3h" in found.missing
     assert "departure_delay_carrier_3h" not in found.missing
-
-
-@pytest.mark.parametrize("retain_days", [0, 3])
-def test_an_empty_table_has_no_items(retain_days: int) -> None:
-    # Given no flights / When / Then there are no items
-    assert not list(online_items(flights_table([]), weather_table([]), retain_days=retain_days))

@@ -30,8 +30,8 @@ pytestmark = pytest.mark.spark
 def candidates(spark: SparkSession, source: str, bronze: DataFrame) -> DataFrame:
     table = SILVER[source]
     typed = table.candidates(bronze, silver_airports(spark))
-    repeated = to_duplicate_keys(typed, table.key)
-    return with_duplicates_refused(typed, repeated, key=table.key, words=table.words)
+    duplicates = to_duplicate_keys(typed, table.key)
+    return with_duplicates_refused(typed, duplicates, key=table.key, words=table.words)
 
 
 def test_weather_is_known_when_its_hour_is_over(spark: SparkSession) -> None:
@@ -59,7 +59,7 @@ def test_weather_that_cannot_be_is_refused(spark: SparkSession) -> None:
     ]  # fmt: skip
 
 
-def test_both_hours_of_the_night_on_which_clocks_go_back_are_kept(spark: SparkSession) -> None:
+def test_both_hours_of_the_night_on_which_clocks_go_back_are_valid(spark: SparkSession) -> None:
     # Given hour 1 of the night on which summer time ends, which comes twice
     row = received("weather", WEATHER_LINE) | {"month": "11", "day": "3"}
     hours = ({"time_hour": f"2013-11-03T0{hour}:00:00Z"} for hour in (5, 6))
@@ -95,7 +95,7 @@ def test_reference_tables_refuse_what_has_no_name_and_what_is_no_place(spark: Sp
     ]
 
 
-def test_of_repeated_keys_the_newest_file_wins_and_in_a_file_its_first_row(
+def test_of_duplicate_keys_the_newest_file_wins_and_in_a_file_its_first_row(
     spark: SparkSession,
 ) -> None:
     later = INGESTED_AT + dt.timedelta(days=1)
@@ -115,7 +115,7 @@ def test_of_repeated_keys_the_newest_file_wins_and_in_a_file_its_first_row(
     )
     # When silver is made of them
     rows = candidates(spark, "flights", bronze)
-    # Then the first good row of the newer file is kept, and the others say why they are not
+    # Then the first valid row of the newest file is not refused, and the others have a reason
     contradiction = "dep_time is 0517, but sched_dep_time and dep_delay make 0518."
     superseded = "The newer file b.csv has this flight too, in row 8."
     before = "The newer file z.csv has this flight too, in row 1."

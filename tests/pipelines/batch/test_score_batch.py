@@ -19,7 +19,7 @@ from pipelines.cli import execute
 from pipelines.online.materialize import materialize
 from pipelines.runtime.days import day_range
 from serving.stores.online.sqlite import SqliteOnlineStore
-from tests.features.real_world import real_world
+from tests.features.real_weeks import real_weeks
 from tests.pipelines.conftest import ROOT, package_file
 from tests.pipelines.real_parts import gold
 from tests.pipelines.scored_world import release_small_model
@@ -66,7 +66,7 @@ def test_every_flight_gets_the_score_that_the_service_gives_it(
     released: RunContext, spark: SparkSession, tables: Tables
 ) -> None:
     # Given silver and an online store that reaches back two days
-    world = real_world()
+    world = real_weeks()
     tables.replace("silver_flights", spark.createDataFrame(world.flights), description="test")
     tables.replace("silver_weather", spark.createDataFrame(world.weather), description="test")
     zones = [(row["faa"], row["tzone"]) for row in airports()]

@@ -19,7 +19,7 @@ from serving.online.network import read_network
 from serving.online.online_state import OnlineState
 from serving.online.watermark import read_mark
 from serving.stores.online.sqlite import SqliteOnlineStore
-from tests.features.real_world import real_world
+from tests.features.real_weeks import real_weeks
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,7 +35,7 @@ LAST_DAYS = dt.datetime(2013, 11, 6, tzinfo=dt.UTC)
 @pytest.fixture
 def silver(spark: SparkSession, tables: Tables) -> tuple[pa.Table, pa.Table]:
     """Write the last days of a real world as silver tables, and return flights and weather."""
-    world = real_world()
+    world = real_weeks()
     flights = world.flights.filter(pc.field(c.SCHEDULED_DEPARTURE) >= LAST_DAYS)
     weather = world.weather.filter(pc.field(c.KNOWN) >= LAST_DAYS)
     flights, weather = flights.select(FLIGHT_COLUMNS), weather.select(WEATHER_COLUMNS)
@@ -70,7 +70,7 @@ def test_the_online_store_holds_the_items_of_silver_and_the_network(
 
 def test_events_and_silver_make_one_state(tmp_path: Path) -> None:
     # Given a state that silver's days were told to, all but what became known in the last hour
-    world = real_world()
+    world = real_weeks()
     flights = world.flights.filter(pc.field(c.SCHEDULED_DEPARTURE) >= LAST_DAYS)
     weather = world.weather.filter(pc.field(c.KNOWN) >= LAST_DAYS).select(WEATHER_COLUMNS)
     flights = flights.select(FLIGHT_COLUMNS).slice(0, 600)
@@ -93,7 +93,7 @@ def test_events_and_silver_make_one_state(tmp_path: Path) -> None:
 
 def test_what_silver_tells_again_changes_no_row(tmp_path: Path) -> None:
     # Given items that were made of silver, whose open flights begin in the middle of an hour
-    world = real_world()
+    world = real_weeks()
     since, end = (dt.datetime(2013, 11, day, 12, 29, tzinfo=dt.UTC) for day in (4, 9))
     at = pc.field(c.SCHEDULED_DEPARTURE)
     flights = world.flights.filter((at >= since) & (at <= end)).select(FLIGHT_COLUMNS)

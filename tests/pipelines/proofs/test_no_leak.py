@@ -8,7 +8,7 @@ import pytest
 from features.leaks.prover import middle_days
 from pipelines.cli import execute
 from pipelines.proofs import no_leak
-from tests.features.real_world import real_world
+from tests.features.real_weeks import real_weeks
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -44,7 +44,7 @@ def test_the_command_proves_on_silver_and_writes_its_figures(
     recorded: Recorded, spark: SparkSession, tables: Tables
 ) -> None:
     # Given silver tables
-    world = middle_days(real_world(), days=24)
+    world = middle_days(real_weeks(), days=24)
     tables.replace("silver_flights", spark.createDataFrame(world.flights), description="")
     tables.replace("silver_weather", spark.createDataFrame(world.weather), description="")
     recorded.context.__dict__["tables"] = tables

@@ -20,7 +20,7 @@ from pipelines.proofs.skew import EXPECTED, FLIGHTS, PROBABILITY, WEATHER, Repla
 from serving.models.model_loader import open_scorer
 from serving.online.network import Network
 from serving.stores.artifacts.local import FolderArtifactStore
-from tests.features.real_world import real_world
+from tests.features.real_weeks import real_weeks
 from tests.serving.support import HORIZON_MIN, MODEL_NAME, a_contract, a_model, publish
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def expected() -> pa.Table:
 
 def days() -> Dataset:
     """Return the days that are known."""
-    world = real_world()
+    world = real_weeks()
     return Dataset(
         world.flights.filter(pc.field(c.SCHEDULED_DEPARTURE) >= KNOWN_SINCE),
         world.weather.filter(pc.field(c.KNOWN) >= KNOWN_SINCE),
@@ -90,7 +90,7 @@ def network() -> Network:
         row["faa"]: row["tzone"] for row in package_csv("airports.csv").to_dicts() if row["tzone"]
     }
     zones |= dict.fromkeys(_ATLANTIC, "America/Puerto_Rico")
-    routes = real_world().flights.select([c.ORIGIN, c.DESTINATION, c.DISTANCE]).to_pylist()
+    routes = real_weeks().flights.select([c.ORIGIN, c.DESTINATION, c.DISTANCE]).to_pylist()
     return Network(
         time_zones=zones,
         origins=["EWR", "JFK", "LGA"],

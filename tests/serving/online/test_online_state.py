@@ -24,7 +24,7 @@ from serving.online.watermark import STATE_KEY
 from serving.stores.online.sqlite import SqliteOnlineStore
 from tests.features.factories import flight, flights_table, weather_table
 from tests.features.factories import observation as weather_row
-from tests.features.offline.test_kernel import worlds
+from tests.features.strategies import silver_rows
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -69,7 +69,7 @@ def from_silver(world: World) -> dict[str, bytes]:
 
 
 @settings(max_examples=25, deadline=None)
-@given(world=worlds(), data=st.data())
+@given(world=silver_rows(), data=st.data())
 def test_any_order_with_repeats_is_what_silver_makes(
     world: World, data: st.DataObject, folder: Folder
 ) -> None:
@@ -91,7 +91,7 @@ def test_any_order_with_repeats_is_what_silver_makes(
 
 
 @settings(max_examples=25, deadline=None)
-@given(before=worlds(), after=worlds(), data=st.data())
+@given(before=silver_rows(), after=silver_rows(), data=st.data())
 def test_corrections_in_any_order_leave_what_was_reported_last(
     before: World, after: World, data: st.DataObject, folder: Folder
 ) -> None:

@@ -1,4 +1,4 @@
-"""Items: rows in and out in any order, the same bytes."""
+"""The bytes of items: the same for the same rows, whatever the order of the changes."""
 
 from __future__ import annotations
 
@@ -8,14 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.catalog import FEATURES
-from features.declare.declarations import (
-    CARRIER,
-    Days,
-    Feature,
-    Sum,
-)
-from features.declare.streams import SCHEDULE
 from features.online.item_bytes import (
     NULL,
     Columns,
@@ -30,7 +22,6 @@ from features.online.item_bytes import (
 from features.online.item_layout import (
     ItemLayout,
     TrackLayout,
-    layouts,
 )
 
 TRACK = TrackLayout("x", totals=("a", "b"), integers=("c",), floats=("d", "e"))
@@ -50,12 +41,14 @@ ROWS = st.lists(
 
 
 @given(ROWS, st.data())
-def test_rows_put_one_by_one_are_the_bytes_of_all_at_once(rows: Any, data: st.DataObject) -> None:
-    # Given rows, of which some are already there, and some that must not stay
+def test_rows_upserted_one_by_one_give_the_bytes_of_all_rows(
+    rows: Any, data: st.DataObject
+) -> None:
+    # Given a track of rows, and a subset of them
     flags = data.draw(st.lists(st.booleans(), min_size=len(rows), max_size=len(rows)))
     kept = [row for row, flag in zip(rows, flags, strict=True) if flag]
     columns = Columns(TRACK, rows)
-    # When all but the kept ones are taken out, and then put back in some order
+    # When the other rows are removed, and then put back in some order
     others = [row for row in rows if row not in kept]
     for row in others:
         columns.remove(row[1])
@@ -68,11 +61,11 @@ def test_rows_put_one_by_one_are_the_bytes_of_all_at_once(rows: Any, data: st.Da
 
 
 @given(ROWS)
-def test_what_is_encoded_is_decoded(rows: Any) -> None:
+def test_encoded_items_are_decoded(rows: Any) -> None:
     # Given two tracks
     ends = [(minute, own, adds[:1], (), ()) for minute, own, adds, _, _ in rows]
     tracks = [Columns(LAYOUT.tracks[0], rows), Columns(LAYOUT.tracks[1], ends)]
-    # When they are made an item
+    # When they are encoded as an item
     body = encode(LAYOUT, [track.to_bytes() for track in tracks])
     # Then it can be read, whole and track by track
     assert decode(LAYOUT, body) == [sorted(rows), sorted(ends)]
@@ -84,14 +77,14 @@ def test_what_is_encoded_is_decoded(rows: Any) -> None:
 
 @pytest.mark.parametrize("cut", [0, 3, 4, 8, 16])
 def test_a_damaged_item_is_not_read(cut: int) -> None:
-    # Given an item that was cut short / When it is read / Then it says what to do
+    # Given a truncated item / When it is read / Then the error says what to do
     body = encode(LAYOUT, [Columns(track).to_bytes() for track in LAYOUT.tracks])
     with pytest.raises(ItemError, match="make run"):
         item_integers(LAYOUT, body[:cut])
 
 
-def test_identities_sort_as_schedule_number_and_carrier() -> None:
-    # Given flights in the order of ties / When they get identities / Then those are in order
+def test_row_ids_sort_as_schedule_number_and_carrier() -> None:
+    # Given flights in sort order / When they get row ids / Then those are in the same order
     flights = [(30_000_000, 5, "ZZ"), (30_000_001, 1, "AA"), (30_000_001, 1, "AAL")]
     flights += [(30_000_001, 1, "B6"), (30_000_001, 2, "9E"), (30_000_002, 0, "AA")]
     assert [identity(*flight) for flight in flights] == sorted(identity(*f) for f in flights)
@@ -101,24 +94,7 @@ def test_identities_sort_as_schedule_number_and_carrier() -> None:
     "flight",
     [(0, 1, "AA"), (30_000_000, 131_072, "AA"), (30_000_000, 1, "AAAA"), (30_000_000, 1, "")],
 )
-def test_a_flight_without_an_identity_is_named(flight: tuple[int, int, str]) -> None:
+def test_a_flight_that_has_no_row_id_is_named(flight: tuple[int, int, str]) -> None:
     # Given a flight that does not fit / When / Then it is named
     with pytest.raises(ItemError, match=f"Flight {flight[2]} {flight[1]} cannot be stored online"):
         identity(*flight)
-
-
-def test_a_stretch_is_as_long_as_the_longest_window() -> None:
-    # Given the declared features / When their items are laid out
-    spans = {layout.entity: layout.rows.span // 1440 for layout in layouts(FEATURES)}
-    # Then half a day of delays needs days, the legs of an aircraft 4, and only sums 32
-    assert spans[CARRIER] == 1
-    assert spans["tail_number",] == 4
-    assert spans["carrier", "destination"] == 32
-
-
-def test_totals_by_day_of_an_instant_are_refused() -> None:
-    # Given a feature that adds up instants over days / When / Then it is refused by name
-    item = Sum(SCHEDULE.name, "arrival_at", CARRIER, Days(2))
-    feature = Feature("x", "history", "min", "", "", (item,), lambda x: x)
-    with pytest.raises(ValueError, match="arrival_at"):
-        layouts((feature,))

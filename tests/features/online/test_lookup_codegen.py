@@ -1,4 +1,4 @@
-"""What is generated for a plan: it reads like code, and errs like a plain function."""
+"""The generated look-up functions: their results, and tracebacks that show their source."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from features.online.lookup_plan import (
 )
 
 
-def test_features_are_made_of_slots_and_facts() -> None:
+def test_features_are_computed_from_slots_and_the_flights_columns() -> None:
     # Given a feature of two slots, one that is a slot itself, and a category
     combine = combine_of(
         [Step("share", divided, (1, 0)), Step("count", None, (0,)), Step("carrier", None, ())]
@@ -29,7 +29,7 @@ def test_features_are_made_of_slots_and_facts() -> None:
     assert values[1:] == [0.0, None]
 
 
-def test_an_error_shows_the_line_that_was_generated() -> None:
+def test_a_traceback_shows_the_generated_line() -> None:
     # Given a feature that divides by a plain `/`
     combine = combine_of([Step("share", lambda left, right: left / right, (0, 1))])
     # When it divides by zero, Then the traceback has the line, which names the feature
