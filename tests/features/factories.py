@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import random
 from typing import Any
 
 import pyarrow as pa
@@ -92,3 +93,21 @@ def as_flight(row: dict[str, Any]) -> Flight:
         distance_mi=row[c.DISTANCE],
         tail_number=row[c.TAIL_NUMBER],
     )
+
+
+def random_days(days: int = 70) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return ten flights a day, some cancelled, diverted or without an aircraft, and weather."""
+    pick = random.Random(7)
+    rows = []
+    for number in range(days * 10):
+        departs = number // 10 * 1440 + pick.randrange(1440)
+        delay = pick.choice([None, -5, 0, 10, 45, 400])
+        late = None if delay is None else pick.choice([None, delay - 10, delay + 20])
+        keys = {
+            c.CARRIER: pick.choice(["AA", "B6"]),
+            c.FLIGHT_NUMBER: number % 40,
+            c.TAIL_NUMBER: pick.choice([None, "N1", "N2", "N3"]),
+            c.ORIGIN: pick.choice(["JFK", "EWR"]),
+        }
+        rows.append(flight(departs, delay=delay, late=late, **keys))
+    return rows, [observation(hour * 60) for hour in range(days * 24)]

@@ -17,8 +17,7 @@ from pipelines.runtime.runner import run_stage
 from pipelines.runtime.stage_records import StageRecord
 from pipelines.settings import load_settings
 from pipelines.stages import stage_named
-from tests.features.factories import flights_table, weather_table
-from tests.features.offline.test_blocks import world
+from tests.features.factories import flights_table, random_days, weather_table
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,7 +43,7 @@ def context_of(tables: Tables, horizon_min: int = 120) -> RunContext:
 @pytest.fixture
 def ingested(spark: SparkSession, tables: Tables, home: Path) -> Tables:
     """Silver tables of 50 days, and the record that they were ingested."""
-    flights, weather = world(50)
+    flights, weather = random_days(50)
     weather = [row | {c.PRESSURE: 1000.0} for row in weather]
     for name, table in ((FLIGHTS, flights_table(flights)), (WEATHER, weather_table(weather))):
         tables.replace(name, spark.createDataFrame(table), description="silver")

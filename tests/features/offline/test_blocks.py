@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import random
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,31 +11,13 @@ import pytest
 from features.declare import columns as c
 from features.offline.blocks import DayRange, gold_schema, to_features
 from features.offline.feature_table import features_table
-from tests.features.factories import flight, flights_table, observation, weather_table
+from tests.features.factories import flights_table, random_days, weather_table
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 pytestmark = pytest.mark.spark
 HORIZON = 120
-
-
-def random_days(days: int = 70) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Return ten flights a day, some cancelled, diverted or without an aircraft, and weather."""
-    pick = random.Random(7)
-    rows = []
-    for number in range(days * 10):
-        departs = number // 10 * 1440 + pick.randrange(1440)
-        delay = pick.choice([None, -5, 0, 10, 45, 400])
-        late = None if delay is None else pick.choice([None, delay - 10, delay + 20])
-        keys = {
-            c.CARRIER: pick.choice(["AA", "B6"]),
-            c.FLIGHT_NUMBER: number % 40,
-            c.TAIL_NUMBER: pick.choice([None, "N1", "N2", "N3"]),
-            c.ORIGIN: pick.choice(["JFK", "EWR"]),
-        }
-        rows.append(flight(departs, delay=delay, late=late, **keys))
-    return rows, [observation(hour * 60) for hour in range(days * 24)]
 
 
 @pytest.fixture(scope="module")

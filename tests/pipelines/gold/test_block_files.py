@@ -28,8 +28,7 @@ from pipelines.gold.block_files import (
     write_blocks,
 )
 from pipelines.tables.arrow_files import files_of_folder
-from tests.features.factories import flights_table, weather_table
-from tests.features.offline.test_blocks import world
+from tests.features.factories import flights_table, random_days, weather_table
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,7 +40,7 @@ DAYS = st.dates(dt.date(1969, 1, 1), dt.date(2030, 1, 1))
 
 @pytest.fixture(scope="module")
 def tables() -> tuple[pa.Table, pa.Table]:
-    flights, weather = world()
+    flights, weather = random_days()
     return flights_table(flights), weather_table(weather)
 
 

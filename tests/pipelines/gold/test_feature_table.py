@@ -22,8 +22,7 @@ from pipelines.tables.commit_metadata import (
     days_of_ranges,
     from_description,
 )
-from tests.features.factories import flights_table, weather_table
-from tests.features.offline.test_blocks import world
+from tests.features.factories import flights_table, random_days, weather_table
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -40,7 +39,7 @@ OF_RANGE = msgspec.structs.replace(COMMIT, days=days_of_ranges((RANGE,)))
 
 @pytest.fixture(scope="module")
 def silver() -> tuple[pa.Table, pa.Table]:
-    flights, weather = world(50)
+    flights, weather = random_days(50)
     return flights_table(flights), weather_table(weather)
 
 
