@@ -534,9 +534,9 @@ def _look_quarantine(
     as_json: Json = False,
 ) -> None:
     """Show the refused rows, and why they were refused."""
-    from pipelines.reports.quarantine import Wanted, show_quarantine
+    from pipelines.reports.quarantine import QuarantineFilter, show_quarantine
 
-    wanted = Wanted(source=source, rule=rule, file=file, day=day, row=row)
+    wanted = QuarantineFilter(source=source, rule=rule, file=file, day=day, row=row)
     show_quarantine(context, wanted, limit=limit, as_json=as_json)
 
 

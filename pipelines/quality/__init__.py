@@ -1,4 +1,4 @@
-"""Great Expectations between the layers.
+"""Data quality: the expectations of silver and gold, their validation, and the data docs.
 
-Reads frames; writes data docs. May import spark and tables.
+Reads frames; writes pages below reports/data_docs/. May import spark and tables.
 """

@@ -1,17 +1,17 @@
 """Data docs: a page for each validated table, and an index of them, below `reports/data_docs/`.
 
-The pages tell what Great Expectations found. They are our own rather than its renderer's, whose
-styles and scripts come from the network: these open anywhere, also without one.
+The pages show what Great Expectations found. They are not of its own renderer, whose styles and
+scripts come from the network: these open anywhere, also offline.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from pipelines import pages
-from pipelines.pages import Cell
+from pipelines.html_pages import write_page
 
 if TYPE_CHECKING:
     from great_expectations.core import (
@@ -19,11 +19,14 @@ if TYPE_CHECKING:
         ExpectationValidationResult,
     )
 
+_TABLE_PAGE: Final = Path(__file__).with_name("data_docs.html")
+_INDEX_PAGE: Final = Path(__file__).with_name("data_docs_index.html")
 _MET, _BROKEN = "met", "broken"
-_TABLE = "the table"
-_SAID = ("column", "batch_id")
-# What our suites expect, in words.
-_WORDS = {
+_WHOLE_TABLE = "the table"
+# Shown elsewhere on the page.
+_NOT_SHOWN = ("column", "batch_id")
+# The expectations that our suites use, in words.
+_DESCRIPTIONS = {
     "expect_table_row_count_to_be_between": "at least {min_value:,} row",
     "expect_table_columns_to_match_set": "these {columns} columns and no others",
     "expect_compound_columns_to_be_unique": "no two rows have the same {key}",
@@ -35,32 +38,49 @@ _WORDS = {
 }
 
 
+@dataclass(frozen=True)
+class _Row:
+    """A line of a table's page."""
+
+    column: str
+    expected: str
+    observed: str
+    met: bool
+
+
+@dataclass(frozen=True)
+class _Link:
+    """A line of the index."""
+
+    name: str
+    table: str
+    verdict: str
+
+
 def data_docs_index(home: Path) -> Path:
     """Return the index page of a home folder's data docs."""
     return home / "reports" / "data_docs" / "index.html"
 
 
-def write_page(
+def write_table_page(
     result: ExpectationSuiteValidationResult, *, table: str, rows: int, home: Path
 ) -> Path:
-    """Write the page of a validation, renew the index, and return the page's path."""
+    """Write the page of a validation, rewrite the index, and return the page's path."""
     index = data_docs_index(home)
-    index.parent.mkdir(parents=True, exist_ok=True)
     for other in index.parent.glob(f"{table}.*.html"):
         other.unlink()
-    broken = [found for found in result.results if not found.success]
+    found = [_row(each) for each in result.results]
+    met, broken = [row for row in found if row.met], [row for row in found if not row.met]
     at = dt.datetime.now(dt.UTC)
-    sections = [f'<p><a href="{index.name}">All tables</a></p>']
-    if broken:
-        sections += ["<h2>Not met</h2>", _found_table(broken)]
-    met = [found for found in result.results if found.success]
-    sections += ["<h2>Met</h2>", _found_table(met)]
-    path = pages.write_page(
+    path = write_page(
         index.parent / f"{table}.{_BROKEN if broken else _MET}.html",
+        _TABLE_PAGE,
         title=table,
-        intro=f"{rows:,} rows; {len(met)} of {len(result.results)} expectations met, as Great "
+        intro=f"{rows:,} rows; {len(met)} of {len(found)} expectations met, as Great "
         f"Expectations found on {at:%Y-%m-%d} at {at:%H:%M} UTC.",
-        body="\n".join(sections),
+        index=index.name,
+        met=met,
+        broken=broken,
     )
     _write_index(index)
     return path
@@ -77,41 +97,31 @@ def observed(found: ExpectationValidationResult) -> str:
     return str(messages[0] if messages else error.get("exception_message", "nothing"))
 
 
-def _found_table(results: list[ExpectationValidationResult]) -> str:
-    return pages.table_of(("Column", "Expected", "Observed", ""), map(_row, results))
-
-
-def _row(found: ExpectationValidationResult) -> tuple[Cell | str, ...]:
+def _row(found: ExpectationValidationResult) -> _Row:
     config = found.expectation_config
     kwargs: dict[str, Any] = {} if config is None else config.kwargs
     kind = "" if config is None else config.type
-    verdict = Cell(_MET, "good") if found.success else Cell(_BROKEN, "bad")
-    return (
-        kwargs.get("column", _TABLE),
-        _words(kind, kwargs),
-        Cell(observed(found), "quiet"),
-        verdict,
-    )
+    column = kwargs.get("column", _WHOLE_TABLE)
+    return _Row(column, _describe(kind, kwargs), observed(found), bool(found.success))
 
 
-def _words(kind: str, kwargs: dict[str, Any]) -> str:
-    """Return an expectation in words; those that our suites do not use, as they are called."""
-    if kind in _WORDS:
+def _describe(kind: str, kwargs: dict[str, Any]) -> str:
+    """Return an expectation in words; one that our suites do not use, by its own name."""
+    if kind in _DESCRIPTIONS:
         key, columns = kwargs.get("column_list") or [], kwargs.get("column_set") or []
-        return _WORDS[kind].format(**kwargs, key=", ".join(key), columns=len(columns))
-    given = ", ".join(f"{key} {value}" for key, value in kwargs.items() if key not in _SAID)
+        return _DESCRIPTIONS[kind].format(**kwargs, key=", ".join(key), columns=len(columns))
+    given = ", ".join(f"{key} {value}" for key, value in kwargs.items() if key not in _NOT_SHOWN)
     return f"{kind.removeprefix('expect_').replace('_', ' ')} ({given})"
 
 
 def _write_index(index: Path) -> None:
-    rows = []
-    for page in sorted(index.parent.glob("*.*.html")):
-        table, verdict = Path(page.stem).stem, page.stem.rpartition(".")[2]
-        style = "good" if verdict == _MET else "bad"
-        rows.append((Cell(table, link=page.name), Cell(verdict, style)))
-    pages.write_page(
+    pages = sorted(index.parent.glob("*.*.html"))
+    write_page(
         index,
+        _INDEX_PAGE,
         title="Data docs",
-        intro="What each table was expected to be, and what was found when it was last written.",
-        body=pages.table_of(("Table", "Expectations"), rows),
+        intro="The expectations of each table, and whether they were met when it was last written.",
+        pages=[
+            _Link(page.name, Path(page.stem).stem, page.stem.rpartition(".")[2]) for page in pages
+        ],
     )

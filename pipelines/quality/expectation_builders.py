@@ -1,7 +1,7 @@
-"""Expectations that cost little: the words of which the suites are made.
+"""Builders of the expectations that our suites use, all of them cheap.
 
-Nearly all are aggregates (least, greatest, share of values), as Great Expectations asks Spark for
-all aggregates of a suite in one job.
+Nearly all are aggregates (minimum, maximum, share of values): Great Expectations computes all
+aggregates of a suite in one Spark job.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ class ExpectColumnMinIfAnyToBeBetween(gxe.ExpectColumnMinToBeBetween):
     """Expect the least value of a column to be in a range, or the column to have none."""
 
     def _validate(self, metrics: dict[str, Any], *others: Any, **named: Any) -> Any:  # noqa: ANN401 - as the base has it
-        return _nothing(metrics["column.min"]) or super()._validate(metrics, *others, **named)
+        return _met_if_empty(metrics["column.min"]) or super()._validate(metrics, *others, **named)
 
 
 class ExpectColumnMaxIfAnyToBeBetween(gxe.ExpectColumnMaxToBeBetween):
     """Expect the greatest value of a column to be in a range, or the column to have none."""
 
     def _validate(self, metrics: dict[str, Any], *others: Any, **named: Any) -> Any:  # noqa: ANN401 - as the base has it
-        return _nothing(metrics["column.max"]) or super()._validate(metrics, *others, **named)
+        return _met_if_empty(metrics["column.max"]) or super()._validate(metrics, *others, **named)
 
 
 def not_empty() -> Expectation:
@@ -49,7 +49,7 @@ def unique(key: Sequence[str]) -> Expectation:
 
 
 def in_range(column: str, least: float | None, greatest: float | None) -> Iterator[Expectation]:
-    """Yield the expectations that the values of a column, nulls apart, have these limits."""
+    """Yield the expectations that the values of a column, except nulls, have these limits."""
     if least is not None:
         yield ExpectColumnMinIfAnyToBeBetween(column=column, min_value=least)
     if greatest is not None:
@@ -67,6 +67,6 @@ def always(condition: str) -> Expectation:
     return gxe.ExpectColumnValuesToBeInSet(column=condition, value_set=[True])
 
 
-def _nothing(value: Any) -> dict[str, Any] | None:  # noqa: ANN401 - a value of any column
-    """Return what is found of a column without values: it is as expected; None if it has some."""
+def _met_if_empty(value: Any) -> dict[str, Any] | None:  # noqa: ANN401 - a value of any column
+    """Return the result for a column without values: met; None if it has some."""
     return {"success": True, "result": {"observed_value": None}} if pd.isna(value) else None

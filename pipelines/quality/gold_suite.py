@@ -1,4 +1,4 @@
-"""What is expected of a feature table before anything is trained on it."""
+"""The expectations of a feature table, which it meets before anything is trained on it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _BEFORE_DEPARTURE = "predicted before the departure"
 def validate_gold(
     frame: DataFrame, *, table: str, home: Path, features: Sequence[Feature] = FEATURES
 ) -> QualityReport:
-    """Return the report on a feature table; columns and limits are those that features declare.
+    """Validate a feature table against the declarations of its features; return the report.
 
     Args:
         frame: The table.
@@ -46,7 +46,7 @@ def validate_gold(
 
 
 def gold_expectations(features: Sequence[Feature]) -> list[Expectation]:
-    """Return what is expected of a feature table.
+    """Return the expectations of a feature table.
 
     Args:
         features: The declarations of its features, which name its columns and their limits.

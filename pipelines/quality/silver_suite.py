@@ -1,4 +1,4 @@
-"""What is expected of rows on their way from bronze to silver."""
+"""The expectations of silver tables, which rows meet before they are written."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _UTC_OFFSETS = (-12 * 60, 14 * 60)
 
-# Of flights: the status agrees with the events, and time goes forwards.
+# Of flights: the status agrees with the events, and they are in the order of time.
 _EVENTS_AGREE = "events agree with status and schedule"
 _EVENTS_AGREE_SQL = f"""
     ({c.STATUS} = '{c.CANCELLED_STATUS}') = ({c.DEPARTED} IS NULL)
@@ -35,10 +35,10 @@ _FLIGHT_REQUIRED = (
 
 
 def validate_silver(frame: DataFrame, *, rows: int, source: str, home: Path) -> QualityReport:
-    """Return the report on rows that are about to become a silver table.
+    """Validate rows that are about to be written to a silver table; return the report.
 
     Args:
-        frame: The rows; read several times, so keep them first.
+        frame: The rows; cached, as they are read several times.
         rows: How many there are.
         source: The source, such as `flights`.
         home: The home folder, where the data docs are.
@@ -57,7 +57,7 @@ def validate_silver(frame: DataFrame, *, rows: int, source: str, home: Path) -> 
 
 
 def silver_expectations(source: str, columns: Sequence[str]) -> list[Expectation]:
-    """Return what is expected of the silver table of a source.
+    """Return the expectations of the silver table of a source.
 
     Args:
         source: The source.

@@ -1,4 +1,4 @@
-"""Great Expectations between the layers: a table meets its suite, or the run stops."""
+"""Validation with Great Expectations: a table meets its suite, or the run stops."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pandas as pd
 from pyspark.sql import functions as F
 
 from ontime_base.errors import OntimeError
-from pipelines.quality.data_docs import observed, write_page
+from pipelines.quality.data_docs import observed, write_table_page
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -35,7 +35,7 @@ MOST_CELLS_IN_MEMORY = 50_000_000
 
 
 class DataQualityError(OntimeError):
-    """A table does not meet what is expected of it."""
+    """A table does not meet its expectations."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class QualityReport:
         table: Its name.
         rows: How many rows it has.
         expectations: How many expectations it meets.
-        path: The page that tells them, for people.
+        path: Its page of the data docs.
     """
 
     table: str
@@ -66,13 +66,13 @@ def validate(
 ) -> QualityReport:
     """Return the report on a table that meets its expectations.
 
-    A table that fits into memory is looked through there, a larger one by Spark jobs.
+    A table that fits into memory is validated there, a larger one by Spark jobs.
 
     Args:
         frame: The rows; a large table is read several times.
         rows: How many there are.
         table: The table's name.
-        expectations: Makes the suite; called when Great Expectations is set up.
+        expectations: Builds the suite; called when Great Expectations is imported.
         conditions: Columns to add for it: their names, and SQL over the others; null is false.
         home: The home folder, where the data docs are.
 
@@ -84,16 +84,16 @@ def validate(
     fits = rows * len(whole.columns) <= MOST_CELLS_IN_MEMORY
     with _quiet():
         result = _result(whole.toArrow().to_pandas() if fits else whole, table, expectations)
-    page = write_page(result, table=table, rows=rows, home=home)
+    page = write_table_page(result, table=table, rows=rows, home=home)
     if not result.success:
-        raise DataQualityError(_explained(result, table, page))
+        raise DataQualityError(_describe(result, table, page))
     return QualityReport(table, rows, len(result.results), page)
 
 
 def _result(
     frame: DataFrame | pd.DataFrame, table: str, expectations: Callable[[], list[Expectation]]
 ) -> ExpectationSuiteValidationResult:
-    import great_expectations as gx  # noqa: PLC0415 - takes 2 s, which a skipped run needs not
+    import great_expectations as gx  # noqa: PLC0415 - takes 2 s, which a skipped run does not need
     from great_expectations.data_context.types.base import (  # noqa: PLC0415
         DataContextConfig,
         InMemoryStoreBackendDefaults,
@@ -112,13 +112,13 @@ def _result(
     batch = whole.get_batch({"dataframe": frame})
     result = batch.validate(gx.ExpectationSuite(name=table, expectations=expectations()))
     for found in result.results:
-        observed = found.result.get("observed_value")
-        if isinstance(observed, np.generic):  # which the pages cannot show
-            found.result["observed_value"] = observed.item()
+        value = found.result.get("observed_value")
+        if isinstance(value, np.generic):  # its text on a page would be that of NumPy
+            found.result["observed_value"] = value.item()
     return result
 
 
-def _explained(result: ExpectationSuiteValidationResult, table: str, page: Path) -> str:
+def _describe(result: ExpectationSuiteValidationResult, table: str, page: Path) -> str:
     broken = [found for found in result.results if not found.success]
     first, config = broken[0], _config(broken[0])
     given = {
@@ -136,13 +136,15 @@ def _explained(result: ExpectationSuiteValidationResult, table: str, page: Path)
 
 def _config(found: ExpectationValidationResult) -> ExpectationConfiguration:
     if found.expectation_config is None:
-        raise DataQualityError(f"Great Expectations does not tell what it found: {found}.")
+        raise DataQualityError(
+            f"Great Expectations returned a result without its expectation: {found}."
+        )
     return found.expectation_config
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Great Expectations without telemetry, without chatter and without its imports' warnings."""
+    """Run Great Expectations without telemetry, log messages and the warnings of its imports."""
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
     logging.getLogger("great_expectations").setLevel(logging.WARNING)
     with warnings.catch_warnings():

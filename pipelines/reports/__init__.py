@@ -1,4 +1,4 @@
-"""Reports for people about tables: freshness, quarantine.
+"""Reports about tables: freshness and volume, quarantine.
 
-Read tables; write pages below reports/. May import silver, gold and below.
+Read tables; write pages below reports/ and figures. May import silver, gold and below.
 """

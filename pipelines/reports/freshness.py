@@ -1,7 +1,4 @@
-"""`ontime look freshness`: how fresh and how full each table is, as text and as a page.
-
-How fresh and how full a table is: pure functions over rows by day.
-"""
+"""`ontime look freshness`, `ontime look tables`: how fresh each table is, its rows by day."""
 
 from __future__ import annotations
 
@@ -10,33 +7,42 @@ import json
 import math
 from collections import Counter
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Final
 
 from features.declare import columns as c
 from ontime_base.errors import OntimeError
-from pipelines import pages
-from pipelines.pages import Cell
-from pipelines.reports.table_reader import Looking
+from pipelines.html_pages import write_page
+from pipelines.reports.table_reader import TableReader
 from pipelines.runtime.figures import write_figures
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
 
     from pipelines.runtime.context import RunContext
 
+# The first of these that a table has is the event time, or the day, of its rows.
+_EVENTS: Final = (c.SCHEDULED_DEPARTURE, c.OBSERVED)
+_DAYS: Final = (c.FLIGHT_DATE, c.OBSERVED)
 _WEEKS: Final = 4
 _LEAST_SHARE: Final = 0.25
-_LEAST_SCORE: Final = 4.0
+_LEAST_DEVIATIONS: Final = 4.0
 _MONTHS_FROM_DAYS: Final = 62
-_TICKS: Final = "▁▂▃▄▅▆▇█"
+_MOST_DAYS: Final = 8
+_BLOCKS: Final = "▁▂▃▄▅▆▇█"
 _UNITS: Final = ((365 * 24, "year"), (24, "day"), (1, "hour"))
+_PAGE: Final = Path(__file__).with_name("freshness.html")
+_CHART_WIDTH, _CHART_HEIGHT = 620, 40
+
+
+class NothingIngestedError(OntimeError):
+    """There is no table yet."""
 
 
 @dataclass(frozen=True)
-class Unusual:
-    """A day with far fewer or more rows than such days have around it.
+class UnusualDay:
+    """A day with far fewer or more rows than the same weekday around it.
 
     Attributes:
         day: The day.
@@ -51,14 +57,14 @@ class Unusual:
 
 @dataclass(frozen=True, kw_only=True)
 class Volume:
-    """The figures of one table.
+    """The row counts and times of one table.
 
     Attributes:
         table: Its name.
         rows: How many rows it has.
-        days: Rows by day, every day from the first to the last; empty if it knows no days.
-        newest_event: The last instant that a row is about.
-        newest_ingest: When the last row came in.
+        days: Rows by day, every day from the first to the last; empty if its rows have no day.
+        newest_event: The latest event time of a row.
+        newest_ingest: When the last row was ingested.
     """
 
     table: str
@@ -68,7 +74,7 @@ class Volume:
     newest_ingest: dt.datetime | None = None
 
     @property
-    def unusual(self) -> list[Unusual]:
+    def unusual(self) -> list[UnusualDay]:
         """The days of unusual volume."""
         return unusual_days(self.days)
 
@@ -82,73 +88,8 @@ class Volume:
         return "month", [months[month] for month in sorted(months)]
 
 
-def every_day(counts: Mapping[dt.date | None, int]) -> dict[dt.date, int]:
-    """Return rows by day with the days between the first and the last that have none."""
-    known = {day: rows for day, rows in counts.items() if day is not None}
-    if not known:
-        return {}
-    first, last = min(known), max(known)
-    days = (first + dt.timedelta(days=n) for n in range((last - first).days + 1))
-    return {day: known.get(day, 0) for day in days}
-
-
-def unusual_days(days: Mapping[dt.date, int]) -> list[Unusual]:
-    """Return the days whose rows differ much from those of the same weekday around them.
-
-    Much is a quarter of the median of the four weeks before and after, and four standard deviations
-    of a count of that size: a table of few rows a day is not unusual every day. A day without any
-    row among days that have some is always unusual.
-    """
-    found = []
-    for day, rows in days.items():
-        around = [
-            days[other]
-            for weeks in range(-_WEEKS, _WEEKS + 1)
-            if weeks and (other := day + dt.timedelta(weeks=weeks)) in days
-        ]
-        usual = median(around) if around else float(rows)
-        far = abs(rows - usual)
-        differs = far > _LEAST_SHARE * usual and far > _LEAST_SCORE * math.sqrt(usual)
-        if differs or (rows == 0 and usual > 0):
-            found.append(Unusual(day, rows, usual))
-    return found
-
-
-def sparkline(values: Sequence[int]) -> str:
-    """Return values as a line of blocks, the greatest the tallest; none is a space."""
-    most = max(values, default=0)
-    return "".join(
-        _TICKS[min(len(_TICKS) - 1, value * len(_TICKS) // most)] if value else " "
-        for value in values
-    )
-
-
-def age_of(instant: dt.datetime | None, now: dt.datetime) -> str:
-    """Return in words how long ago an instant is."""
-    if instant is None:
-        return "-"
-    hours = int((now - instant).total_seconds() // 3600)
-    if hours < 0:
-        return "ahead"
-    for size, unit in _UNITS:
-        count = hours // size
-        if count:
-            return f"{count} {unit}{'s' if count > 1 else ''}"
-    return "under 1 hour"
-
-
-# The first of these that a table has is what its rows are about.
-_EVENTS: Final = (c.SCHEDULED_DEPARTURE, c.OBSERVED)
-_DAYS: Final = (c.FLIGHT_DATE, c.OBSERVED)
-_MOST_DAYS: Final = 8
-
-
-class NothingIngestedError(OntimeError):
-    """There is no table yet."""
-
-
 def report_freshness(context: RunContext, *, as_json: bool = False) -> None:
-    """Print the report and write its page and figures.
+    """Print the report, and write its page and figures.
 
     Args:
         context: What every stage is given.
@@ -169,7 +110,7 @@ def report_freshness(context: RunContext, *, as_json: bool = False) -> None:
 
 
 def list_tables(context: RunContext, *, as_json: bool = False) -> None:
-    """Print the tables that there are, with their rows.
+    """Print the tables that there are, with their row counts.
 
     Args:
         context: What every stage is given.
@@ -178,8 +119,8 @@ def list_tables(context: RunContext, *, as_json: bool = False) -> None:
     Raises:
         NothingIngestedError: There is no table.
     """
-    looking = Looking(context)
-    rows = {name: looking.count(name) for name in looking.names()}
+    reader = TableReader(context)
+    rows = {name: reader.count(name) for name in reader.names()}
     if not rows:
         raise _nothing_ingested(context)
     if as_json:
@@ -189,21 +130,14 @@ def list_tables(context: RunContext, *, as_json: bool = False) -> None:
         print(f"{name:<24}{count:>12,}")
 
 
-def _nothing_ingested(context: RunContext) -> NothingIngestedError:
-    return NothingIngestedError(
-        f"There is no table in {context.settings.home}: run `make run`, or set ONTIME_HOME to "
-        "where it has run."
-    )
-
-
 def volumes_of(context: RunContext) -> list[Volume]:
-    """Return the figures of every table.
+    """Return the row counts and times of every table.
 
     Raises:
         NothingIngestedError: There is no table.
     """
-    looking = Looking(context)
-    found = [_volume(looking, name) for name in looking.names()]
+    reader = TableReader(context)
+    found = [_volume(reader, name) for name in reader.names()]
     if not found:
         raise _nothing_ingested(context)
     return found
@@ -211,7 +145,7 @@ def volumes_of(context: RunContext) -> list[Volume]:
 
 def lines_of(volumes: Sequence[Volume], now: dt.datetime) -> Iterator[str]:
     """Yield the report, line by line."""
-    yield f"{'table':<20}{'rows':>10}  {'newest event':<13}{'age':<10}{'taken in':<18}rows by month"
+    yield f"{'table':<20}{'rows':>10}  {'newest event':<13}{'age':<10}{'ingested':<18}rows by month"
     for one in volumes:
         unit, values = one.periods()
         line = sparkline(values) + (" (by day)" if values and unit == "day" else "")
@@ -229,58 +163,136 @@ def lines_of(volumes: Sequence[Volume], now: dt.datetime) -> Iterator[str]:
 
 
 def write_report(home: Path, volumes: Sequence[Volume], now: dt.datetime) -> Path:
-    """Write the page below `reports/` and return where it is."""
-    header = ("Table", "Rows", "Newest event", "Age", "Taken in", "Unusual days")
-    rows = [
-        (
-            Cell(one.table, link=f"#{one.table}" if one.days else ""),
-            pages.number(one.rows),
-            _day(one.newest_event),
-            age_of(one.newest_event, now),
-            _minute(one.newest_ingest),
-            Cell(str(len(one.unusual)), "bad" if one.unusual else "quiet") if one.days else "-",
-        )
-        for one in volumes
-    ]
-    body = [pages.table_of(header, rows), *(_section(one) for one in volumes if one.days)]
-    return pages.write_page(
+    """Write the page below `reports/` and return its path."""
+    return write_page(
         home / "reports" / "freshness.html",
+        _PAGE,
         title="Freshness and volume",
         intro=f"As of {now:%Y-%m-%d %H:%M} UTC. Days count as unusual when they have far fewer or "
         "more rows than the same weekday in the four weeks before and after.",
-        body="\n".join(body),
+        tables=[
+            {
+                "name": one.table,
+                "rows": one.rows,
+                "newest_event": _day(one.newest_event),
+                "age": age_of(one.newest_event, now),
+                "newest_ingest": _minute(one.newest_ingest),
+                "unusual": one.unusual,
+                "bars": bars_of(one.days),
+            }
+            for one in volumes
+        ],
     )
 
 
-def _section(one: Volume) -> str:
-    days = list(one.days)
-    unusual = {each.day: each for each in one.unusual}
-    chart = pages.bars(
-        list(one.days.values()),
-        marked=[place for place, day in enumerate(days) if day in unusual],
-        label=f"rows of {one.table} by day",
-    )
-    rows = [
-        (f"{each.day:%a %Y-%m-%d}", pages.number(each.rows), f"usually {each.usual:,.0f}")
-        for each in unusual.values()
+@dataclass(frozen=True)
+class Bar:
+    """A bar of the page's chart, in its units: 620 wide and 40 high.
+
+    Attributes:
+        day: The day.
+        x: Its left end.
+        width: How wide it is.
+        height: How high it is; the greatest value has the whole height.
+        unusual: Whether the day has an unusual volume.
+    """
+
+    day: dt.date
+    x: float
+    width: float
+    height: float
+    unusual: bool
+
+
+def bars_of(days: Mapping[dt.date, int]) -> list[Bar]:
+    """Return a bar for the rows of each day."""
+    greatest, step = max(days.values(), default=0) or 1, _CHART_WIDTH / max(len(days), 1)
+    unusual = {each.day for each in unusual_days(days)}
+    return [
+        Bar(
+            day=day,
+            x=number * step,
+            width=max(step * 0.85, 0.5),
+            height=max(_CHART_HEIGHT * rows / greatest, 0.6),
+            unusual=day in unusual,
+        )
+        for number, (day, rows) in enumerate(days.items())
     ]
-    told = pages.table_of(("Day", "Rows", ""), rows) if rows else ""
-    span = f"Rows by day, {days[0]} to {days[-1]}"
-    return f'<h2 id="{one.table}">{one.table}</h2>\n<p class="quiet">{span}</p>\n{chart}\n' + (
-        f"<details><summary>{len(rows)} unusual days</summary>{told}</details>" if rows else ""
+
+
+def every_day(counts: Mapping[dt.date | None, int]) -> dict[dt.date, int]:
+    """Return rows by day, with the days between the first and the last that have none."""
+    known = {day: rows for day, rows in counts.items() if day is not None}
+    if not known:
+        return {}
+    first, last = min(known), max(known)
+    days = (first + dt.timedelta(days=n) for n in range((last - first).days + 1))
+    return {day: known.get(day, 0) for day in days}
+
+
+def unusual_days(days: Mapping[dt.date, int]) -> list[UnusualDay]:
+    """Return the days whose rows differ much from those of the same weekday around them.
+
+    Much is a quarter of the median of the four weeks before and after, and four standard deviations
+    of a count of that size: a table of few rows a day is not unusual every day. A day without any
+    row among days that have some is always unusual.
+    """
+    found = []
+    for day, rows in days.items():
+        around = [
+            days[other]
+            for weeks in range(-_WEEKS, _WEEKS + 1)
+            if weeks and (other := day + dt.timedelta(weeks=weeks)) in days
+        ]
+        usual = median(around) if around else float(rows)
+        difference = abs(rows - usual)
+        enough = difference > _LEAST_DEVIATIONS * math.sqrt(usual)
+        differs = difference > _LEAST_SHARE * usual and enough
+        if differs or (rows == 0 and usual > 0):
+            found.append(UnusualDay(day, rows, usual))
+    return found
+
+
+def sparkline(values: Sequence[int]) -> str:
+    """Return values as a line of block characters, the greatest the tallest; zero is a space."""
+    greatest = max(values, default=0)
+    return "".join(
+        _BLOCKS[min(len(_BLOCKS) - 1, value * len(_BLOCKS) // greatest)] if value else " "
+        for value in values
     )
 
 
-def _volume(looking: Looking, name: str) -> Volume:
-    columns = looking.columns(name)
+def age_of(instant: dt.datetime | None, now: dt.datetime) -> str:
+    """Return in words how long ago an instant is."""
+    if instant is None:
+        return "-"
+    hours = int((now - instant).total_seconds() // 3600)
+    if hours < 0:
+        return "ahead"
+    for size, unit in _UNITS:
+        count = hours // size
+        if count:
+            return f"{count} {unit}{'s' if count > 1 else ''}"
+    return "under 1 hour"
+
+
+def _volume(reader: TableReader, name: str) -> Volume:
+    columns = reader.columns(name)
     event = next((column for column in _EVENTS if column in columns), None)
     day = next((column for column in _DAYS if column in columns), None)
     return Volume(
         table=name,
-        rows=looking.count(name),
-        days=every_day(looking.counts(name, day)) if day else {},
-        newest_event=looking.newest(name, event) if event else None,
-        newest_ingest=looking.newest(name, c.INGESTED) if c.INGESTED in columns else None,
+        rows=reader.count(name),
+        days=every_day(reader.counts(name, day)) if day else {},
+        newest_event=reader.newest(name, event) if event else None,
+        newest_ingest=reader.newest(name, c.INGESTED) if c.INGESTED in columns else None,
+    )
+
+
+def _nothing_ingested(context: RunContext) -> NothingIngestedError:
+    return NothingIngestedError(
+        f"There is no table in {context.settings.home}: run `make run`, or set ONTIME_HOME to "
+        "where it has run."
     )
 
 

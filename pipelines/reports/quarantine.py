@@ -1,4 +1,4 @@
-"""Why was this row refused?"""
+"""`ontime look quarantine`: which rows are in quarantine, and why."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from features.declare.columns import LINEAGE
 from features.silver.fields import REASON, RULE
 from features.silver.silver_tables import ROW, SOURCE
 from ontime_base.errors import OntimeError
-from pipelines.reports.table_reader import Looking
-from pipelines.silver.quarantine_reasons import Refusal, explained
+from pipelines.reports.table_reader import TableReader
+from pipelines.silver.quarantine_reasons import QuarantinedRow, explain
 from pipelines.silver.table_names import QUARANTINE
 
 if TYPE_CHECKING:
@@ -30,8 +30,8 @@ class NoQuarantineError(OntimeError):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wanted:
-    """Which refused rows are wanted; what is None does not matter.
+class QuarantineFilter:
+    """Which quarantined rows are shown; None selects all.
 
     Attributes:
         source: Rows of this source.
@@ -49,84 +49,84 @@ class Wanted:
 
 
 def show_quarantine(
-    context: RunContext, wanted: Wanted, *, limit: int = 20, as_json: bool = False
+    context: RunContext, selected: QuarantineFilter, *, limit: int = 20, as_json: bool = False
 ) -> None:
-    """Print refused rows, and why.
+    """Print quarantined rows, and why they are in quarantine.
 
     Args:
         context: What every stage is given.
-        wanted: Which ones.
+        selected: Which ones.
         limit: How many rows are shown; all are counted.
         as_json: Print one JSON document.
 
     Raises:
         NoQuarantineError: Nothing has been ingested yet.
     """
-    refusals = [one for one in _all(context) if _matches(one, wanted)]
-    shown = refusals[:limit]
-    print(_as_json(refusals, shown) if as_json else "\n".join(_told(refusals, shown)))
+    rows = [one for one in _all_rows(context) if _matches(one, selected)]
+    shown = rows[:limit]
+    print(_as_json(rows, shown) if as_json else "\n".join(_as_lines(rows, shown)))
 
 
-def _all(context: RunContext) -> Iterator[Refusal]:
-    looking = Looking(context)
-    if not looking.exists(QUARANTINE):
+def _all_rows(context: RunContext) -> Iterator[QuarantinedRow]:
+    reader = TableReader(context)
+    if not reader.exists(QUARANTINE):
         raise NoQuarantineError(
             f"There is no quarantine in {context.settings.home}: run `make run`, or set "
             "ONTIME_HOME to where it has run."
         )
-    rows = looking.rows(QUARANTINE, (SOURCE, RULE, REASON, ROW, *LINEAGE)).to_pylist()
-    places = sorted(rows, key=lambda row: (row[SOURCE], row["source_file"], row["source_row"]))
-    return map(explained, places)
+    rows = reader.rows(QUARANTINE, (SOURCE, RULE, REASON, ROW, *LINEAGE)).to_pylist()
+    ordered = sorted(rows, key=lambda row: (row[SOURCE], row["source_file"], row["source_row"]))
+    return map(explain, ordered)
 
 
-def _matches(one: Refusal, wanted: Wanted) -> bool:
+def _matches(one: QuarantinedRow, selected: QuarantineFilter) -> bool:
     return (
-        wanted.source in {None, one.source}
-        and wanted.rule in {None, one.rule}
-        and (wanted.file is None or fnmatchcase(one.file, wanted.file))
-        and wanted.day in {None, one.day}
-        and wanted.row in {None, one.row}
+        selected.source in {None, one.source}
+        and selected.rule in {None, one.rule}
+        and (selected.file is None or fnmatchcase(one.file, selected.file))
+        and selected.day in {None, one.day}
+        and selected.row in {None, one.row}
     )
 
 
-def _counted(refusals: Iterable[Refusal]) -> list[tuple[int, str, str, str]]:
+def _counted(rows: Iterable[QuarantinedRow]) -> list[tuple[int, str, str, str]]:
     """Return rows, source, rule and an example of each rule broken, the commonest first."""
-    counts = Counter((one.source, one.rule) for one in refusals)
-    examples = {(one.source, one.rule): one.reason for one in reversed(list(refusals))}
+    counts = Counter((one.source, one.rule) for one in rows)
+    examples = {(one.source, one.rule): one.reason for one in reversed(list(rows))}
     ordered = sorted(counts, key=lambda key: (-counts[key], key))
     return [(counts[key], *key, examples[key]) for key in ordered]
 
 
-def _as_json(refusals: Sequence[Refusal], shown: Sequence[Refusal]) -> str:
+def _as_json(rows: Sequence[QuarantinedRow], shown: Sequence[QuarantinedRow]) -> str:
     rules = [
-        {"rows": rows, "source": source, "rule": rule, "example": example}
-        for rows, source, rule, example in _counted(refusals)
+        {"rows": count, "source": source, "rule": rule, "example": example}
+        for count, source, rule, example in _counted(rows)
     ]
-    told = [dataclasses.asdict(one) for one in shown]
-    return json.dumps({"refused": len(refusals), "rules": rules, "rows": told}, indent=2)
+    found = [dataclasses.asdict(one) for one in shown]
+    return json.dumps({"refused": len(rows), "rules": rules, "rows": found}, indent=2)
 
 
-def _told(refusals: Sequence[Refusal], shown: Sequence[Refusal]) -> Iterator[str]:
-    if not refusals:
-        yield "No row in quarantine is like that: it was kept, or it was never received."
+def _as_lines(rows: Sequence[QuarantinedRow], shown: Sequence[QuarantinedRow]) -> Iterator[str]:
+    if not rows:
+        yield "No row in quarantine matches: such a row is in silver, or was never received."
         return
-    yield f"{len(refusals):,} row{'s' if len(refusals) > 1 else ''} refused"
-    for rows, source, rule, example in _counted(refusals):
-        yield f"  {rows:>8,}  {source:<9}{rule:<18}such as: {example}"
+    yield f"{len(rows):,} row{'s' if len(rows) > 1 else ''} in quarantine"
+    for count, source, rule, example in _counted(rows):
+        yield f"  {count:>8,}  {source:<9}{rule:<18}such as: {example}"
     for one in shown:
         line = f" (line {one.line:,})" if one.line is not None else ""
         yield ""
-        yield f"{one.source}: {one.file}, row {one.row:,}{line}, taken in {one.ingested}"
+        yield f"{one.source}: {one.file}, row {one.row:,}{line}, ingested {one.ingested}"
         yield f"  why       {one.rule}: {one.reason}"
         yield f"  expected  {one.expected}"
         yield f"  do        {one.remedy}"
         yield from _received(one)
-    if len(refusals) > len(shown):
+    if len(rows) > len(shown):
         yield ""
-        yield f"{len(refusals) - len(shown):,} more: --limit, or --source, --rule, --file, --day"
+        yield f"{len(rows) - len(shown):,} more: --limit, or --source, --rule, --file, --day"
 
 
-def _received(one: Refusal) -> Iterator[str]:
+def _received(one: QuarantinedRow) -> Iterator[str]:
     """Yield the row as received, in lines that fit a terminal."""
     label, line = "received", ""
     for name, value in one.received.items():

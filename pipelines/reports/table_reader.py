@@ -1,7 +1,7 @@
-"""Looking at tables without a stage: small reads for people, which never write.
+"""A reader of tables for reports: counts and small reads, without Spark where that is possible.
 
-Where the tables are on this machine's disk no Spark is started for it: a question is answered in a
-second. Elsewhere, and for tables whose files Spark alone understands, Spark reads.
+Tables on this machine's disk are read with Arrow, in a second. Elsewhere, and for tables with a
+later Delta protocol, Spark reads.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 _READ = ds.ParquetReadOptions(coerce_int96_timestamp_unit="us")
 
 
-class Looking:
-    """Reads of the tables of a run's context.
+class TableReader:
+    """Reads the tables of a run's context; it never writes.
 
     Args:
         context: Settings, and Spark where it is needed.

@@ -1,4 +1,4 @@
-"""Why a row was refused, in full: what was expected in its place, and what to do about it."""
+"""Quarantine reasons in full: what was expected in a row's place, and what to do about it."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Rule:
-    """A rule that rows are held to.
+    """A rule for the rows of silver.
 
     Attributes:
-        expected: What holds for a row that keeps it.
-        remedy: What a person can do about one that breaks it.
+        expected: What is true of a row that fulfils it.
+        remedy: What to do about a row that breaks it.
     """
 
     expected: str
@@ -35,7 +35,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "wrong_type": Rule("a value of the column's type", _CORRECT),
     "impossible_value": Rule("a value that can be", _CORRECT),
     "impossible_clock": Rule("a clock time, 0000 to 2400, of at most 59 minutes", _CORRECT),
-    "contradiction": Rule("columns that tell the same of the same flight or hour", _CORRECT),
+    "contradiction": Rule("columns that agree about a flight or an hour", _CORRECT),
     "unknown_airport": Rule(
         "an airport of the airports table",
         "add the airport with its time zone to conf/airports_supplement.csv and run again",
@@ -45,23 +45,23 @@ RULES: Final[Mapping[str, Rule]] = {
         "deliver the airport with its IANA zone (column tzone), such as America/New_York",
     ),
     "duplicate_key": Rule(
-        "one row a key in each file",
-        "nothing if the rows are the same; else take the wrong one out of the file",
+        "one row per key in each file",
+        "nothing if the rows are the same; else remove the wrong one from the file",
     ),
     "superseded": Rule(
         "the newest file's row for each key", "nothing: the row in the newer file is in silver"
     ),
     "unreadable": Rule(
         "a line of as many values as the header names, or one JSON object",
-        "mend the line: commas inside a value need quotes around it",
+        "correct the line: commas inside a value need quotes around it",
     ),
 }
 """Every rule of `features.silver`, by its name."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Refusal:
-    """A row of quarantine, explained.
+class QuarantinedRow:
+    """A row in quarantine, with its reason in full.
 
     Attributes:
         source: The source.
@@ -73,7 +73,7 @@ class Refusal:
         row: Its number there, from 1, without the header.
         line: The line of a CSV or JSON-lines file it is on, if no value before has a line break;
             None for other formats.
-        ingested: When it came in, ISO 8601 in UTC.
+        ingested: When it was ingested, ISO 8601 in UTC.
         received: Its columns as received; of a line that could not be read, its text in `line`.
     """
 
@@ -90,7 +90,7 @@ class Refusal:
 
     @property
     def day(self) -> str | None:
-        """The local day that the row is about, as 2013-02-12, or None if it tells none."""
+        """The local day that the row is about, as 2013-02-12, or None if it has none."""
         parts = [self.received.get(name) or "" for name in ("year", "month", "day")]
         if not all(part.isdigit() for part in parts):
             return None
@@ -98,10 +98,10 @@ class Refusal:
         return f"{year:04}-{month:02}-{day:02}"
 
 
-def explained(row: Mapping[str, Any]) -> Refusal:
-    """Return a row of the quarantine table, explained."""
+def explain(row: Mapping[str, Any]) -> QuarantinedRow:
+    """Return a row of the quarantine table with its reason in full."""
     rule = RULES.get(row["rule"])
-    return Refusal(
+    return QuarantinedRow(
         source=row["source"],
         rule=row["rule"],
         reason=row["reason"],
@@ -116,15 +116,15 @@ def explained(row: Mapping[str, Any]) -> Refusal:
 
 
 def _expected(source: str, reason: str, rule: Rule | None) -> str:
-    """Return what the column that the reason begins with must be, and what the rule says."""
-    words = rule.expected if rule else "a row that keeps the rule"
+    """Return what the column that the reason begins with must be, and what the rule expects."""
+    words = rule.expected if rule else "a row that fulfils the rule"
     table = SILVER.get(source)
     named = re.match(r"(\w+) is (?:missing|'|-?[\d.])", reason)
     fields = [f for f in table.fields if named and f.raw == named[1]] if table else []
-    return f"{words}; {fields[0].raw} is {_described(fields[0])}" if fields else words
+    return f"{words}; {fields[0].raw} is {_describe(fields[0])}" if fields else words
 
 
-def _described(field: Field) -> str:
+def _describe(field: Field) -> str:
     limits = ""
     if field.minimum is not None and field.maximum is not None:
         limits = f" from {field.minimum:g} to {field.maximum:g}"

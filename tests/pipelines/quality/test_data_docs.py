@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from pipelines.quality.data_docs import data_docs_index, observed, write_page
+from pipelines.quality.data_docs import data_docs_index, observed, write_table_page
 from pipelines.quality.validation import _quiet, _result
 
 if TYPE_CHECKING:
@@ -36,11 +36,11 @@ def results(*, most: float) -> Any:
         return _result(frame, "silver_weather", expectations)
 
 
-def test_a_page_tells_what_was_expected_and_what_was_found(tmp_path: Path) -> None:
+def test_a_page_shows_what_was_expected_and_what_was_observed(tmp_path: Path) -> None:
     # Given a validation in which one expectation is not met / When its page is written
-    page = write_page(results(most=8.5), table="silver_weather", rows=26_114, home=tmp_path)
-    # Then it tells each in words, the broken one first
-    text = re.sub(r"(<[^>]+>)+", "|", page.read_text())
+    page = write_table_page(results(most=8.5), table="silver_weather", rows=26_114, home=tmp_path)
+    # Then it shows each in words, the broken one first
+    text = re.sub(r"\s*(<[^>]+>\s*)+", "|", page.read_text())
     assert "26,114 rows; 7 of 8 expectations met" in text
     assert re.search(r"Not met\|.*\|wind\|not more than 8\.5\|9\.0\|broken\|", text, re.DOTALL)
     assert text.index("not more than 8.5") < text.index("at least 1 row")
@@ -60,9 +60,9 @@ def test_a_page_tells_what_was_expected_and_what_was_found(tmp_path: Path) -> No
 def test_the_index_links_the_last_page_of_each_table(tmp_path: Path) -> None:
     # Given a table that was broken and then mended, and another one
     broken, met = results(most=8.5), results(most=10)
-    write_page(broken, table="a", rows=1, home=tmp_path)
-    write_page(met, table="a", rows=1, home=tmp_path)
-    write_page(broken, table="b", rows=1, home=tmp_path)
+    write_table_page(broken, table="a", rows=1, home=tmp_path)
+    write_table_page(met, table="a", rows=1, home=tmp_path)
+    write_table_page(broken, table="b", rows=1, home=tmp_path)
     # When the index is read / Then it has one line for each
     index = data_docs_index(tmp_path)
     links = re.findall(r'href="([^"]+)"', index.read_text())
@@ -70,8 +70,8 @@ def test_the_index_links_the_last_page_of_each_table(tmp_path: Path) -> None:
     assert all((index.parent / link).exists() for link in links)
 
 
-def test_an_error_is_told_as_what_was_observed() -> None:
-    # Given an expectation that could not be looked at / When / Then its error is told
+def test_an_error_is_shown_as_observed() -> None:
+    # Given an expectation that could not be evaluated / When / Then its error is shown
     error = {"metric": {"exception_message": "no such column"}}
     failed: Any = SimpleNamespace(result={}, exception_info=error)
     assert observed(failed) == "no such column"

@@ -26,7 +26,7 @@ ROWS = [
 
 
 @pytest.fixture
-def told(home: Path, capsys: pytest.CaptureFixture[str]) -> Any:
+def show(home: Path, capsys: pytest.CaptureFixture[str]) -> Any:
     write_table(home, "quarantine", ROWS)
 
     def run(*arguments: str) -> str:
@@ -36,15 +36,15 @@ def told(home: Path, capsys: pytest.CaptureFixture[str]) -> Any:
     return run
 
 
-def test_it_counts_by_rule_and_shows_each_row_with_its_reason(told: Any) -> None:
-    # Given four refused rows / When they are asked for
-    text = told()
+def test_it_counts_by_rule_and_shows_each_row_with_its_reason(show: Any) -> None:
+    # Given four rows in quarantine / When they are asked for
+    text = show()
     # Then rules come with their counts, the commonest first
     assert text.startswith(
-        "4 rows refused\n         2  flights  unknown_airport   such as: dest is"
+        "4 rows in quarantine\n         2  flights  unknown_airport   such as: dest is"
     )
     # And each row with its place, why, what was expected, what to do, and as it was received
-    assert "weather: w.csv, row 7 (line 8), taken in 2026-01-02T03:04:05Z" in text
+    assert "weather: w.csv, row 7 (line 8), ingested 2026-01-02T03:04:05Z" in text
     assert f"why       impossible_value: {WIND}" in text
     assert "expected  an airport of the airports table" in text
     assert "do        add the airport with its time zone to conf/airports_supplement.csv" in text
@@ -64,24 +64,24 @@ def test_it_counts_by_rule_and_shows_each_row_with_its_reason(told: Any) -> None
         (("--day", "2013-03-01"), 0),
     ],
 )
-def test_rows_are_picked(told: Any, arguments: tuple[str, ...], count: int) -> None:
-    found = json.loads(told(*arguments, "--json"))
+def test_rows_are_picked(show: Any, arguments: tuple[str, ...], count: int) -> None:
+    found = json.loads(show(*arguments, "--json"))
     assert found["refused"] == len(found["rows"]) == count
     assert sum(rule["rows"] for rule in found["rules"]) == count
 
 
-def test_the_rest_is_counted_where_there_are_more_than_wanted(told: Any) -> None:
-    text = told("--limit", "1")
+def test_rows_beyond_the_limit_are_counted(show: Any) -> None:
+    text = show("--limit", "1")
     assert text.count("why  ") == 1
     assert "3 more: --limit" in text
-    assert len(json.loads(told("--limit", "1", "--json"))["rows"]) == 1
+    assert len(json.loads(show("--limit", "1", "--json"))["rows"]) == 1
 
 
-def test_nothing_found_is_told(told: Any) -> None:
-    assert told("--row", "99").startswith("No row in quarantine is like that")
+def test_nothing_found_is_show(show: Any) -> None:
+    assert show("--row", "99").startswith("No row in quarantine matches")
 
 
-def test_without_a_run_it_says_what_to_do(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    # Given a home where nothing ran / When / Then one sentence tells it
+def test_without_a_table_it_says_what_to_do(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    # Given a home where nothing ran / When / Then one sentence says what to do
     assert execute(["look", "quarantine"]) == 1
     assert f"There is no quarantine in {home}: run `make run`" in capsys.readouterr().err

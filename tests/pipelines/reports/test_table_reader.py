@@ -7,7 +7,7 @@ import pytest
 
 from features.declare import columns as c
 from pipelines.reports import table_reader as module
-from pipelines.reports.table_reader import Looking
+from pipelines.reports.table_reader import TableReader
 from pipelines.runtime.context import RunContext
 from pipelines.settings import load_settings
 from tests.pipelines.made_tables import INGESTED, write_table
@@ -25,24 +25,24 @@ ROWS = [
 ]
 
 
-def looked(looking: Looking) -> None:
-    # Given a table / Then what is asked of it is answered
-    assert looking.names() == ["silver_weather"]
-    assert not looking.exists("silver_flights")
-    assert looking.count("silver_weather") == 3
-    assert set(looking.columns("silver_weather")) == set(ROWS[0])
-    assert looking.counts("silver_weather", c.AIRPORT) == {"JFK": 2, "EWR": 1}
+def validate_answers(reader: TableReader) -> None:
+    # Given a table / Then each question about it has its answer
+    assert reader.names() == ["silver_weather"]
+    assert not reader.exists("silver_flights")
+    assert reader.count("silver_weather") == 3
+    assert set(reader.columns("silver_weather")) == set(ROWS[0])
+    assert reader.counts("silver_weather", c.AIRPORT) == {"JFK": 2, "EWR": 1}
     days = {dt.date(2013, 1, 1): 2, dt.date(2013, 1, 2): 1}
-    assert looking.counts("silver_weather", c.OBSERVED) == days
-    assert looking.newest("silver_weather", c.INGESTED) == INGESTED
-    assert looking.rows("silver_weather", [c.AIRPORT]).num_rows == 3
+    assert reader.counts("silver_weather", c.OBSERVED) == days
+    assert reader.newest("silver_weather", c.INGESTED) == INGESTED
+    assert reader.rows("silver_weather", [c.AIRPORT]).num_rows == 3
 
 
-def test_tables_on_this_disk_are_looked_at_without_spark(home: Path) -> None:
-    # Given a table on this disk / When it is looked at
+def test_tables_on_this_disk_are_read_without_spark(home: Path) -> None:
+    # Given a table on this disk / When it is read
     write_table(home, "silver_weather", ROWS)
     context = RunContext(load_settings("dev"))
-    looked(Looking(context))
+    validate_answers(TableReader(context))
     # Then no session was built for it
     assert "spark" not in context.__dict__
 
@@ -56,5 +56,5 @@ def test_elsewhere_spark_reads(
     monkeypatch.setattr(module, "local_folder", lambda _: None)
     context = RunContext(load_settings("dev"))
     context.__dict__["spark"] = spark
-    # When it is looked at / Then the answers are the same
-    looked(Looking(context))
+    # When it is read / Then the answers are the same
+    validate_answers(TableReader(context))
