@@ -14,7 +14,7 @@ import pyspark.sql.types as T
 from features.contract import feature_contract as contracts
 from features.declare import columns as c
 from pipelines.batch.batch_predictions import PROBABILITY, inputs_of
-from serving.inference.core import PredictionCore
+from serving.inference.predictor import Predictor
 from serving.models.model_loader import load_model
 from serving.models.onnx_scorer import OnnxScorer
 from serving.models.traffic_split import ServedModel, TrafficSplit
@@ -104,7 +104,7 @@ def compare_requests(
     with closing(SqliteOnlineStore(database)) as online:
         network = read_network(online)
         split = TrafficSplit(_served(context, model))
-        core = PredictionCore(split=lambda: split, network=lambda: network, online=online)
+        core = Predictor(split=lambda: split, network=lambda: network, online=online)
         differences = [abs(_asked(core, row.asDict()) - float(row[PROBABILITY])) for row in chosen]
     return Comparison(len(differences), max(differences, default=0.0))
 
@@ -135,7 +135,7 @@ def _served(context: RunContext, model: BatchModel) -> ServedModel:
     return ServedModel(loaded, None, 0)
 
 
-def _asked(core: PredictionCore, flight: Mapping[str, Any]) -> float:
+def _asked(core: Predictor, flight: Mapping[str, Any]) -> float:
     """Return the probability that the core gives the request for a flight."""
     request = {
         "carrier": flight[c.CARRIER],

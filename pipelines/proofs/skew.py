@@ -5,7 +5,7 @@ What the online path gave for each flight, beside what the feature table has.
 A year lived again: events in the order of time, each flight asked for at its prediction time.
 
 The path is the service's: what events change (`serving.online.online_state`), and what answers
-(`serving.inference.core`).
+(`serving.inference.predictor`).
 Only the store is another one, in memory.
 """
 
@@ -38,7 +38,7 @@ from ontime_base.errors import OntimeError
 from pipelines.online.materialize import network_of
 from pipelines.run import run_pipeline
 from pipelines.runtime.figures import write_figures
-from serving.inference.core import PredictionCore
+from serving.inference.predictor import Predictor
 from serving.models.model_loader import load_model
 from serving.models.release_document import read_release
 from serving.models.scorer import TOLERANCE
@@ -219,7 +219,7 @@ def replay(part: ReplayPart) -> Replayed:
     split = TrafficSplit(ServedModel(model, None, 0))
     network = msgspec.msgpack.decode(part.network, type=Network)
     now = [0]
-    core = PredictionCore(
+    core = Predictor(
         split=lambda: split, network=lambda: network, online=store, clock=lambda: now[0]
     )
     contract = model.contract

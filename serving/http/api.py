@@ -80,7 +80,7 @@ class Api:
             reply = self.failure(request, error)
         self.end(request, reply.status, started)
         if reply.shadows:
-            self.service.shadows.take(reply.shadows)
+            self.service.shadows.submit(reply.shadows)
         return reply
 
     def begin(self, request: Request) -> None:

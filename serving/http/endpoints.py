@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from serving.http.messages import Request
-    from serving.inference.core import Prediction
+    from serving.inference.predictor import Prediction
     from serving.service.prediction_service import PredictionService
 
 # The page loads nothing and speaks to nobody but this service.

@@ -11,7 +11,7 @@ from serving.schema.problems import FieldProblem, InvalidRequestError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from serving.inference.core import Shadow
+    from serving.inference.predictor import Shadow
     from serving.stores.history.protocol import PredictionRecord
 
 JSON: Final = "application/json"

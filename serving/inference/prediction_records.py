@@ -1,4 +1,4 @@
-"""From a scored flight to the answer and to the record that is kept."""
+"""Turns a scored flight into its answer and its record in the prediction history."""
 
 from __future__ import annotations
 
@@ -29,32 +29,32 @@ _ENCODER: Final = msgspec.json.Encoder()
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """A flight that was asked about.
+class FlightRequest:
+    """A valid request: its flight and its times.
 
     Attributes:
         flight: The flight.
         flight_id: Its id.
         requested_at: Milliseconds since the epoch.
-        knows_until: Minutes since the epoch: what is known then or later is not used.
+        known_until: Minutes since the epoch; features use what is known before.
     """
 
     flight: Flight
     flight_id: str
     requested_at: int
-    knows_until: int
+    known_until: int
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """What a model is given for a flight.
+class FeatureRow:
+    """The features of a flight.
 
     Attributes:
         prediction_time: Minutes since the epoch.
-        as_of: The instant the features are of, minutes since the epoch.
+        as_of: Instant of the features, minutes since the epoch.
         values: In the order of the contract; None is missing.
-        missing: Names of the features that are.
-        newest: Minute of the newest event known before `as_of`, by table; None where nothing is.
+        missing: Names of the missing features.
+        newest: Minute of the newest event known before `as_of`, by table; None without one.
     """
 
     prediction_time: int
@@ -66,18 +66,18 @@ class Row:
 
 def entry_of(
     served: ServedModel,
-    asked: Asked,
-    row: Row,
+    request: FlightRequest,
+    row: FeatureRow,
     probability: float,
     prediction_id: str,
     *,
     shadow_of: str | None = None,
 ) -> HistoryEntry:
-    """Return everything about one prediction."""
+    """Return the complete history entry of a prediction."""
     threshold = served.model.contract.operating_threshold
     return HistoryEntry(
         prediction_id=prediction_id,
-        flight_id=asked.flight_id,
+        flight_id=request.flight_id,
         probability=probability,
         late=probability >= threshold,
         threshold=threshold,
@@ -86,15 +86,15 @@ def entry_of(
         features_as_of=iso_minute(row.as_of),
         ages_min=Ages(_age(row, "flights"), _age(row, "weather")),
         missing=row.missing,
-        requested_at=iso_ms(asked.requested_at),
-        flight=_flight_info(asked.flight),
+        requested_at=iso_ms(request.requested_at),
+        flight=_flight_info(request.flight),
         features=row.values,
         shadow_of=shadow_of,
     )
 
 
 def answer_of(entry: HistoryEntry) -> PredictionAnswer:
-    """Return what the caller gets of it."""
+    """Return the answer of an entry: what the caller gets."""
     return PredictionAnswer(
         entry.prediction_id,
         entry.flight_id,
@@ -111,19 +111,19 @@ def answer_of(entry: HistoryEntry) -> PredictionAnswer:
 
 
 def to_explained_answer(entry: HistoryEntry, explanation: Explanation | None) -> bytes:
-    """Return what the caller gets of it who asks for the reasons, as JSON."""
+    """Return the answer of an entry with its reasons, as JSON."""
     answer = answer_of(entry)
     fields = {name: getattr(answer, name) for name in answer.__struct_fields__}
     return _ENCODER.encode(ExplainedAnswer(**fields, explanation=explanation))
 
 
 def to_answer(entry: HistoryEntry) -> bytes:
-    """Return what the caller gets of it, as JSON."""
+    """Return the answer of an entry, as JSON."""
     return _ENCODER.encode(answer_of(entry))
 
 
 def to_record(entry: HistoryEntry, requested_at: int) -> PredictionRecord:
-    """Return what is kept of it: all."""
+    """Return the record of an entry in the prediction history."""
     return PredictionRecord(
         requested_at_ms=requested_at,
         prediction_id=entry.prediction_id,
@@ -132,7 +132,7 @@ def to_record(entry: HistoryEntry, requested_at: int) -> PredictionRecord:
     )
 
 
-def _age(row: Row, table: str) -> int | None:
+def _age(row: FeatureRow, table: str) -> int | None:
     newest = row.newest.get(table)
     return None if newest is None else row.as_of - newest
 

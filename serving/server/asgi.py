@@ -107,7 +107,7 @@ class AsgiEndpoint:
         await send({"type": "http.response.body", "body": reply.body})
         api.end(request, reply.status, started)
         if reply.shadows:
-            api.service.shadows.take(reply.shadows)
+            api.service.shadows.submit(reply.shadows)
 
     async def _body(self, receive: Receive, route: Route) -> bytes:
         try:

@@ -15,7 +15,6 @@ from serving.schema.problems import (
     StoreUnavailableError,
     UnknownJobError,
 )
-from serving.schema.requests import parse_prediction
 from serving.schema.responses import JobAnswer, PredictionAnswer
 from serving.stores.errors import StoreError
 from serving.stores.jobs.protocol import FINISHED
@@ -24,7 +23,7 @@ from serving.telemetry.logs import log
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from serving.inference.core import PredictionCore
+    from serving.inference.predictor import Predictor
     from serving.stores.history.protocol import PredictionRecord
     from serving.stores.jobs.protocol import JobStore
     from serving.stores.queue.protocol import Queue
@@ -39,7 +38,7 @@ class Jobs:
     """Asynchronous predictions over a job store and a queue; safe to use from several threads.
 
     Args:
-        core: Makes predictions.
+        predictor: Makes predictions.
         keep: Keeps records in the prediction history.
         store: Where jobs and their results are.
         queue: Brings their ids to whoever works on them.
@@ -49,7 +48,7 @@ class Jobs:
 
     def __init__(
         self,
-        core: PredictionCore,
+        predictor: Predictor,
         keep: Callable[[Sequence[PredictionRecord]], None],
         *,
         store: JobStore,
@@ -57,7 +56,7 @@ class Jobs:
         hours: float,
         metrics: Metrics,
     ) -> None:
-        self._core = core
+        self._predictor = predictor
         self._keep = keep
         self._store = store
         self._queue = queue
@@ -70,9 +69,9 @@ class Jobs:
         Raises:
             ProblemError: The request is not valid, or a store cannot be used.
         """
-        now = self._core.clock()
-        self._core.asked(parse_prediction(body), now)
-        job_id = self._core.new_id()
+        now = self._predictor.clock()
+        self._predictor.validate(body)
+        job_id = self._predictor.new_id()
         try:
             expires = now + int(self._hours * _MS_PER_HOUR)
             self._store.submit(job_id, body, at_ms=now, expires_at_ms=expires)
@@ -92,7 +91,7 @@ class Jobs:
             job = self._store.get(job_id)
         except StoreError as error:
             raise StoreUnavailableError(str(error)) from error
-        if job is None or job.expires_at_ms <= self._core.clock():
+        if job is None or job.expires_at_ms <= self._predictor.clock():
             raise UnknownJobError(
                 f"No asynchronous prediction has the id '{job_id}': results are kept for "
                 f"{self._hours:g} hours; send the request again."
@@ -112,13 +111,13 @@ class Jobs:
         Raises:
             StoreError: A store cannot be used; the job stays.
         """
-        now = self._core.clock()
+        now = self._predictor.clock()
         job = self._store.claim(job_id, at_ms=now, until_ms=now + CLAIM_SECONDS * 1000)
         if job is None:
             found = self._store.get(job_id)
             return found is None or found.state in FINISHED
         try:
-            prediction = self._core.predict(job.request, prediction_id=job_id)
+            prediction = self._predictor.predict(job.request, prediction_id=job_id)
             self._keep([prediction.record])
         except ProblemError as error:
             if error.status >= ProblemError.status:
@@ -144,7 +143,7 @@ class Jobs:
 
     def forget_expired(self) -> None:
         """Remove jobs that nobody may ask for any more."""
-        self._store.forget(expired_at_ms=self._core.clock())
+        self._store.forget(expired_at_ms=self._predictor.clock())
 
 
 class WorksOff(Protocol):

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from serving.history.retention import Retention
-from serving.inference.batches import Batch, predict_batch
-from serving.inference.core import Prediction, PredictionCore, Wanted
-from serving.inference.shadow import ShadowScorer
+from serving.inference.predictor import Batch, Prediction, Predictor, RawRequest
+from serving.inference.shadow_scoring import ShadowScorer
 from serving.models.model_status import model_status
 from serving.models.release_follower import ReleaseFollower
 from serving.models.traffic_split import CHALLENGER, CHAMPION, Alias
@@ -78,7 +77,7 @@ class PredictionService:
         days = options.stores.retention_days
         self._retention = Retention(stores.history, days=days, clock=clock)
         self._follower = ReleaseFollower(stores.artifacts, options.model_name)
-        self._core = PredictionCore(
+        self._predictor = Predictor(
             split=self._follower.split,
             network=self._known_network,
             online=stores.online,
@@ -88,9 +87,9 @@ class PredictionService:
             metrics=self.metrics,
             stale_min=options.stale_min,
         )
-        self.shadows = ShadowScorer(self._core, self.keep, self.metrics)
+        self.shadows = ShadowScorer(self._predictor, self.keep, self.metrics)
         self.jobs = Jobs(
-            self._core,
+            self._predictor,
             self.keep,
             store=stores.jobs,
             queue=stores.queue,
@@ -136,22 +135,23 @@ class PredictionService:
         """Return the prediction for a request body; to be kept before it is given.
 
         Raises:
-            ProblemError: See `PredictionCore.predict`.
+            ProblemError: See `Predictor.predict`.
         """
-        return self._core.predict(body, explain=explain)
+        return self._predictor.predict(body, explain=explain)
 
     def predict_together(self, bodies: Sequence[bytes]) -> list[Prediction | ProblemError]:
         """Return for each body what `predict` returns, or the problem that it raises."""
-        return self._core.predict_together([Wanted(body) for body in bodies])
+        return self._predictor.predict_many([RawRequest(body) for body in bodies])
 
     def predict_batch(self, body: bytes, *, request_id: str) -> Batch:
         """Return the predictions for the flights in a request body; to be kept before given.
 
         Raises:
-            ProblemError: See `serving.inference.batches.predict_batch`.
+            ProblemError: See `Predictor.predict_batch`.
         """
-        most = self.options.batch_max
-        return predict_batch(self._core, body, most=most, request_id=request_id)
+        return self._predictor.predict_batch(
+            body, max_flights=self.options.batch_max, request_id=request_id
+        )
 
     def keep(self, records: Sequence[PredictionRecord]) -> None:
         """Return once the predictions are in the history.

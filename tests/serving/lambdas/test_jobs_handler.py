@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from serving.lambdas.jobs_handler import JobsAdapter
+from serving.schema.clock import now_ms
 from tests.lambda_runtime import running_function
 from tests.serving.support import ROOT, SETTINGS, a_service, body_of
 
@@ -45,7 +46,7 @@ def test_what_cannot_be_done_now_comes_again(
     # Given two jobs, one of which somebody else is working on, and a service without a model
     service = a_service(home, SETTINGS)
     ids = [service.jobs.submit(body_of()).id for _ in range(2)]
-    now = service._core.clock()
+    now = now_ms()
     service.jobs._store.claim(ids[1], at_ms=now, until_ms=now + 60_000)
     unready = a_service(tmp_path / "empty", SETTINGS)
     unready.jobs._store = service.jobs._store

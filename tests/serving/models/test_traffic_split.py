@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serving.inference.shadow import ShadowScorer
 from serving.models.model_loader import load_model
 from serving.models.release_document import ReleasedVersion, read_release
 from serving.models.traffic_split import (
@@ -22,12 +21,10 @@ from serving.stores.artifacts.local import FolderArtifactStore
 from tests.serving.support import MODEL_NAME, SETTINGS, a_service, body_of, publish, release
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
     import pytest
 
-    from serving.stores.history.protocol import PredictionRecord
 
 IDS = [f"UA-{number}-20131231{hour:02d}" for number in range(500) for hour in range(10, 20)]
 
@@ -94,52 +91,6 @@ def test_the_service_answers_by_the_weight_and_says_so(home: Path) -> None:
     text = service.metrics_text().decode()
     assert 'ontime_model_weight{version="2",alias="challenger"} 0.4' in text
     assert 'ontime_predictions_total{version="1",alias="champion",role="answer"}' in text
-
-
-def test_at_weight_0_the_challenger_scores_in_the_shadow(home: Path) -> None:
-    # Given a challenger at 0 %
-    store = FolderArtifactStore(home / "store")
-    champion, challenger = versions(store)
-    release(store, champion, challenger)
-    service = a_service(home, SETTINGS)
-    # When a flight is asked about, Then the champion answers
-    prediction = service.predict(body_of())
-    answer = json.loads(prediction.answer)
-    assert answer["model"]["version"] == "1"
-    # And what the challenger says is kept beside it, as its shadow
-    assert prediction.shadow is not None
-    service.shadows.start()
-    service.shadows.take([prediction.shadow])
-    service.shadows.stop()
-    (entry,) = json.loads(service.history_page({}))["items"]
-    assert (entry["shadow_of"], entry["model"]["version"]) == (answer["prediction_id"], "2")
-    assert entry["flight_id"] == answer["flight_id"]
-    assert abs(entry["probability"] - 0.4) < 1e-4
-    assert b'version="2",alias="challenger",role="shadow"} 1' in service.metrics_text()
-
-
-def test_a_shadow_that_fails_is_counted_and_no_more(
-    home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    store = FolderArtifactStore(home / "store")
-    champion, challenger = versions(store)
-    release(store, champion, challenger)
-    service = a_service(home, SETTINGS)
-    shadow = service.predict(body_of()).shadow
-    assert shadow is not None
-
-    def failing(_records: Sequence[PredictionRecord]) -> None:
-        raise ValueError("no")
-
-    scorer = ShadowScorer(service._core, failing, service.metrics)
-    scorer.take([shadow, shadow])
-    assert b"ontime_shadow_dropped_total 2" in service.metrics_text()
-    # And so are those that nobody has time for
-    monkeypatch.setattr("serving.inference.shadow.MOST_WAITING", 0)
-    scorer.start()
-    scorer.take([shadow])
-    scorer.stop()
-    assert b"ontime_shadow_dropped_total 3" in service.metrics_text()
 
 
 def test_a_broken_challenger_is_refused_and_the_champion_answers_for_it(
