@@ -120,9 +120,9 @@ def open_scorer(
         from serving.models.onnx_scorer import OnnxScorer  # noqa: PLC0415 - may not be installed
 
         return OnnxScorer(model, contract)
-    from serving.models.tree_scorer import TreeScorer  # noqa: PLC0415 - only where it scores
+    from serving.models.python_scorer import PythonScorer  # noqa: PLC0415 - only where it scores
 
-    return TreeScorer(model, contract)
+    return PythonScorer(model, contract)
 
 
 def _explainer(model: bytes, contract: Contract) -> Explainer | None:

@@ -6,7 +6,7 @@ import tempfile
 import time
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from training.data.samples import Sample
     from training.evaluate.learning_curve import CurvePoint
     from training.fit import Trained
+    from training.models.interface import AnyKind
     from training.settings import TrainingSettings
     from training.tracking.lineage import Lineage, TableLineage
     from training.tracking.tracking_store import Tracking
@@ -109,11 +110,13 @@ def load_models(tracking: Tracking, run_id: str) -> tuple[FittedModel, FittedMod
             f"The models of run {run_id} cannot be loaded from the tracking store ({error}): train "
             "again with `ontime train --force`."
         ) from error
-    kind, naive_kind = (
-        KINDS[run.params.get(f"{which}.kind", DEFAULT_KIND)]  # runs before there were kinds
-        for which in ("model", "naive")
-    )
-    return FittedModel(kind, model), FittedModel(naive_kind, naive), contract
+    fitted = FittedModel(kind_of(run.params, "model"), model)
+    return fitted, FittedModel(kind_of(run.params, "naive"), naive), contract
+
+
+def kind_of(params: Mapping[str, str], which: Literal["model", "naive"]) -> AnyKind:
+    """Return the kind of a logged model; a run of before there were kinds has the default one."""
+    return KINDS[params.get(f"{which}.kind", DEFAULT_KIND)]
 
 
 def params_of(settings: TrainingSettings) -> dict[str, str]:

@@ -89,7 +89,7 @@ def test_the_real_bundles_are_built_from_wheels_and_their_code_can_be_imported(
             base,
             "-S",
             "-c",
-            "import serving.lambdas.api_handler, serving.models.tree_scorer, tzdata",
+            "import serving.lambdas.api_handler, serving.models.python_scorer, tzdata",
         ],
         cwd=tmp_path / "task",
         check=True,

@@ -11,9 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from serving.models.explanations import MAIN_REASONS, METHOD, Explainer
+from serving.models.explanations import MAIN_REASONS, PATHS, Explainer
+from serving.models.exported_graph import numbers_of, read_exported
+from serving.models.python_scorer import PythonScorer
 from serving.models.scorer import ScorerError
-from serving.models.tree_scorer import TreeScorer, read_trees
+from serving.models.tree_form import read_trees
 from serving.stores.artifacts.local import FolderArtifactStore
 from tests.pipelines.real_parts import gold
 from tests.pipelines.scored_world import release_small_model, small_model
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from serving.models.scorer import FeatureValue
-    from serving.models.tree_scorer import Node
+    from serving.models.tree_form import Node
 
 NAMES = [spec.name for spec in a_contract().features]
 LIMIT = 1e-9
@@ -37,8 +39,8 @@ def explainer() -> Explainer:
 
 
 @cache
-def scorer() -> TreeScorer:
-    return TreeScorer(small_model().onnx, small_model().contract)
+def scorer() -> PythonScorer:
+    return PythonScorer(small_model().onnx, small_model().contract)
 
 
 @cache
@@ -47,7 +49,7 @@ def rows() -> list[list[FeatureValue]]:
 
 
 def log_odds(row: list[FeatureValue]) -> float:
-    return scorer()._margin(row)
+    return scorer().log_odds(row)
 
 
 def test_the_effects_and_the_base_are_the_log_odds() -> None:
@@ -94,7 +96,7 @@ def test_a_mean_is_over_the_flights_that_the_model_learned_from() -> None:
 
     # Then the base is the sum of their means
     expected = sum(mean_of(tree.nodes) for (tree,) in predictors)
-    trees = read_trees(small_model().onnx, sum(f.dtype != "string" for f in a_spec()))
+    trees = read_trees(read_exported(small_model().onnx, numbers_of(small_model().contract)))
     assert math.isclose(explainer().base, trees.baseline + expected, abs_tol=LIMIT)
 
 
@@ -113,7 +115,7 @@ def test_a_feature_that_no_tree_tests_has_no_effect() -> None:
     # Given the features that no node of the model compares
     texts = [spec.dtype == "string" for spec in a_spec()]
     order = sorted(range(len(NAMES)), key=lambda i: texts[i])  # columns: numbers, then texts
-    trees = read_trees(small_model().onnx, texts.count(False))
+    trees = read_trees(read_exported(small_model().onnx, texts.count(False)))
     used = {order[column % trees.width] for root in trees.roots for column in columns_of(root)}
     unused = set(range(len(NAMES))) - used
     # Then they have no effect on any flight
@@ -137,7 +139,7 @@ def test_an_answer_has_its_reasons_on_request(home: Path) -> None:
     explanation = answer.pop("explanation")
     assert set(answer) == set(plain)
     assert answer["probability"] == plain["probability"]
-    assert explanation["method"] == METHOD
+    assert explanation["method"] == PATHS
     total = explanation["base"] + sum(each["effect"] for each in explanation["reasons"])
     probability = 1 / (1 + math.exp(-total - explanation["others"]))
     assert math.isclose(probability, answer["probability"], abs_tol=LIMIT)

@@ -11,29 +11,36 @@ import pytest
 from features.contract import feature_contract as contracts
 from tests.training.made import LINEAGE, part, trained
 from tests.training.world import FEATURES, settings
+from training.fit import train
+from training.models.kinds import DEFAULT_KIND
 from training.registry.model_registry import Registry
 from training.tracking import lineage, run_files
 from training.tracking.run_files import RunFileError, mlflow_at, read_file
-from training.tracking.run_log import load_models, log_training, params_of
+from training.tracking.run_log import kind_of, load_models, log_training, params_of
 from training.tracking.tracking_store import Tracking
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from training.fit import Trained
+    from training.settings import TrainingSettings
 
-def log(tracking: Tracking) -> str:
+
+def log(
+    tracking: Tracking, made: Trained | None = None, how: TrainingSettings | None = None
+) -> str:
     """Return a finished training run."""
     tags = {run_files.FINGERPRINT_TAG: LINEAGE.fingerprint}
-    with tracking.open_run("one", tags=tags) as made:
+    with tracking.open_run("one", tags=tags) as run_id:
         log_training(
             tracking,
-            made,
-            trained=trained(),
+            run_id,
+            trained=made or trained(),
             example=part("validate"),
             lineage=LINEAGE,
-            settings=settings(),
+            settings=how or settings(),
         )
-    return made
+    return run_id
 
 
 class Logged(NamedTuple):
@@ -118,6 +125,29 @@ def test_both_models_are_loaded_as_they_were(logged: Logged) -> None:
     for one, other in ((model, trained().model), (naive, trained().naive)):
         assert (one.probabilities(features) == other.probabilities(features)).all()
     assert contract == trained().contract
+
+
+def test_models_of_other_kinds_are_loaded_as_they_were(tracking: Tracking) -> None:
+    # Given a model and a naive model of two other kinds, logged
+    other = settings(model={"kind": "lightgbm"}, naive={"kind": "logistic_regression"})
+    parts = part("train"), part("validate")
+    made = train(*parts, horizon_min=120, settings=other, declared=FEATURES)
+    run_id = log(tracking, made, other)
+    assert tracking.client.get_run(run_id).data.params["model.kind"] == "lightgbm"
+    # When they are loaded, Then they give the same, bit for bit
+    model, naive, _ = load_models(tracking, run_id)
+    features = part("test").features
+    for one, fitted in ((model, made.model), (naive, made.naive)):
+        assert one.kind is fitted.kind
+        assert (one.probabilities(features) == fitted.probabilities(features)).all()
+
+
+def test_a_run_from_before_there_were_kinds_is_of_the_default_kind(logged: Logged) -> None:
+    # Given a run whose parameters do not name a kind
+    tracking, run_id = logged
+    params = tracking.client.get_run(run_id).data.params
+    assert (params["model.kind"], params["naive.kind"]) == (DEFAULT_KIND, DEFAULT_KIND)
+    assert kind_of(dict.fromkeys(["model.iterations"], "25"), "model").name == DEFAULT_KIND
 
 
 def test_the_registered_model_can_be_asked_by_anyone_who_knows_mlflow(logged: Logged) -> None:

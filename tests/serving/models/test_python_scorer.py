@@ -17,11 +17,13 @@ from hypothesis import strategies as st
 from onnx import numpy_helper
 
 from features.contract.feature_contract import contract_of
+from serving.models.exported_graph import read_exported
 from serving.models.model_loader import open_scorer
 from serving.models.model_package import SelfTest
 from serving.models.onnx_scorer import OnnxScorer
+from serving.models.python_scorer import PythonScorer
 from serving.models.scorer import ScorerError, require_self_test
-from serving.models.tree_scorer import TreeScorer, read_trees
+from serving.models.tree_form import read_trees
 from tests.pipelines.real_parts import gold
 from tests.pipelines.scored_world import small_model
 from tests.serving.support import ROOT, a_contract, a_model
@@ -34,9 +36,9 @@ TEXTS = [spec.dtype == "string" for spec in a_contract().features]
 
 
 @cache
-def both() -> tuple[TreeScorer, OnnxScorer]:
+def both() -> tuple[PythonScorer, OnnxScorer]:
     made = small_model()
-    return TreeScorer(made.onnx, made.contract), OnnxScorer(made.onnx, made.contract)
+    return PythonScorer(made.onnx, made.contract), OnnxScorer(made.onnx, made.contract)
 
 
 def one_by_one(rows: list[list[FeatureValue]]) -> tuple[list[float], list[float]]:
@@ -75,7 +77,7 @@ def test_synthetic_rows_get_the_same_bits(
 
 def test_values_equal_to_a_threshold_get_the_same_bits() -> None:
     # Given numbers set to a threshold of a node
-    trees = read_trees(small_model().onnx, TEXTS.count(False))
+    trees = read_trees(read_exported(small_model().onnx, TEXTS.count(False)))
     row = list(gold().select(NAMES).slice(5, 1).to_pylist()[0].values())
     numbers = [i for i, text in enumerate(TEXTS) if not text]
     rows = []
@@ -102,13 +104,13 @@ def test_no_rows_give_nothing() -> None:
 
 def test_a_graph_that_is_not_ours_is_refused() -> None:
     with pytest.raises(ScorerError, match="its nodes are IsNaN"):
-        TreeScorer(a_model(a_contract(), 0.25), a_contract())
+        PythonScorer(a_model(a_contract(), 0.25), a_contract())
 
 
 def test_a_contract_of_other_inputs_is_refused() -> None:
     model = small_model().onnx
     with pytest.raises(ScorerError, match="export the version again"):
-        TreeScorer(model, contract_of(120, 0.3, ["departure_minute", "scheduled_duration"]))
+        PythonScorer(model, contract_of(120, 0.3, ["departure_minute", "scheduled_duration"]))
 
 
 @settings(max_examples=150, deadline=None)
@@ -124,7 +126,7 @@ def test_a_damaged_file_is_refused_or_gives_probabilities(data: st.DataObject) -
     # Then it is refused or scores: no other error, no endless loop
     row: list[FeatureValue] = ["JFK" if text else 1.0 for text in TEXTS]
     try:
-        (found,) = TreeScorer(bytes(model), small_model().contract).score([row])
+        (found,) = PythonScorer(bytes(model), small_model().contract).score([row])
         assert 0 <= found <= 1
     except ScorerError:
         pass
@@ -134,7 +136,7 @@ def test_onnxruntime_scores_where_it_is_installed() -> None:
     made = small_model()
     assert isinstance(open_scorer(made.onnx, made.contract), OnnxScorer)
     without = open_scorer(made.onnx, made.contract, with_onnxruntime=False)
-    assert isinstance(without, TreeScorer)
+    assert isinstance(without, PythonScorer)
 
 
 def test_it_needs_nothing_but_python_and_msgspec() -> None:
@@ -142,7 +144,7 @@ def test_it_needs_nothing_but_python_and_msgspec() -> None:
     code = (
         "import sys\n"
         "sys.modules['numpy'] = sys.modules['onnxruntime'] = None\n"
-        "import serving.models.tree_scorer, serving.models.model_loader\n"
+        "import serving.models.python_scorer, serving.models.model_loader\n"
     )
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
 
@@ -152,7 +154,7 @@ def test_a_model_that_gives_no_probability_is_refused() -> None:
     model = onnx.load_model_from_string(small_model().onnx)
     (baseline,) = (each for each in model.graph.initializer if each.name == "baseline")
     baseline.CopyFrom(numpy_helper.from_array(np.array([math.nan]), "baseline"))
-    trees = TreeScorer(model.SerializeToString(), small_model().contract)
+    trees = PythonScorer(model.SerializeToString(), small_model().contract)
     # Then its answers are refused
     with pytest.raises(ScorerError, match="not probabilities"):
         trees.score([["JFK" if text else 1.0 for text in TEXTS]])
