@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
 
 from pipelines.runtime.console import Console
 from pipelines.runtime.stage_records import StageRecords
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from pipelines.settings import PipelineSettings
     from pipelines.tables.delta_tables import Tables
     from serving.stores.artifacts.protocol import ArtifactStore
+
+_COLLABORATORS: Final = {"artifacts", "tracking", "registry", "spark", "tables"}
 
 Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
 
@@ -96,6 +99,22 @@ class RunContext:
         from pipelines.tables.delta_tables import Tables  # noqa: PLC0415 - a skipped run needs no Spark
 
         return Tables(self.spark, self.settings.tables.uri or str(self.settings.home / "tables"))
+
+    def using(self, **collaborators: Any) -> RunContext:  # noqa: ANN401 - a stand-in is of any type
+        """Return a context that uses these collaborators instead of those that the settings name.
+
+        It shares what this context has opened already, and never stops a session.
+
+        Args:
+            collaborators: By property: `artifacts`, `tracking`, `registry`, `spark` or `tables`.
+        """
+        unknown = collaborators.keys() - _COLLABORATORS
+        if unknown:
+            raise TypeError(f"A run context has no collaborator {', '.join(sorted(unknown))}.")
+        other = copy(self)
+        other.__dict__.pop("_session_is_ours", None)
+        other.__dict__.update(collaborators)  # where a cached property looks first
+        return other
 
     def outputs(self, stage: str) -> Mapping[str, Any]:
         """Return what a stage handed back when it last succeeded.

@@ -35,7 +35,7 @@ def at_horizon(context: RunContext, horizon_min: int) -> Iterator[RunContext]:
     settings = context.settings
     features = settings.features.model_copy(update={"horizon_min": horizon_min})
     other = RunContext(settings.model_copy(update={"features": features}), context.console)
-    other.__dict__["spark"] = context.spark
+    other = other.using(spark=context.spark)
     run_stage(stage_named("build_features"), other)
     yield other
 

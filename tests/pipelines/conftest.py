@@ -146,9 +146,8 @@ class Recorded:
 
     def __init__(self, home: Path) -> None:
         settings = load_settings("dev").model_copy(update={"home": home})
-        self.context = RunContext(settings, Console(io.StringIO()))
         self.registry = RegistryInMemory()
-        self.context.__dict__["registry"] = self.registry
+        self.context = RunContext(settings, Console(io.StringIO())).using(registry=self.registry)
 
     def record(self, stage: str, **outputs: object) -> None:
         """Record that a stage has succeeded."""

@@ -36,8 +36,7 @@ def context_of(tables: Tables, horizon_min: int = 120) -> RunContext:
     settings = load_settings("dev")
     features = settings.features.model_copy(update={"horizon_min": horizon_min})
     context = RunContext(settings.model_copy(update={"features": features}), Console(io.StringIO()))
-    context.__dict__["tables"] = tables
-    return context
+    return context.using(tables=tables)
 
 
 @pytest.fixture

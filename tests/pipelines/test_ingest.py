@@ -67,9 +67,7 @@ class World:
         return written(self.folder / name, text)
 
     def ingest(self) -> StageOutcome:
-        context = RunContext(self.settings, Console(self.said))
-        context.__dict__["spark"] = self.spark
-        return run(context)
+        return run(RunContext(self.settings, Console(self.said)).using(spark=self.spark))
 
     @property
     def tables(self) -> Tables:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -83,7 +84,8 @@ def test_without_a_champion_the_refusal_says_so(recorded: Recorded) -> None:
 def test_under_a_gradual_rollout_it_waits(recorded: Recorded) -> None:
     settings = recorded.context.settings
     gradual = settings.operations.model_copy(update={"rollout": "gradual"})
-    recorded.context.__dict__["settings"] = settings.model_copy(update={"operations": gradual})
+    changed = settings.model_copy(update={"operations": gradual})
+    recorded.context = replace(recorded.context, settings=changed).using(registry=recorded.registry)
     prepare(recorded, "run-1")
     outcome = run(recorded.context)
     assert outcome.outputs["outcome"] == "wait"

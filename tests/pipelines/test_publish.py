@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def run_files(monkeypatch: pytest.MonkeyPatch, recorded: Recorded) -> dict[str, bytes]:
     """Stand for the files of the training run, and for the online features."""
     files = {name: name.encode() for name in FILES}
-    recorded.context.__dict__["tables"] = None
+    recorded.context = recorded.context.using(tables=None)
     monkeypatch.setattr(publish, "materialize", lambda *_, **__: 7)
     recorded.registry.exported = files
     return files

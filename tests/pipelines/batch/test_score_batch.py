@@ -44,8 +44,7 @@ def asked(*, first: str = "", last: str = "", **changes: Any) -> dict[str, Any]:
 @pytest.fixture
 def released(recorded: Recorded, spark: SparkSession, tables: Tables) -> RunContext:
     """Return a context with a feature table of 26 days and a small released model."""
-    context = recorded.context
-    context.__dict__.update(tables=tables, spark=spark)
+    context = recorded.context.using(tables=tables, spark=spark)
     tables.replace("gold_features_h120", spark.createDataFrame(gold()), description="test")
     release_small_model(context.artifacts)
     return context

@@ -37,8 +37,7 @@ class Commands:
         settings = load_settings("dev")
         features = settings.features.model_copy(update={"as_of_ingest": as_of})
         changed = settings.model_copy(update={"features": features})
-        context = RunContext(changed, Console(self.output))
-        context.__dict__["tables"] = self.arrivals.tables
+        context = RunContext(changed, Console(self.output)).using(tables=self.arrivals.tables)
         if force:
             context.forced.add("build_features")
         return dict(run(context).outputs)

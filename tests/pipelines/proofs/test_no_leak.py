@@ -34,9 +34,9 @@ def no_ingest(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.spark
 def test_without_silver_it_is_made_first(recorded: Recorded, tables: Tables) -> None:
     # Given a home without tables / When the proof is asked for / Then the ingest stage runs first
-    recorded.context.__dict__["tables"] = tables
+    context = recorded.context.using(tables=tables)
     with pytest.raises(IngestWasCalledError):
-        no_leak.prove_no_leak(recorded.context, count=2, seed=1)
+        no_leak.prove_no_leak(context, count=2, seed=1)
 
 
 @pytest.mark.spark
@@ -47,9 +47,8 @@ def test_the_command_proves_on_silver_and_writes_its_figures(
     world = middle_days(real_weeks(), days=24)
     tables.replace("silver_flights", spark.createDataFrame(world.flights), description="")
     tables.replace("silver_weather", spark.createDataFrame(world.weather), description="")
-    recorded.context.__dict__["tables"] = tables
     # When the proof is asked for
-    no_leak.prove_no_leak(recorded.context, count=2, seed=1)
+    no_leak.prove_no_leak(recorded.context.using(tables=tables), count=2, seed=1)
     # Then the figures tell of no leak, and of every planted one
     path = recorded.context.settings.home / "figures" / "prove-no-leak.json"
     figures = json.loads(path.read_text())

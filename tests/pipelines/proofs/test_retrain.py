@@ -65,9 +65,7 @@ class RunWithLineage:
 @pytest.fixture
 def registered(recorded: Recorded) -> Recorded:
     """Return a context in whose registry there is one version."""
-    context = recorded.context
-    context.__dict__["registry"] = RegistryOfOne()
-    context.__dict__["tracking"] = RunWithLineage()
+    recorded.context = recorded.context.using(registry=RegistryOfOne(), tracking=RunWithLineage())
     return recorded
 
 

@@ -54,7 +54,6 @@ def test_elsewhere_spark_reads(
     # Given a table whose files this process may not open
     write_table(home, "silver_weather", ROWS)
     monkeypatch.setattr(module, "local_folder", lambda _: None)
-    context = RunContext(load_settings("dev"))
-    context.__dict__["spark"] = spark
+    context = RunContext(load_settings("dev")).using(spark=spark)
     # When it is read / Then the answers are the same
     validate_answers(TableReader(context))

@@ -48,6 +48,19 @@ def test_outputs_of_a_stage_that_has_not_run_are_an_error(context: RunContext) -
         context.outputs("train")
 
 
+def test_a_collaborator_that_is_handed_in_is_used(context: RunContext) -> None:
+    # Given a context with another registry
+    registry = object()
+    other = context.using(registry=registry)
+    # Then it uses that one, and all else as the context that it comes from
+    assert other.registry is registry
+    assert context.registry is not registry
+    assert other.settings is context.settings
+    # And a name that is none is refused
+    with pytest.raises(TypeError, match="no collaborator sparks"):
+        context.using(sparks=None)
+
+
 def test_a_run_that_asked_for_no_tables_starts_no_spark(context: RunContext) -> None:
     with context as entered:
         assert entered is context

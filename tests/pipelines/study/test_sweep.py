@@ -52,8 +52,7 @@ def test_trials_are_nested_runs_and_a_later_sweep_goes_on(
     spark: SparkSession, swept_home: Path
 ) -> None:
     # Given a run that a sweep belongs to
-    context = sweep_context(swept_home, trials=3)
-    context.__dict__["spark"] = spark
+    context = sweep_context(swept_home, trials=3).using(spark=spark)
     with context.tracking.open_run("study", tags={}) as parent:
         # When a sweep of three trials runs
         first = sweep(context, parent)
@@ -66,8 +65,7 @@ def test_trials_are_nested_runs_and_a_later_sweep_goes_on(
     assert set(first.parameters) == {*search_point(context.settings.training.model), "iterations"}
     assert all(f"user_{TREES}" in run.data.tags for run in trials if run.info.status == "FINISHED")
     # And when two more are asked for, those are there already
-    more = sweep_context(swept_home, trials=5)
-    more.__dict__["spark"] = spark
+    more = sweep_context(swept_home, trials=5).using(spark=spark)
     again = sweep(more, parent)
     assert again.trials == 5
     assert again.best_auc >= first.best_auc
@@ -80,8 +78,7 @@ def test_trials_are_nested_runs_and_a_later_sweep_goes_on(
 @pytest.mark.timeout(600)
 def test_a_killed_sweep_is_gone_on_with(spark: SparkSession, swept_home: Path) -> None:
     # Given a sweep that is killed while trials run and one is done
-    context = sweep_context(swept_home, trials=4)
-    context.__dict__["spark"] = spark
+    context = sweep_context(swept_home, trials=4).using(spark=spark)
     table_at(swept_home)
     command = [sys.executable, "-m", "tests.pipelines.swept_world", str(swept_home)]
     with subprocess.Popen(command, start_new_session=True) as process:
