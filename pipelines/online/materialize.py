@@ -1,4 +1,4 @@
-"""From silver to the online store: the state of every entity key, and the network of airports."""
+"""Materializing the online store from silver: items of every entity key, and the network."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from features.declare.declarations import MINUTES_PER_DAY
 from features.online.event_resolution import event_of_observation, events_of_flight
 from features.online.flight_events import known_minute
 from features.online.items_from_silver import DAYS_NEEDED, flight_facts, online_items, weather_facts
-from pipelines.online.unsynced_events import Untold
+from pipelines.online.unsynced_events import UnsyncedEvents
 from serving.online.network import Network, write_network
 from serving.online.online_state import OPEN_DAYS, OnlineState
 from serving.online.watermark import move_mark
@@ -49,22 +49,22 @@ def materialize(tables: Tables, store: OnlineStore, *, retain_days: int, horizon
     known = flights.where(F.col(c.SCHEDULED_DEPARTURE) >= since).select(*FLIGHT_COLUMNS).toArrow()
     seen = weather.where(F.col(c.KNOWN) >= since).select(*WEATHER_COLUMNS).toArrow()
     items = online_items(known, seen, retain_days=retain_days, horizon_min=horizon_min)
-    untold, stored = Untold(list(flight_facts(known)), list(weather_facts(seen))), 0
+    unsynced, stored = UnsyncedEvents(list(flight_facts(known)), list(weather_facts(seen))), 0
     for batch in _batches(items):
-        store.put_many(untold.kept(batch, store))
+        store.put_many(unsynced.carry_over(batch, store))
         stored += len(batch)
-    untold.add_up(store)
-    tell_open_flights(store, known, seen, horizon_min=horizon_min)
+    unsynced.update_sums(store)
+    sync_open_flights(store, known, seen, horizon_min=horizon_min)
     write_network(store, network_of(flights, tables.read("silver_airports")))
     return stored
 
 
-def tell_open_flights(
+def sync_open_flights(
     store: OnlineStore, flights: pa.Table, weather: pa.Table, *, horizon_min: int
 ) -> None:
-    """Tell the state what silver knows of flights that events may still change.
+    """Apply the events that silver has of open flights: those that later events may still change.
 
-    Events that come later are merged with it; so are those that came before and silver has not.
+    Later events are merged with them; so are earlier ones that silver does not have.
 
     Args:
         store: Where the state is.
@@ -82,7 +82,7 @@ def tell_open_flights(
     events += [
         event_of_observation(seen) for seen in weather_facts(weather) if seen[c.KNOWN] >= since
     ]
-    # Moved first, so that no flight becomes too late between two of its events.
+    # The watermark first, so that no flight becomes too late between two of its events.
     move_mark(store, max([end, *map(known_minute, events)]), horizon_min=horizon_min)
     state = OnlineState(store)
     for first in range(0, len(events), BATCH):

@@ -1,4 +1,8 @@
-"""What events told and silver does not have yet: kept when the pipeline fills the online store."""
+"""Unsynced events: what the online store has from events and silver does not have yet.
+
+When the store is filled from silver, the items of silver replace those in the store. Rows that come
+from events and are not in silver yet are carried over into them.
+"""
 
 from __future__ import annotations
 
@@ -23,62 +27,62 @@ if TYPE_CHECKING:
 _EPOCH: Final = dt.date(1970, 1, 1).toordinal()
 
 
-class Untold:
-    """Keeps rows of flights and observations that silver does not have.
+class UnsyncedEvents:
+    """Carries rows of flights and observations over that silver does not have yet.
 
     Args:
-        flights: What silver has of flights.
-        weather: What it has of the weather.
+        flights: The flights in silver.
+        weather: The observations in silver.
     """
 
     def __init__(self, flights: list[Facts], weather: list[Facts]) -> None:
         self._layouts = {layout.entity: layout for layout in layouts(FEATURES)}
         names = (c.SCHEDULED_DEPARTURE, c.FLIGHT_NUMBER, c.CARRIER)
-        self._told = {identity(*(flight[name] for name in names)) for flight in flights}
-        self._seen = max((row[c.KNOWN] for row in weather), default=0)
+        self._in_silver = {identity(*(flight[name] for name in names)) for flight in flights}
+        self._newest_observation = max((row[c.KNOWN] for row in weather), default=0)
         end = max((flight[c.SCHEDULED_DEPARTURE] for flight in flights), default=0)
         self._since = end - OPEN_DAYS * MINUTES_PER_DAY
-        self._revived: dict[str, bytes] = {}
+        self._carried_over: dict[str, bytes] = {}
 
-    def kept(self, items: dict[str, bytes], store: OnlineStore) -> dict[str, bytes]:
-        """Return items with what is to be kept of those that they replace."""
+    def carry_over(self, items: dict[str, bytes], store: OnlineStore) -> dict[str, bytes]:
+        """Return items with the unsynced rows of the stored items that they replace."""
         former = store.get_many(items)
         changed = dict(items)
         for key, old in former.items():
             if old != items[key]:
-                changed[key] = self._kept(key, items[key], old)
+                changed[key] = self._merge(key, items[key], old)
         return changed
 
-    def _kept(self, key: str, body: bytes, former: bytes) -> bytes:
+    def update_sums(self, store: OnlineStore) -> None:
+        """Compute the daily sums of carried-over rows; call it once all items are stored."""
+        for key, body in self._carried_over.items():
+            layout, _, bucket = self._read(key)
+            block = bucket * layout.rows.span // (SUMS_DAYS * MINUTES_PER_DAY)
+            where = key.partition("@")[0] + sums_suffix(block, SUMS_DAYS)
+            sums = update_sums(layout, store.get_many([where]).get(where), [(bucket, body)])
+            if sums is not None:
+                store.put_many({where: sums})
+
+    def _merge(self, key: str, body: bytes, former: bytes) -> bytes:
         layout, mark, _ = self._read(key)
         if mark == "#" and layout.sums is not None:
             return carry_over_rows(layout.sums, body, former, self._is_new_day)
-        found = carry_over_rows(layout.rows, body, former, self._is_untold)
+        found = carry_over_rows(layout.rows, body, former, self._is_unsynced)
         if found != body and layout.sums is not None:
-            self._revived[key] = found
+            self._carried_over[key] = found
         return found
 
-    def _is_untold(self, own: int) -> bool:
+    def _is_unsynced(self, own: int) -> bool:
         due = due_minute(own)
         if due == own:  # an observation
-            return own > self._seen
-        return own not in self._told and due >= self._since
+            return own > self._newest_observation
+        return own not in self._in_silver and due >= self._since
 
     def _is_new_day(self, day: int) -> bool:
         return day * MINUTES_PER_DAY >= self._since
 
-    def add_up(self, store: OnlineStore) -> None:
-        """Make the sums of what was kept follow from the rows; once all items are stored."""
-        for key, body in self._revived.items():
-            layout, _, stretch = self._read(key)
-            block = stretch * layout.rows.span // (SUMS_DAYS * MINUTES_PER_DAY)
-            where = key.partition("@")[0] + sums_suffix(block, SUMS_DAYS)
-            sums = update_sums(layout, store.get_many([where]).get(where), [(stretch, body)])
-            if sums is not None:
-                store.put_many({where: sums})
-
     def _read(self, key: str) -> tuple[EntityLayout, str, int]:
-        """Return the layout of a key's entity, `@` for rows or `#` for sums, and the stretch."""
+        """Return a key's entity layout, `@` for rows or `#` for sums, and its time bucket."""
         mark = "@" if "@" in key else "#"
         prefix, _, date = key.partition(mark)
         parts = () if prefix == "all" else tuple(p.partition("=")[0] for p in prefix.split("|"))

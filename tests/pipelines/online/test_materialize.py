@@ -14,7 +14,7 @@ from features.online.event_resolution import events_of_flight
 from features.online.flight_events import Arrived
 from features.online.item_keys import rows_suffix
 from features.online.items_from_silver import flight_facts, online_items
-from pipelines.online.materialize import materialize, network_of, tell_open_flights
+from pipelines.online.materialize import materialize, network_of, sync_open_flights
 from serving.online.network import read_network
 from serving.online.online_state import OnlineState
 from serving.online.watermark import read_mark
@@ -69,30 +69,30 @@ def test_the_online_store_holds_the_items_of_silver_and_the_network(
 
 
 def test_events_and_silver_make_one_state(tmp_path: Path) -> None:
-    # Given a state that silver's days were told to, all but what became known in the last hour
+    # Given a state that is synced with silver's last days
     world = real_weeks()
     flights = world.flights.filter(pc.field(c.SCHEDULED_DEPARTURE) >= LAST_DAYS)
     weather = world.weather.filter(pc.field(c.KNOWN) >= LAST_DAYS).select(WEATHER_COLUMNS)
     flights = flights.select(FLIGHT_COLUMNS).slice(0, 600)
     stories = [events_of_flight(facts) for facts in flight_facts(flights)]
     with closing(SqliteOnlineStore(tmp_path / "a.db")) as store:
-        tell_open_flights(store, flights, weather, horizon_min=60)
-        # When a flight's last event is corrected, and the pipeline tells silver's days again
+        sync_open_flights(store, flights, weather, horizon_min=60)
+        # When a flight's last event is corrected, and the pipeline syncs silver's days again
         last = next(story[-1] for story in reversed(stories) if isinstance(story[-1], Arrived))
         moved = msgspec.structs.replace(last, at=last.at + 9, reported_at=last.reported_at + 1)
         OnlineState(store).apply([moved])
         corrected = store.get_many([f"all{rows_suffix(moved.at // 1440, 1440)}"])
-        tell_open_flights(store, flights, weather, horizon_min=60)
+        sync_open_flights(store, flights, weather, horizon_min=60)
         # Then the correction is not undone, and the state is for this horizon
         assert store.get_many(corrected) == corrected
         assert read_mark(store).horizon_min == 60
     with closing(SqliteOnlineStore(tmp_path / "b.db")) as store:
-        tell_open_flights(store, flights, weather, horizon_min=60)
+        sync_open_flights(store, flights, weather, horizon_min=60)
         assert store.get_many(corrected) != corrected
 
 
-def test_what_silver_tells_again_changes_no_row(tmp_path: Path) -> None:
-    # Given items that were made of silver, whose open flights begin in the middle of an hour
+def test_syncing_flights_of_silver_again_changes_no_row(tmp_path: Path) -> None:
+    # Given items that were computed from silver, whose open flights begin in the middle of an hour
     world = real_weeks()
     since, end = (dt.datetime(2013, 11, day, 12, 29, tzinfo=dt.UTC) for day in (4, 9))
     at = pc.field(c.SCHEDULED_DEPARTURE)
@@ -102,14 +102,14 @@ def test_what_silver_tells_again_changes_no_row(tmp_path: Path) -> None:
     items = dict(online_items(flights, weather, retain_days=5, horizon_min=120))
     with closing(SqliteOnlineStore(tmp_path / "serving.db")) as store:
         store.put_many(items)
-        # When the state is told the events of the flights that are still open
-        tell_open_flights(store, flights, weather, horizon_min=120)
-        # Then nothing is another than before: no flight was told of by halves
+        # When the events of the flights that are still open are applied
+        sync_open_flights(store, flights, weather, horizon_min=120)
+        # Then nothing changes: no flight was applied in part
         assert store.get_many(items) == items
 
 
 @pytest.mark.spark
-def test_a_route_measured_anew_keeps_its_earlier_distance(spark: SparkSession) -> None:
+def test_a_route_with_a_new_distance_has_its_earlier_one_too(spark: SparkSession) -> None:
     # Given a route whose distance is another one from March on
     rows = [("EWR", "EGE", at, miles) for at, miles in ((1, 1726), (60, 1726), (90, 1725))]
     frame = spark.createDataFrame(rows, f"{c.ORIGIN} STRING, {c.DESTINATION} STRING, m INT, d INT")

@@ -1,14 +1,16 @@
-"""Filling the store from silver does not undo what events told and silver does not have."""
+"""Filling the store from silver does not undo events that silver does not have yet."""
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from features.declare import columns as c
 from features.online.event_resolution import event_of_observation, events_of_flight
 from features.online.items_from_silver import flight_facts, online_items, weather_facts
-from pipelines.online.materialize import tell_open_flights
-from pipelines.online.unsynced_events import Untold
+from pipelines.online.materialize import sync_open_flights
+from pipelines.online.unsynced_events import UnsyncedEvents
 from serving.online.online_state import OnlineState
 from serving.stores.online.sqlite import SqliteOnlineStore
 from tests.features.factories import flight, flights_table, weather_table
@@ -27,16 +29,17 @@ def a_flight(departs: int, number: int, **over: Any) -> dict[str, Any]:
 def fill(store: SqliteOnlineStore, flights: list[dict[str, Any]], weather: list[Any]) -> None:
     """Fill the store from silver, as the pipeline does."""
     known, seen = flights_table(flights), weather_table(weather)
-    untold = Untold(list(flight_facts(known)), list(weather_facts(seen)))
-    store.put_many(untold.kept(dict(online_items(known, seen, retain_days=9)), store))
-    untold.add_up(store)
-    tell_open_flights(store, known, seen, horizon_min=120)
+    unsynced = UnsyncedEvents(list(flight_facts(known)), list(weather_facts(seen)))
+    store.put_many(unsynced.carry_over(dict(online_items(known, seen, retain_days=9)), store))
+    unsynced.update_sums(store)
+    sync_open_flights(store, known, seen, horizon_min=120)
 
 
-def read(store: SqliteOnlineStore) -> dict[str, bytes]:
-    rows = store._connection.execute("SELECT key, body FROM online_items").fetchall()
-    told = {key: body for key, body in rows if ":" not in key}  # what is read, not what was heard
-    return {key: body for key, body in told.items() if "@" in key or "#" in key}
+def items_in(path: Path) -> dict[str, bytes]:
+    """Return rows and sums in the file of a store; not the state of open flights."""
+    with closing(sqlite3.connect(path)) as connection:
+        rows = connection.execute("SELECT key, body FROM online_items").fetchall()
+    return {key: body for key, body in rows if ":" not in key and ("@" in key or "#" in key)}
 
 
 def test_a_flight_that_silver_does_not_have_stays(tmp_path: Path) -> None:
@@ -53,34 +56,35 @@ def test_a_flight_that_silver_does_not_have_stays(tmp_path: Path) -> None:
     fill(store, old, weather)
     # Then it is as if silver had all of it
     fill(whole, old + new, weather + later)
-    assert read(store) == read(whole)
+    assert items_in(tmp_path / "a.db") == items_in(tmp_path / "b.db")
     store.close()
     whole.close()
 
 
-def test_what_silver_no_longer_has_goes(tmp_path: Path) -> None:
+def test_a_flight_that_silver_no_longer_has_is_removed(tmp_path: Path) -> None:
     # Given a store with a flight of long ago, which silver has corrected since
     store, whole = SqliteOnlineStore(tmp_path / "a.db"), SqliteOnlineStore(tmp_path / "b.db")
-    kept = [a_flight(n * DAY + 700, n + 1) for n in range(8)]
-    fill(store, [*kept, a_flight(750, 99)], [])
+    others = [a_flight(n * DAY + 700, n + 1) for n in range(8)]
+    fill(store, [*others, a_flight(750, 99)], [])
     # When it is filled from silver without it / Then it is gone
-    fill(store, kept, [])
-    fill(whole, kept, [])
-    assert read(store) == {**read(store), **read(whole)}
+    fill(store, others, [])
+    fill(whole, others, [])
+    items = items_in(tmp_path / "a.db")
+    assert items == {**items, **items_in(tmp_path / "b.db")}
     assert store.get_many(["all@2013-03-01"]) == whole.get_many(["all@2013-03-01"])
     store.close()
     whole.close()
 
 
-def test_few_days_retained_and_told_again_stay_the_same(tmp_path: Path) -> None:
+def test_items_of_few_days_are_not_changed_by_open_flights(tmp_path: Path) -> None:
     # Given weeks of flights at all hours, of which a state is to answer for one day
     known = flights_table([a_flight(n * 200 + 7, n + 1) for n in range(290)])
     seen = weather_table([weather_row(n * 700) for n in range(80)])
     items = dict(online_items(known, seen, retain_days=1))
     store = SqliteOnlineStore(tmp_path / "a.db")
     store.put_many(items)
-    # When the flights that events may still change are told to it
-    tell_open_flights(store, known, seen, horizon_min=120)
-    # Then nothing changes, for all of it is there
-    assert read(store) == items
+    # When its open flights are synced
+    sync_open_flights(store, known, seen, horizon_min=120)
+    # Then nothing changes, as all of it is there
+    assert items_in(tmp_path / "a.db") == items
     store.close()
