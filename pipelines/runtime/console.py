@@ -14,16 +14,16 @@ INDENT = "      "
 class Console:
     """Prints progress; sub-steps stand below the line of their stage.
 
-    Args:
+    Attributes:
         stream: Where the lines go; standard output unless given.
     """
 
     def __init__(self, stream: TextIO | None = None) -> None:
-        self._stream = stream or sys.stdout
+        self.stream = stream or sys.stdout
 
     def say(self, text: str = "") -> None:
         """Print one line as it is."""
-        print(text, file=self._stream, flush=True)
+        print(text, file=self.stream, flush=True)
 
     def step(self, text: str) -> None:
         """Print one sub-step of the running stage, such as `flights: 336,776 rows read`."""

@@ -14,7 +14,7 @@ from functools import cache, reduce
 from importlib.metadata import version
 from itertools import accumulate
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ontime_base.configuration import Settings
 
@@ -108,9 +108,11 @@ def code_of(module: str, root: Path = ROOT) -> dict[str, str]:
         path = _source(waiting.pop(), root)
         if path is None or str(path.relative_to(root)) in seen:
             continue
-        digest, imported = _read(path)
-        seen[str(path.relative_to(root))] = digest
-        waiting.extend(name for name in imported if name not in FRAME)
+        code = _read(path.read_text(encoding="utf-8"))
+        seen[str(path.relative_to(root))] = code.digest
+        waiting.extend(name for name in code.imported if name not in FRAME)
+        if code.lists_modules and path.name == "__init__.py":
+            waiting.extend(_modules_beside(path))
         for beside in _data_files(path.parent):
             seen[str(beside.relative_to(root))] = hashlib.sha256(beside.read_bytes()).hexdigest()
     return seen
@@ -146,15 +148,30 @@ def _source(module: str, root: Path) -> Path | None:
     return None
 
 
+class _Code(NamedTuple):
+    """What a source text means.
+
+    Attributes:
+        digest: The same for the same statements, whatever their layout, comments and docstrings.
+        imported: The modules of ours that it imports.
+        lists_modules: Whether it looks for modules itself, by `pkgutil.iter_modules`.
+    """
+
+    digest: str
+    imported: tuple[str, ...]
+    lists_modules: bool
+
+
 @cache
-def _read(path: Path) -> tuple[str, tuple[str, ...]]:
-    """Return the hash of a file's meaning, and the modules of ours that it imports."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    imported = tuple(dict.fromkeys((*_imports(tree), *_found_in_package(path, tree))))
+def _read(text: str) -> _Code:
+    tree = ast.parse(text)
+    imported = tuple(dict.fromkeys(_imports(tree)))
+    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             _drop_docstring(node)
-    return hashlib.sha256(ast.dump(tree).encode()).hexdigest(), imported
+    digest = hashlib.sha256(ast.dump(tree).encode()).hexdigest()
+    return _Code(digest, imported, "iter_modules" in names)
 
 
 def _drop_docstring(
@@ -186,11 +203,8 @@ def _imports(tree: ast.AST) -> Iterator[str]:
                 yield from accumulate(name.split("."), "{}.{}".format)  # its packages as well
 
 
-def _found_in_package(path: Path, tree: ast.AST) -> list[str]:
-    """Return all modules of a package that looks for them itself (`pkgutil.iter_modules`)."""
-    looks = any(isinstance(node, ast.Name) and node.id == "iter_modules" for node in ast.walk(tree))
-    if not looks or path.name != "__init__.py":
-        return []
+def _modules_beside(path: Path) -> list[str]:
+    """Return all modules of the package that has this `__init__.py`."""
     top = next(parent for parent in path.parents if parent.name in PACKAGES)
     package = ".".join(path.parent.relative_to(top.parent).parts)
     return [f"{package}.{module.stem}" for module in sorted(path.parent.glob("[a-z]*.py"))]

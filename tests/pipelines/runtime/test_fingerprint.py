@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pipelines.runtime import fingerprint as module
 from pipelines.runtime.fingerprint import code_of, difference, fingerprint
 from pipelines.stages import STAGES
 
@@ -56,21 +55,18 @@ def test_the_code_of_a_module_is_what_it_imports_and_the_data_files_beside(root:
 def test_comments_docstrings_and_layout_do_not_count(root: Path, text: str) -> None:
     before = code_of("pipelines.train", root)
     write(root, features__clock=text)
-    module._read.cache_clear()
     assert code_of("pipelines.train", root) == before
 
 
 def test_a_changed_statement_counts_and_is_named(root: Path) -> None:
     before = code_of("pipelines.train", root)
     write(root, features__clock="def to_utc():\n    return 2\n")
-    module._read.cache_clear()
     assert difference(before, code_of("pipelines.train", root)) == "features/clock.py changed"
 
 
 def test_what_is_not_imported_does_not_count(root: Path) -> None:
     before = code_of("pipelines.train", root)
     write(root, training__other="Y = 2\n", pipelines__console="X = 2\n")
-    module._read.cache_clear()
     assert code_of("pipelines.train", root) == before
 
 
@@ -81,19 +77,16 @@ def test_imports_that_only_type_checkers_follow_do_not_count(root: Path) -> None
             "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import training.other\n"
         ),
     )
-    module._read.cache_clear()
     assert set(code_of("pipelines.train", root)) == {"pipelines/train.py"}
 
 
 def test_an_import_inside_a_function_counts(root: Path) -> None:
     write(root, pipelines__train="def run():\n    from training.other import Y\n    return Y\n")
-    module._read.cache_clear()
     assert "training/other.py" in code_of("pipelines.train", root)
 
 
 def test_modules_that_import_each_other_are_read_once(root: Path) -> None:
     write(root, features__clock="import training.fit\n")
-    module._read.cache_clear()
     assert "features/clock.py" in code_of("pipelines.train", root)
 
 

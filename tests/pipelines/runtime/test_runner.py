@@ -63,7 +63,7 @@ def context_in(home: Path, **features: int) -> RunContext:
 
 
 def said(context: RunContext) -> str:
-    stream = context.console._stream
+    stream = context.console.stream
     assert isinstance(stream, io.StringIO)
     return stream.getvalue()
 
