@@ -16,8 +16,7 @@ from features.online.flight_events import known_minute
 from features.online.items_from_silver import DAYS_NEEDED, flight_facts, online_items, weather_facts
 from pipelines.online.unsynced_events import UnsyncedEvents
 from serving.online.network import Network, write_network
-from serving.online.online_state import OPEN_DAYS, OnlineState
-from serving.online.watermark import move_mark
+from serving.online.online_state import OPEN_DAYS, OnlineState, advance_watermark
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -83,7 +82,7 @@ def sync_open_flights(
         event_of_observation(seen) for seen in weather_facts(weather) if seen[c.KNOWN] >= since
     ]
     # The watermark first, so that no flight becomes too late between two of its events.
-    move_mark(store, max([end, *map(known_minute, events)]), horizon_min=horizon_min)
+    advance_watermark(store, max([end, *map(known_minute, events)]), horizon_min=horizon_min)
     state = OnlineState(store)
     for first in range(0, len(events), BATCH):
         state.apply(events[first : first + BATCH])

@@ -44,8 +44,7 @@ from serving.models.release_document import read_release
 from serving.models.scorer import TOLERANCE
 from serving.models.traffic_split import ServedModel, TrafficSplit
 from serving.online.network import Network
-from serving.online.online_state import OnlineState
-from serving.online.watermark import move_mark
+from serving.online.online_state import OnlineState, advance_watermark
 from serving.schema.clock import iso_minute
 from serving.settings import artifact_store_uri
 from serving.stores.online.memory import MemoryOnlineStore
@@ -228,7 +227,7 @@ def replay(part: ReplayPart) -> Replayed:
     asked.sort(key=lambda facts: _asked_at(facts, contract))
     events = _events(part, flights)
     comparison = Comparison(_read(part, EXPECTED), contract)
-    move_mark(store, 0, horizon_min=contract.horizon_min)
+    advance_watermark(store, 0, horizon_min=contract.horizon_min)
     state, at, replayed = OnlineState(store), 0, 0
     for minute, group in groupby(asked, key=lambda facts: _asked_at(facts, contract)):
         before = at

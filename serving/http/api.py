@@ -23,6 +23,7 @@ from serving.schema.problems import (
     UnsupportedMediaTypeError,
 )
 from serving.service.idempotency import HEADER as IDEMPOTENCY_KEY
+from serving.service.idempotency import SavedReply
 from serving.telemetry.logs import log, log_request
 
 if TYPE_CHECKING:
@@ -115,8 +116,27 @@ class Api:
             ProblemError: The problem to answer with.
         """
         if route.method == "POST" and IDEMPOTENCY_KEY in request.headers:
-            return self.service.idempotency.once(request, lambda: self._committed(route, request))
+            return self._answered_once(route, request)
         return self._committed(route, request)
+
+    def _answered_once(self, route: Route, request: Request) -> Reply:
+        """Return the stored reply for the idempotency key, or answer and store the reply."""
+        idempotency = self.service.idempotency
+        begun = idempotency.begin(
+            request.header(IDEMPOTENCY_KEY),
+            scope=f"{request.caller}|{request.name}",
+            content=request.query.encode() + b"\n" + request.body,
+        )
+        if isinstance(begun, SavedReply):
+            return Reply(begun.body, begun.status, begun.media_type, tuple(begun.headers))
+        try:
+            reply = self._committed(route, request)
+        except Exception:
+            idempotency.release(begun)
+            raise
+        saved = SavedReply(reply.status, reply.media_type, list(reply.headers), reply.body)
+        idempotency.finish(begun, saved)
+        return reply
 
     def _committed(self, route: Route, request: Request) -> Reply:
         reply = route.answer(request)

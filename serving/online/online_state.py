@@ -12,8 +12,10 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
 from features.catalog import FEATURES
-from features.declare.declarations import MINUTES_PER_DAY
+from features.declare.declarations import HORIZON_MIN, MINUTES_PER_DAY
 from features.online.day_sums import sums_key, update_sums
 from features.online.event_resolution import (
     affected_streams,
@@ -33,7 +35,6 @@ from features.online.flight_events import (
 )
 from features.online.item_updates import upsert_rows
 from features.online.row_mapping import RowChange, RowMapper
-from serving.online.watermark import move_mark, read_mark
 from serving.stores.errors import ConflictError
 
 if TYPE_CHECKING:
@@ -47,7 +48,20 @@ OPEN_DAYS: Final = 4
 """Days after it was due in which an event can still change what is known of a flight."""
 
 _TRIES: Final = 20
-_MARKED_EVERY_MIN: Final = 60
+_WATERMARK_STEP_MIN: Final = 60
+STATE_KEY: Final = "state"
+
+
+class Watermark(msgspec.Struct, frozen=True):
+    """How far the online state has advanced; one item of the store.
+
+    Attributes:
+        newest: The newest known-at minute of an event, rounded to the hour.
+        horizon_min: The horizon for which the pipeline filled the store.
+    """
+
+    newest: int = 0
+    horizon_min: int = HORIZON_MIN
 
 
 @dataclass
@@ -103,13 +117,13 @@ class OnlineState:
 
     def _in_time(self, events: Sequence[Event], applied: Applied) -> dict[str, list[Event]]:
         """Return the events that are not too late, by subject, and move the state's mark."""
-        mark = read_mark(self._store)
+        watermark = read_watermark(self._store)
         newest = max(map(known_minute, events), default=0)
-        if newest >= mark.newest + _MARKED_EVERY_MIN:
-            move_mark(self._store, newest)
-        if mark.horizon_min != self._placer.horizon_min:
-            self._placer = RowMapper(self._features, horizon_min=mark.horizon_min)
-        oldest = max(mark.newest, newest) - self._open_min
+        if newest >= watermark.newest + _WATERMARK_STEP_MIN:
+            advance_watermark(self._store, newest)
+        if watermark.horizon_min != self._placer.horizon_min:
+            self._placer = RowMapper(self._features, horizon_min=watermark.horizon_min)
+        oldest = max(watermark.newest, newest) - self._open_min
         by_subject: dict[str, list[Event]] = defaultdict(list)
         for event in events:
             if due_at(event) < oldest:
@@ -234,3 +248,35 @@ class OnlineState:
             f"{len(keys)} online items (such as {keys[0]}) changed {_TRIES} times while events "
             "were applied: have fewer workers apply events; these are delivered again."
         )
+
+
+def read_watermark(store: OnlineStore) -> Watermark:
+    """Return the watermark.
+
+    Raises:
+        StoreError: The store cannot be read.
+    """
+    found = store.read_many([STATE_KEY]).get(STATE_KEY)
+    return Watermark() if found is None else msgspec.msgpack.decode(found.body, type=Watermark)
+
+
+def advance_watermark(store: OnlineStore, newest: int, *, horizon_min: int | None = None) -> None:
+    """Advance the watermark to a minute; never moves it back.
+
+    Args:
+        store: Where the state is.
+        newest: The known-at minute.
+        horizon_min: The horizon, when the pipeline fills the store.
+    """
+    while True:
+        found = store.read_many([STATE_KEY]).get(STATE_KEY)
+        watermark = (
+            Watermark() if found is None else msgspec.msgpack.decode(found.body, type=Watermark)
+        )
+        horizon = watermark.horizon_min if horizon_min is None else horizon_min
+        moved = Watermark(max(watermark.newest, newest), horizon)
+        if found is not None and moved == watermark:
+            return
+        body = msgspec.msgpack.encode(moved)
+        if not store.replace_many({STATE_KEY: (body, found.tag if found else None)}):
+            return

@@ -1,14 +1,14 @@
-"""A request that is sent again with the same key gets the answer that was given, byte for byte."""
+"""Idempotency keys: a request that is sent again gets the stored reply of the first one."""
 
 from __future__ import annotations
 
 import hashlib
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from serving.http.messages import Reply
 from serving.schema.problems import (
     FieldProblem,
     InvalidRequestError,
@@ -21,7 +21,6 @@ from serving.stores.errors import InProgressError, KeyReusedError, StoreError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from serving.http.messages import Request
     from serving.stores.idempotency.protocol import IdempotencyStore
 
 HEADER: Final = b"idempotency-key"
@@ -30,8 +29,8 @@ _CLAIM_MS: Final = 30_000
 _MS_PER_HOUR: Final = 3_600_000
 
 
-class _Kept(msgspec.Struct, array_like=True):
-    """A reply as it is kept."""
+class SavedReply(msgspec.Struct, frozen=True, array_like=True):
+    """A reply as it is stored."""
 
     status: int
     media_type: str
@@ -39,12 +38,25 @@ class _Kept(msgspec.Struct, array_like=True):
     body: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to answer the request with a key; `finish` or `release` must follow.
+
+    Attributes:
+        key: The key in the store.
+        token: Proves the claim to the store.
+    """
+
+    key: str
+    token: str
+
+
 class Idempotency:
-    """Answers requests with a key once.
+    """Stores one reply per key.
 
     Args:
-        store: Where answers are kept by key.
-        hours: How long.
+        store: Holds replies by key.
+        hours: How long a reply is stored.
         clock: Milliseconds since the epoch.
     """
 
@@ -53,21 +65,26 @@ class Idempotency:
         self._hours = hours
         self._clock = clock
 
-    def once(self, request: Request, answer: Callable[[], Reply]) -> Reply:
-        """Return the reply given to this request before, or let it be answered and keep the reply.
+    def begin(self, key: str, *, scope: str, content: bytes) -> SavedReply | Claim:
+        """Return the stored reply to this request, or the claim to answer it.
 
-        A request that fails frees its key. Keys of different callers and paths are different.
+        Args:
+            key: As the caller sent it.
+            scope: Caller and path; the same key in another scope is another key.
+            content: Everything else that identifies the request.
 
         Raises:
-            ProblemError: The key cannot be, belongs to another request or to one under way, or the
-                store cannot be used; or what `answer` raises.
+            ProblemError: The key is not valid, belongs to another request or to one in progress, or
+                the store cannot be used.
         """
-        key = _key(request)
+        if not _KEY.fullmatch(key):
+            fix = "Send 1 to 128 visible ASCII characters, such as a UUID."
+            raise InvalidRequestError([FieldProblem("Idempotency-Key", "It cannot be a key.", fix)])
         now = self._clock()
         try:
             begun = self._store.begin(
-                key,
-                body_hash=_hash(request),
+                f"{scope}|{key}",
+                body_hash=hashlib.sha256(content).hexdigest(),
                 at_ms=now,
                 until_ms=now + _CLAIM_MS,
                 expires_at_ms=now + int(self._hours * _MS_PER_HOUR),
@@ -86,44 +103,30 @@ class Idempotency:
         except StoreError as error:
             raise StoreUnavailableError(str(error)) from error
         if begun.answer is not None:
-            kept = msgspec.msgpack.decode(begun.answer, type=_Kept)
-            return Reply(kept.body, kept.status, kept.media_type, tuple(kept.headers))
-        return self._answered(key, begun.claim, answer)
+            return msgspec.msgpack.decode(begun.answer, type=SavedReply)
+        return Claim(f"{scope}|{key}", begun.claim)
 
-    def _answered(self, key: str, claim: str, answer: Callable[[], Reply]) -> Reply:
+    def finish(self, claim: Claim, reply: SavedReply) -> None:
+        """Store the reply; it is durable when this returns.
+
+        Raises:
+            KeyInUseError: The claim expired and another request took it over.
+            StoreUnavailableError: The store cannot be written.
+        """
         try:
-            reply = answer()
-        except Exception:
-            self._release(key, claim)
-            raise
-        kept = _Kept(reply.status, reply.media_type, list(reply.headers), reply.body)
-        try:
-            ours = self._store.finish(key, claim, msgspec.msgpack.encode(kept))
+            ours = self._store.finish(claim.key, claim.token, msgspec.msgpack.encode(reply))
         except StoreError as error:
             raise StoreUnavailableError(str(error)) from error
         if not ours:
             raise KeyInUseError("Another request with this Idempotency-Key is being answered.")
-        return reply
 
-    def _release(self, key: str, claim: str) -> None:
+    def release(self, claim: Claim) -> None:
+        """Free the key of a request that failed, so that it can be sent again."""
         try:
-            self._store.release(key, claim)
+            self._store.release(claim.key, claim.token)
         except StoreError:
-            return  # its claim ends by itself
+            return  # the claim expires by itself
 
-    def forget_expired(self) -> None:
-        """Remove keys whose time is over."""
+    def delete_expired(self) -> None:
+        """Delete expired keys."""
         self._store.forget(expired_at_ms=self._clock())
-
-
-def _key(request: Request) -> str:
-    given = request.header(HEADER)
-    if not _KEY.fullmatch(given):
-        fix = "Send 1 to 128 visible ASCII characters, such as a UUID."
-        raise InvalidRequestError([FieldProblem("Idempotency-Key", "It cannot be a key.", fix)])
-    return f"{request.caller}|{request.name}|{given}"
-
-
-def _hash(request: Request) -> str:
-    whole = request.query.encode() + b"\n" + request.body
-    return hashlib.sha256(whole).hexdigest()

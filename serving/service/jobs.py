@@ -141,8 +141,8 @@ class Jobs:
                 self._queue.delete([message])
         return len(messages)
 
-    def forget_expired(self) -> None:
-        """Remove jobs that nobody may ask for any more."""
+    def delete_expired(self) -> None:
+        """Delete jobs whose results have expired."""
         self._store.forget(expired_at_ms=self._predictor.clock())
 
 

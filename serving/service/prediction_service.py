@@ -126,8 +126,8 @@ class PredictionService:
         """Remove what has expired; a store that fails is tidied the next time."""
         self._retention.apply_when_due()
         try:
-            self.jobs.forget_expired()
-            self.idempotency.forget_expired()
+            self.jobs.delete_expired()
+            self.idempotency.delete_expired()
         except StoreError as error:
             log(logging.WARNING, "tidying_failed", reason=str(error))
 

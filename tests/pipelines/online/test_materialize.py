@@ -16,8 +16,7 @@ from features.online.item_keys import rows_suffix
 from features.online.items_from_silver import flight_facts, online_items
 from pipelines.online.materialize import materialize, network_of, sync_open_flights
 from serving.online.network import read_network
-from serving.online.online_state import OnlineState
-from serving.online.watermark import read_mark
+from serving.online.online_state import OnlineState, read_watermark
 from serving.stores.online.sqlite import SqliteOnlineStore
 from tests.features.real_weeks import real_weeks
 
@@ -85,7 +84,7 @@ def test_events_and_silver_make_one_state(tmp_path: Path) -> None:
         sync_open_flights(store, flights, weather, horizon_min=60)
         # Then the correction is not undone, and the state is for this horizon
         assert store.get_many(corrected) == corrected
-        assert read_mark(store).horizon_min == 60
+        assert read_watermark(store).horizon_min == 60
     with closing(SqliteOnlineStore(tmp_path / "b.db")) as store:
         sync_open_flights(store, flights, weather, horizon_min=60)
         assert store.get_many(corrected) != corrected

@@ -19,8 +19,7 @@ from features.online.flight_events import (
     subject_key,
 )
 from features.online.items_from_silver import flight_facts, online_items, weather_facts
-from serving.online.online_state import OnlineState
-from serving.online.watermark import STATE_KEY
+from serving.online.online_state import STATE_KEY, OnlineState
 from serving.stores.online.sqlite import SqliteOnlineStore
 from tests.features.factories import flight, flights_table, weather_table
 from tests.features.factories import observation as weather_row
