@@ -9,9 +9,17 @@ from pipelines.spark.concurrency import at_once
 
 
 def test_results_come_in_the_order_of_the_items() -> None:
+    # Given an item that ends only after a later one
+    later = threading.Event()
+
     def work(item: int) -> int:
-        time.sleep(0.02 * (3 - item % 3))
+        if item == 0:
+            assert later.wait(10)
+        if item == 1:
+            later.set()
         return item * item
+
+    # When / Then
 
     assert at_once(work, range(7)) == [0, 1, 4, 9, 16, 25, 36]
 
@@ -22,13 +30,18 @@ def test_items_are_worked_on_together() -> None:
 
 
 def test_an_error_is_raised_when_what_has_begun_has_ended() -> None:
-    ended: list[int] = []
+    # Given an item that fails while another one is under way
+    begun, ended = threading.Event(), list[int]()
 
     def work(item: int) -> None:
         if item == 0:
+            assert begun.wait(10)
             raise ValueError("the first")
-        time.sleep(0.05)
+        begun.set()
+        time.sleep(0.05)  # whoever does not wait for it goes on before it has ended
         ended.append(item)
+
+    # When / Then
 
     with pytest.raises(ValueError, match="the first"):
         at_once(work, range(50))

@@ -22,10 +22,11 @@ class SlowHistory:
 
     def __init__(self, failure: Exception | None = None) -> None:
         self.commits: list[list[str]] = []
-        self.go = threading.Event()
+        self.begun, self.go = threading.Event(), threading.Event()
         self._failure = failure
 
     def append(self, records: Sequence[PredictionRecord]) -> None:
+        self.begun.set()
         assert self.go.wait(10)
         if self._failure:
             raise self._failure
@@ -42,10 +43,10 @@ def test_what_waits_together_is_committed_together() -> None:
         history = SlowHistory()
         recorder = GroupRecorder(history)
         first = asyncio.create_task(recorder.keep(record(0)))
-        await asyncio.sleep(0.05)
+        assert await asyncio.to_thread(history.begun.wait, 10)
         # When more come meanwhile
         others = [asyncio.create_task(recorder.keep(record(n))) for n in range(1, 9)]
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0)  # each has handed its record in
         # Then nothing is acknowledged before its commit
         assert not any(task.done() for task in (first, *others))
         history.go.set()
@@ -88,7 +89,7 @@ def test_a_caller_who_has_gone_disturbs_nobody() -> None:
         recorder = GroupRecorder(history)
         gone = asyncio.create_task(recorder.keep(record(1)))
         stays = asyncio.create_task(recorder.keep(record(2)))
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0)  # both have handed their records in
         gone.cancel()
         history.go.set()
         # Then the other is told, and both records are kept
@@ -105,7 +106,7 @@ def test_closing_keeps_what_waits_and_takes_nothing_more() -> None:
         history = SlowHistory()
         recorder = GroupRecorder(history)
         waits = asyncio.create_task(recorder.keep(record(1)))
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0)  # it has handed its record in
         # When it is closed
         history.go.set()
         await asyncio.to_thread(recorder.close)

@@ -6,7 +6,6 @@ import io
 import json
 import logging
 import threading
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -83,9 +82,10 @@ def test_a_background_writer_drops_rather_than_waits() -> None:
     class Stuck(io.StringIO):
         def __init__(self) -> None:
             super().__init__()
-            self.go_on = threading.Event()
+            self.asked, self.go_on = threading.Event(), threading.Event()
 
         def write(self, text: str) -> int:
+            self.asked.set()
             self.go_on.wait(10)
             return super().write(text)
 
@@ -93,7 +93,7 @@ def test_a_background_writer_drops_rather_than_waits() -> None:
     stream = Stuck()
     writer = LineWriter(stream, most=10)
     writer.write("first\n")
-    time.sleep(0.3)
+    assert stream.asked.wait(10)
     for _ in range(15):
         writer.write("line\n")
     stream.go_on.set()
