@@ -23,11 +23,12 @@ from serving.models.release_document import read_release
 from serving.online.flight_resolver import to_flight
 from serving.online.network import NETWORK_KEY, read_network
 from serving.schema.requests import parse_prediction
+from serving.settings import StoreSettings
 from serving.stores.artifacts.local import FolderArtifactStore
 from serving.stores.artifacts.s3 import S3ArtifactStore
 from serving.stores.definitions import create_tables
 from serving.stores.online.sqlite import SqliteOnlineStore
-from serving.stores.opening import StoreOptions, open_online_store
+from serving.stores.opening import open_online_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -110,7 +111,7 @@ def world_in_aws(
         bucket.create(key, files.get(key).body)
     create_tables(aws.client("dynamodb"), prefix)
     stores = {"history": "dynamodb", "online": "dynamodb", "prefix": prefix, "fallback": "none"}
-    options = StoreOptions(online="dynamodb", prefix=prefix)
+    options = StoreSettings(online="dynamodb", prefix=prefix)
     open_online_store(options, home).put_many(_items(settings, files, requests))
     serving = {
         "store_uri": f"s3://{prefix}",

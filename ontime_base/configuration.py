@@ -9,13 +9,19 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from ontime_base.errors import OntimeError
+from ontime_base.errors import ConfError
+
+__all__ = [
+    "ENVIRONMENTS",
+    "ConfError",
+    "Settings",
+    "conf_folder",
+    "load_conf",
+    "on_databricks",
+    "parse_section",
+]
 
 ENVIRONMENTS = ("dev", "staging", "prod")
-
-
-class ConfError(OntimeError):
-    """A configuration file is missing, unreadable, or holds a key or value that is not allowed."""
 
 
 class Settings(BaseModel):

@@ -28,7 +28,7 @@ def run(context: RunContext) -> StageOutcome:
         StoreError: A store cannot be written.
     """
     settings = context.settings
-    with closing(open_online_store(settings.serving.options().stores, settings.home)) as online:
+    with closing(open_online_store(settings.serving.stores, settings.home)) as online:
         days = settings.operations.online_days
         horizon_min = settings.features.horizon_min
         items = materialize(context.tables, online, retain_days=days, horizon_min=horizon_min)

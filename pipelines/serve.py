@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ontime_base.errors import OntimeError
 from serving.models.release_document import read_release
 from serving.server.listening import reserve_port
-from serving.settings import artifact_store_uri
+from serving.settings import artifact_store_uri, with_environment_keys
 from serving.stores.opening import open_artifact_store
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def _serve(settings: PipelineSettings, reserved: socket.socket) -> None:
     from serving.service.prediction_service import open_service  # noqa: PLC0415 - see above
     from serving.telemetry.logs import writing_logs_to  # noqa: PLC0415 - see above
 
-    api = Api(open_service(settings.serving.options(), settings.home))
+    api = Api(open_service(with_environment_keys(settings.serving), settings.home))
     host, port = reserved.getsockname()[:2]
     address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     banner = (

@@ -6,12 +6,13 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import BeforeValidator, Field
+import msgspec
+from pydantic import BeforeValidator, Field, InstanceOf, PlainSerializer
 
 from features.settings import FeatureSettings
 from ontime_base.configuration import ConfError, Settings, load_conf, parse_section
 from operations.settings import OperationsSettings
-from serving.settings import ServingSettings
+from serving.settings import ServingSettings, parse_serving
 from training.settings import TrainingSettings
 
 if TYPE_CHECKING:
@@ -22,6 +23,16 @@ def _listed(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
+def _parsed(value: object) -> object:
+    return parse_serving(value) if isinstance(value, dict) else value
+
+
+# Structs of msgspec, which a function decodes without pydantic.
+Serving = Annotated[
+    InstanceOf[ServingSettings],
+    BeforeValidator(_parsed),
+    PlainSerializer(msgspec.to_builtins, return_type=dict),
+]
 # One place or several, always handed on as a tuple.
 Places = Annotated[tuple[str, ...], BeforeValidator(_listed), Field(min_length=1)]
 
@@ -99,7 +110,7 @@ class PipelineSettings(Settings):
     tables: TableSettings
     features: FeatureSettings
     training: TrainingSettings
-    serving: ServingSettings
+    serving: Serving
     operations: OperationsSettings
 
 
@@ -109,7 +120,6 @@ _SECTIONS: Mapping[str, type[Settings]] = {
     "tables": TableSettings,
     "features": FeatureSettings,
     "training": TrainingSettings,
-    "serving": ServingSettings,
     "operations": OperationsSettings,
 }
 
@@ -121,14 +131,17 @@ def load_settings(environment: str | None = None, folder: Path | None = None) ->
         ConfError: A file is missing, or a key is unknown or has a value that is not valid.
     """
     data: dict[str, Any] = load_conf(environment, folder)
-    known = {*_SECTIONS, "home", "environment"}
+    known = {*_SECTIONS, "serving", "home", "environment"}
     for key in data:
         if key not in known:
             names = ", ".join(sorted(known))
             raise ConfError(f"Unknown configuration section '{key}' in conf/: use one of {names}.")
     if remote := os.environ.get("ONTIME_SPARK_REMOTE"):
         data["spark"] = {**(data.get("spark") or {}), "remote": remote}
-    parts = {name: parse_section(model, data, name) for name, model in _SECTIONS.items()}
+    parts: dict[str, Any] = {
+        name: parse_section(model, data, name) for name, model in _SECTIONS.items()
+    }
+    parts["serving"] = parse_serving(data.get("serving") or {})
     home = Path(os.environ.get("ONTIME_HOME") or data.get("home") or ".ontime").resolve()
     return PipelineSettings.model_validate(
         {"environment": data["environment"], "home": home, **parts}

@@ -98,7 +98,7 @@ def served_at(of: Ledger, at: str) -> str:
 def predictions(*, most: int = 1000) -> pd.DataFrame:
     """Return the newest answers of the service, with the version that gave each."""
     context = RunContext(load_settings())
-    history = open_history(context.settings.serving.options().stores, context.settings.home)
+    history = open_history(context.settings.serving.stores, context.settings.home)
     found: list[dict[str, object]] = []
     cursor = None
     while len(found) < most:

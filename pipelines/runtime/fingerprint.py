@@ -16,6 +16,8 @@ from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import msgspec
+
 from ontime_base.configuration import Settings
 
 if TYPE_CHECKING:
@@ -77,7 +79,8 @@ def parts_of(
     parts |= {library: version(library) for library in stage.libraries}
     for path in stage.settings:
         data: Any = reduce(getattr, path.split("."), context.settings)
-        plain = data.model_dump(mode="json") if isinstance(data, Settings) else data
+        pydantic = isinstance(data, Settings)
+        plain = data.model_dump(mode="json") if pydantic else msgspec.to_builtins(data)
         parts |= {key: _text(value) for key, value in _leaves(path, plain)}
     return parts
 

@@ -12,11 +12,11 @@ from serving.stores.opening import open_history, open_queue
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from serving.settings import StoreSettings
     from serving.stores.history.protocol import PredictionHistory
-    from serving.stores.opening import StoreOptions
 
 
-def open_lasting_history(options: StoreOptions, home: Path) -> PredictionHistory:
+def open_lasting_history(options: StoreSettings, home: Path) -> PredictionHistory:
     """Return the prediction history, its spool or queue behind it.
 
     Args:

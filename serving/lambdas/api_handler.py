@@ -22,7 +22,7 @@ from ontime_base.errors import OntimeError
 from serving.http.api import Api
 from serving.http.messages import Request
 from serving.service.prediction_service import open_service
-from serving.settings import ServingOptions
+from serving.settings import ServingSettings
 from serving.telemetry.logs import write_logs_to
 
 if TYPE_CHECKING:
@@ -160,7 +160,7 @@ def function_home() -> Path:
     return Path(os.environ.get(HOME_VARIABLE, _HOME))
 
 
-def function_options() -> ServingOptions:
+def function_options() -> ServingSettings:
     """Return the options in the environment of a function.
 
     Raises:
@@ -168,7 +168,7 @@ def function_options() -> ServingOptions:
     """
     given = os.environ.get(OPTIONS_VARIABLE, "{}")
     try:
-        options = msgspec.json.decode(given, type=ServingOptions)
+        options = msgspec.json.decode(given, type=ServingSettings)
     except msgspec.MsgspecError as error:
         raise LambdaOptionsError(
             f"{OPTIONS_VARIABLE} cannot be read ({error}): set it to the serving options as JSON."

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from serving.online.network import Network
-    from serving.settings import ServingOptions
+    from serving.settings import ServingSettings
     from serving.stores.artifacts.protocol import ArtifactStore
     from serving.stores.history.protocol import PredictionHistory
     from serving.stores.idempotency.protocol import IdempotencyStore
@@ -56,7 +56,7 @@ class Stores:
     state: OnlineStore
 
 
-def open_stores(options: ServingOptions, home: Path) -> Stores:
+def open_stores(options: ServingSettings, home: Path) -> Stores:
     """Return the stores that the options name.
 
     Args:

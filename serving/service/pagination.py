@@ -14,7 +14,7 @@ from serving.stores.errors import InvalidCursorError, StoreError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from serving.settings import ServingOptions
+    from serving.settings import ServingSettings
     from serving.stores.history.protocol import PredictionHistory
 
 HISTORY_PARAMETERS: Final = ("limit", "cursor", "flight_id", "since", "until")
@@ -25,7 +25,7 @@ _MS: Final = dt.timedelta(milliseconds=1)
 
 
 def history_page(
-    history: PredictionHistory, options: ServingOptions, query: Mapping[str, str]
+    history: PredictionHistory, options: ServingSettings, query: Mapping[str, str]
 ) -> bytes:
     """Return a page of the prediction history, newest first.
 
@@ -57,7 +57,7 @@ def history_page(
     return msgspec.json.encode(HistoryAnswer(items, page.next_cursor))
 
 
-def _limit(given: str | None, options: ServingOptions) -> int:
+def _limit(given: str | None, options: ServingSettings) -> int:
     most = options.history_page_max
     if given is None:
         return min(options.history_page, most)

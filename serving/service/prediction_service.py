@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from serving.settings import ServingOptions
+    from serving.settings import ServingSettings
     from serving.stores.history.protocol import PredictionRecord
 
 ALIASES: Final[Mapping[str, Alias]] = {
@@ -61,7 +61,7 @@ class PredictionService:
 
     def __init__(
         self,
-        options: ServingOptions,
+        options: ServingSettings,
         stores: Stores,
         *,
         clock: Callable[[], int] = now_ms,
@@ -233,7 +233,7 @@ class PredictionService:
 
 
 def open_service(
-    options: ServingOptions,
+    options: ServingSettings,
     home: Path,
     *,
     clock: Callable[[], int] = now_ms,

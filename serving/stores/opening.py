@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import unquote, urlsplit
-
-import msgspec
-from msgspec import Meta
 
 from serving.stores.artifacts.local import FolderArtifactStore
 from serving.stores.errors import StoreError
@@ -21,6 +18,7 @@ from serving.stores.online.sqlite import SqliteOnlineStore
 from serving.stores.queue.sqlite import SqliteQueue
 
 if TYPE_CHECKING:
+    from serving.settings import StoreSettings
     from serving.stores.artifacts.protocol import ArtifactStore
     from serving.stores.aws.dynamodb import DynamoTable
     from serving.stores.history.protocol import PredictionHistory
@@ -32,19 +30,6 @@ if TYPE_CHECKING:
 
 _HISTORY_BUSY_MS = 500  # a history that is busy for longer is slow: its records wait elsewhere
 _MOST_RECEIVES = 5
-
-
-class StoreOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Which stores are used; each is explained in `serving.settings`."""
-
-    history: Literal["sqlite", "dynamodb"] = "sqlite"
-    online: Literal["sqlite", "dynamodb"] = "sqlite"
-    jobs: Literal["sqlite", "dynamodb"] = "sqlite"
-    queue: Literal["sqlite", "sqs"] = "sqlite"
-    prefix: str = "ontime"
-    retention_days: Annotated[int, Meta(ge=1)] = 90
-    fallback: Literal["spool", "queue", "none"] = "spool"
-    spool_megabytes: Annotated[int, Meta(ge=1)] = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +45,7 @@ class JobStores:
     keys: IdempotencyStore
 
 
-def open_history(options: StoreOptions, home: Path) -> PredictionHistory:
+def open_history(options: StoreSettings, home: Path) -> PredictionHistory:
     """Return the prediction history.
 
     Raises:
@@ -75,7 +60,7 @@ def open_history(options: StoreOptions, home: Path) -> PredictionHistory:
     return SqlitePredictionHistory(home / "serving.db", busy_ms=_HISTORY_BUSY_MS)
 
 
-def open_online_store(options: StoreOptions, home: Path) -> OnlineStore:
+def open_online_store(options: StoreSettings, home: Path) -> OnlineStore:
     """Return the online store.
 
     Raises:
@@ -89,7 +74,7 @@ def open_online_store(options: StoreOptions, home: Path) -> OnlineStore:
     return SqliteOnlineStore(home / "serving.db")
 
 
-def open_online_items(options: StoreOptions, home: Path) -> OnlineItems:
+def open_online_items(options: StoreSettings, home: Path) -> OnlineItems:
     """Return the online store as requests read it.
 
     A file on this disk is read by way of memory; DynamoDB is not waited for when it is down.
@@ -108,7 +93,7 @@ def open_online_items(options: StoreOptions, home: Path) -> OnlineItems:
     return OnlineCache(SqliteOnlineStore(file), file)
 
 
-def open_job_stores(options: StoreOptions, home: Path) -> JobStores:
+def open_job_stores(options: StoreSettings, home: Path) -> JobStores:
     """Return the stores of jobs and of idempotency keys.
 
     Raises:
@@ -128,7 +113,7 @@ def open_job_stores(options: StoreOptions, home: Path) -> JobStores:
 
 
 def open_queue(
-    options: StoreOptions, home: Path, name: Literal["jobs", "events", "records"]
+    options: StoreSettings, home: Path, name: Literal["jobs", "events", "records"]
 ) -> Queue:
     """Return a queue: of asynchronous jobs, of events, or of predictions that wait to be kept.
 
@@ -140,7 +125,7 @@ def open_queue(
     return SqliteQueue(_work_file(home), name, most_receives=_MOST_RECEIVES)
 
 
-def open_sqs_queue(options: StoreOptions, name: str) -> SqsQueue:
+def open_sqs_queue(options: StoreSettings, name: str) -> SqsQueue:
     """Return a queue in SQS.
 
     Raises:
@@ -159,7 +144,7 @@ def _work_file(home: Path) -> Path:
 
 
 def _table(
-    options: StoreOptions, name: str, *, tries: int = 4, timeout_seconds: float = 2.0
+    options: StoreSettings, name: str, *, tries: int = 4, timeout_seconds: float = 2.0
 ) -> DynamoTable:
     from serving.stores.aws.access import aws_access  # noqa: PLC0415 - the same
     from serving.stores.aws.client import AwsClient  # noqa: PLC0415 - only where used

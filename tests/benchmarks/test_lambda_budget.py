@@ -23,7 +23,7 @@ from pipelines.deploy.lambda_bundle import LIBRARIES, LIMIT_MB, add_code, build_
 from serving.models.onnx_scorer import OnnxScorer
 from serving.online.network import write_network
 from serving.service.prediction_service import open_service
-from serving.settings import ServingOptions
+from serving.settings import ServingSettings
 from serving.stores.artifacts.local import FolderArtifactStore
 from serving.stores.online.sqlite import SqliteOnlineStore
 from tests.features.real_weeks import real_weeks
@@ -65,7 +65,7 @@ def test_the_function_gives_the_bits_of_the_service(
 ) -> None:
     # Given the service, which scores with onnxruntime, and the function, which has none
     shutil.copytree(released, tmp_path / "copy")
-    service = open_service(ServingOptions(), tmp_path / "copy")
+    service = open_service(ServingSettings(), tmp_path / "copy")
     service.refresh()
     assert isinstance(service._follower.current().model.scorer, OnnxScorer)
     # When both are asked for the same flights

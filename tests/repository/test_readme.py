@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 
 from serving.docs.openapi import EXAMPLE_REQUEST
-from serving.settings import ServingOptions
-from tests.serving.support import a_home, a_service, running_server
+from tests.serving.support import SETTINGS, a_home, a_service, running_server
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -32,7 +31,7 @@ def commands(start: str) -> list[str]:
 
 def test_the_curl_lines_work_as_they_stand(tmp_path: Path) -> None:
     # Given a released model behind the service
-    with running_server(a_service(a_home(tmp_path), ServingOptions(allow_as_of=True))) as address:
+    with running_server(a_service(a_home(tmp_path), SETTINGS)) as address:
         # When each curl line is typed, with nothing changed but the port
         lines = [line.replace(ADDRESS, address) for line in commands("curl")]
         answers = [_typed(f"{line} --silent --fail-with-body") for line in lines]

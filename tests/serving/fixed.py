@@ -15,7 +15,7 @@ from tests.serving.support import SETTINGS
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from serving.settings import ServingOptions
+    from serving.settings import ServingSettings
 
 AT_MS = 1_388_480_400_123
 HOME_VARIABLE = "ONTIME_HOME"
@@ -27,7 +27,7 @@ def counted(prefix: str) -> Callable[[], str]:
     return lambda: f"{prefix}{next(numbers)}"
 
 
-def a_fixed_api(home: Path, options: ServingOptions = SETTINGS) -> Api:
+def a_fixed_api(home: Path, options: ServingSettings = SETTINGS) -> Api:
     service = open_service(options, home, clock=lambda: AT_MS, new_id=counted("prediction-"))
     service.refresh()
     return Api(service, new_id=counted("request-"))

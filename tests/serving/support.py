@@ -45,7 +45,7 @@ from serving.server.http_server import HttpServer
 from serving.server.listening import reserve_port
 from serving.service.assembly import open_stores
 from serving.service.prediction_service import PredictionService
-from serving.settings import ServingOptions
+from serving.settings import AccessSettings, ServingSettings
 from serving.stores.artifacts.local import FolderArtifactStore
 from serving.stores.errors import StoreError
 from serving.stores.history.sqlite import SqlitePredictionHistory
@@ -60,7 +60,8 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 MODEL_NAME = "ontime"
 THRESHOLD = 0.3
-SETTINGS = ServingOptions(allow_as_of=True, follow_seconds=0.05, max_body_bytes=2048)
+OPEN = ServingSettings(access=AccessSettings(required=False))
+SETTINGS = msgspec.structs.replace(OPEN, allow_as_of=True, follow_seconds=0.05, max_body_bytes=2048)
 HORIZON_MIN = 120
 A_FLIGHT = {
     "carrier": "UA",
@@ -191,12 +192,12 @@ def a_home(home: Path) -> Path:
 
 def a_service(
     home: Path,
-    options: ServingOptions | None = None,
+    options: ServingSettings | None = None,
     *,
     history: PredictionHistory | None = None,
 ) -> PredictionService:
     """Return a service over the stores of a home, or with another prediction history."""
-    options = options or ServingOptions()
+    options = options or OPEN
     stores = open_stores(options, home)
     if history is not None:
         stores = dataclasses.replace(stores, history=history)

@@ -13,11 +13,11 @@ import httpx
 import pytest
 
 from serving.online.network import write_network
-from serving.settings import ServingOptions
+from serving.settings import AccessSettings, ServingSettings, StoreSettings
 from serving.stores.aws.client import AwsClient
 from serving.stores.aws.dynamodb import unpacked
 from serving.stores.definitions import create_queues, create_tables
-from serving.stores.opening import StoreOptions, open_artifact_store, open_online_store
+from serving.stores.opening import open_artifact_store, open_online_store
 from tests.serving.support import NETWORK, a_service, body_of, release_version, running_server
 
 if TYPE_CHECKING:
@@ -30,19 +30,23 @@ pytestmark = pytest.mark.aws
 
 
 @pytest.fixture
-def options(aws: EmulatedAws, tmp_path: Path) -> ServingOptions:
+def options(aws: EmulatedAws, tmp_path: Path) -> ServingSettings:
     """Return options that name tables, queues and a bucket with a released version 1."""
     prefix = f"ontime-{uuid.uuid4().hex[:12]}"
     create_tables(aws.client("dynamodb"), prefix)
     create_queues(aws.client("sqs"), prefix)
     aws.client("s3").create_bucket(Bucket=prefix)
-    stores = StoreOptions(
+    stores = StoreSettings(
         history="dynamodb", online="dynamodb", jobs="dynamodb", queue="sqs", prefix=prefix
     )
     release_version(open_artifact_store(f"s3://{prefix}/store"), "1")
     write_network(open_online_store(stores, tmp_path), NETWORK)
-    return ServingOptions(
-        store_uri=f"s3://{prefix}/store", stores=stores, allow_as_of=True, follow_seconds=30
+    return ServingSettings(
+        access=AccessSettings(required=False),
+        store_uri=f"s3://{prefix}/store",
+        stores=stores,
+        allow_as_of=True,
+        follow_seconds=30,
     )
 
 
@@ -61,7 +65,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 @pytest.fixture
-def client(options: ServingOptions, tmp_path: Path) -> Iterator[httpx.Client]:
+def client(options: ServingSettings, tmp_path: Path) -> Iterator[httpx.Client]:
     service = a_service(tmp_path / "home", options)
     headers = {"content-type": "application/json"}
     with running_server(service) as url, httpx.Client(base_url=url, headers=headers) as opened:
@@ -70,7 +74,7 @@ def client(options: ServingOptions, tmp_path: Path) -> Iterator[httpx.Client]:
 
 
 def test_a_prediction_is_one_read_and_one_write(
-    client: httpx.Client, calls: list[str], options: ServingOptions, aws: EmulatedAws
+    client: httpx.Client, calls: list[str], options: ServingSettings, aws: EmulatedAws
 ) -> None:
     # Given a server that has answered once (and so knows that today has predictions)
     client.post("/model/predict", content=body_of()).raise_for_status()

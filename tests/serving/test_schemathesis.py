@@ -15,7 +15,7 @@ from schemathesis import GenerationMode
 from schemathesis.core.result import Ok
 
 from serving.docs.openapi import openapi_document
-from serving.settings import LimitOptions
+from serving.settings import LimitSettings
 from tests.api_gateway import gateway
 from tests.lambda_runtime import running_function
 from tests.serving.support import ROOT, SETTINGS, a_home, a_service, running_server
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 EXCLUDED = [schemathesis.checks.positive_data_acceptance]
 # A busy machine is no fault of the service; a large body is refused as such, whatever it says.
 PATIENT = msgspec.structs.replace(
-    SETTINGS, max_body_bytes=64 * 1024, limits=LimitOptions(most_lag_ms=60_000)
+    SETTINGS, max_body_bytes=64 * 1024, limits=LimitSettings(most_lag_ms=60_000)
 )
 SCHEMA = schemathesis.openapi.from_dict(openapi_document())
 OPERATIONS = [each.ok() for each in SCHEMA.get_all_operations() if isinstance(each, Ok)]
@@ -49,7 +49,7 @@ def address(
             log=home / "function.log",
             environment={
                 "ONTIME_HOME": str(home),
-                "ONTIME_SERVING": '{"allow_as_of": true, "max_body_bytes": 65536}',
+                "ONTIME_SERVING": msgspec.json.encode(PATIENT).decode(),
             },
         ) as function,
         gateway(function) as url,

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from pipelines.runtime.context import RunContext
@@ -71,7 +72,7 @@ def test_release_ledger_and_packages_are_where_the_configuration_says(
     context: RunContext, home: Path, tmp_path: Path
 ) -> None:
     # Given the artifact store in a folder of its own
-    elsewhere = context.settings.serving.model_copy(update={"store_uri": str(tmp_path / "there")})
+    elsewhere = msgspec.structs.replace(context.settings.serving, store_uri=str(tmp_path / "there"))
     settings = context.settings.model_copy(update={"serving": elsewhere})
     # When something is written, Then it is there, and not at home
     RunContext(settings).artifacts.create("release.json", b"{}")

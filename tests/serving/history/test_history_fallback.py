@@ -11,8 +11,8 @@ from serving.history.history_fallback import open_lasting_history
 from serving.history.queued_history import QueuedHistory
 from serving.history.spooled_history import SpooledHistory
 from serving.lambdas.api_handler import OPTIONS_VARIABLE, function_options
+from serving.settings import StoreSettings
 from serving.stores.history.sqlite import SqlitePredictionHistory
-from serving.stores.opening import StoreOptions
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 @pytest.mark.parametrize(
     ("options", "kind"),
     [
-        (StoreOptions(), SpooledHistory),
-        (StoreOptions(fallback="queue"), QueuedHistory),
-        (StoreOptions(fallback="none"), SqlitePredictionHistory),
+        (StoreSettings(), SpooledHistory),
+        (StoreSettings(fallback="queue"), QueuedHistory),
+        (StoreSettings(fallback="none"), SqlitePredictionHistory),
     ],
 )
-def test_the_configuration_chooses(options: StoreOptions, kind: type, tmp_path: Path) -> None:
+def test_the_configuration_chooses(options: StoreSettings, kind: type, tmp_path: Path) -> None:
     history = open_lasting_history(options, tmp_path)
     assert type(history) is kind
     history.close()

@@ -15,11 +15,12 @@ import pytest
 from serving.history.history_fallback import open_lasting_history
 from serving.history.spool import FileSpool
 from serving.history.spooled_history import SpooledHistory
+from serving.settings import StoreSettings
 from serving.stores.definitions import create_tables
 from serving.stores.errors import StoreError
 from serving.stores.history.protocol import PredictionRecord
 from serving.stores.history.sqlite import SqlitePredictionHistory
-from serving.stores.opening import StoreOptions, open_history
+from serving.stores.opening import open_history
 from tests.emulated_aws import emulated_aws
 
 if TYPE_CHECKING:
@@ -47,8 +48,8 @@ def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:
         time.sleep(0.02)
 
 
-def spooled(home: Path, options: StoreOptions | None = None) -> SpooledHistory:
-    history = open_lasting_history(options or StoreOptions(), home)
+def spooled(home: Path, options: StoreSettings | None = None) -> SpooledHistory:
+    history = open_lasting_history(options or StoreSettings(), home)
     assert isinstance(history, SpooledHistory)
     history._longest_pause = 0.2  # seconds, so that the test need not wait
     return history
@@ -155,11 +156,11 @@ def test_whatever_fails_each_record_is_in_the_history_once(tmp_path: Path) -> No
     history.close()
 
 
-def in_dynamodb(aws: EmulatedAws, monkeypatch: pytest.MonkeyPatch, prefix: str) -> StoreOptions:
+def in_dynamodb(aws: EmulatedAws, monkeypatch: pytest.MonkeyPatch, prefix: str) -> StoreSettings:
     for name, value in aws.environment.items():
         monkeypatch.setenv(name, value)
     create_tables(aws.client("dynamodb"), prefix)
-    return StoreOptions(history="dynamodb", prefix=prefix)
+    return StoreSettings(history="dynamodb", prefix=prefix)
 
 
 @pytest.mark.aws

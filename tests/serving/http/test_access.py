@@ -15,7 +15,7 @@ from pipelines.settings import load_settings
 from serving.http.access import AccessError, new_key
 from serving.http.api import Api
 from serving.http.messages import Request
-from serving.settings import AccessOptions, ServingSettings
+from serving.settings import AccessSettings, ServingSettings, with_environment_keys
 from tests.serving.support import SETTINGS, a_service, body_of
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ BASIC = base64.b64encode(f"anybody:{KEY}".encode())
 
 @pytest.fixture
 def api(home: Path) -> Api:
-    access = AccessOptions(required=True, keys={"other": OTHER_HASH, "somebody": HASH})
+    access = AccessSettings(required=True, keys={"other": OTHER_HASH, "somebody": HASH})
     return Api(a_service(home, msgspec.structs.replace(SETTINGS, access=access)))
 
 
@@ -80,7 +80,7 @@ def test_who_has_a_key_is_answered(
 
 
 def test_without_a_key_to_ask_for_it_does_not_start(home: Path) -> None:
-    options = msgspec.structs.replace(SETTINGS, access=AccessOptions(required=True))
+    options = msgspec.structs.replace(SETTINGS, access=AccessSettings(required=True))
     with pytest.raises(AccessError, match="ontime api-key"):
         Api(a_service(home, options))
 
@@ -92,8 +92,8 @@ def test_outside_dev_a_key_is_asked_for(environment: str, required: bool) -> Non
 
 def test_keys_may_come_by_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ONTIME_API_KEYS", json.dumps({"somebody": HASH}))
-    assert ServingSettings().options().access.keys == {"somebody": HASH}
+    assert with_environment_keys(ServingSettings()).access.keys == {"somebody": HASH}
     for bad in ("x", '{"somebody": "plain"}'):
         monkeypatch.setenv("ONTIME_API_KEYS", bad)
         with pytest.raises(ConfError, match="ONTIME_API_KEYS"):
-            ServingSettings().options()
+            with_environment_keys(ServingSettings())

@@ -12,7 +12,7 @@ import pytest
 
 from serving.http.load_shedding import LoadShedder
 from serving.schema.problems import OverloadedError
-from serving.settings import LimitOptions
+from serving.settings import LimitSettings
 from serving.telemetry.metrics import Metrics
 from tests.serving.support import SETTINGS, a_service, body_of, running_server
 
@@ -57,7 +57,7 @@ def test_the_event_loop_lag_is_measured() -> None:
 
 
 def test_an_overloaded_server_answers_503(home: Path) -> None:
-    limits = LimitOptions(most_waiting=1, body_seconds=2)
+    limits = LimitSettings(most_waiting=1, body_seconds=2)
     options = msgspec.structs.replace(SETTINGS, limits=limits)
     with running_server(a_service(home, options)) as url:
 

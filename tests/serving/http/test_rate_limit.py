@@ -11,7 +11,7 @@ from serving.http.api import Api
 from serving.http.messages import Request
 from serving.http.rate_limit import MAX_CALLERS, RateLimit
 from serving.schema.problems import TooManyRequestsError
-from serving.settings import LimitOptions
+from serving.settings import LimitSettings
 from tests.serving.support import SETTINGS, a_service
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def test_no_rate_is_no_limit() -> None:
 
 
 def test_a_caller_over_its_rate_gets_429(home: Path) -> None:
-    limits = LimitOptions(requests_per_second=1, burst=2)
+    limits = LimitSettings(requests_per_second=1, burst=2)
     api = Api(a_service(home, msgspec.structs.replace(SETTINGS, limits=limits)))
     statuses = [api.answer(Request("GET", "/model", client="192.0.2.1")) for _ in range(3)]
     assert [reply.status for reply in statuses] == [200, 200, 429]

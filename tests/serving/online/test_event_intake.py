@@ -15,10 +15,9 @@ from serving.lambdas.events_handler import EventsAdapter
 from serving.online.event_intake import DeadEvent, EventRefusedError, to_event
 from serving.online.event_messages import FlightDeparted
 from serving.schema.problems import InvalidRequestError, MalformedBodyError
-from serving.settings import ServingOptions
 from serving.stores.database import connect
 from serving.stores.opening import open_queue
-from tests.serving.support import NETWORK, a_home, a_service, running_server, wait_until
+from tests.serving.support import NETWORK, OPEN, a_home, a_service, running_server, wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
 
 FLIGHT = "UA-389-2013123023"
 DEPARTED = {"event": "flight_departed", "flight_id": FLIGHT, "at": "2013-12-30T23:52:00Z"}
-OPTIONS = ServingOptions(allow_as_of=True)
+OPTIONS = msgspec.structs.replace(OPEN, allow_as_of=True)
 
 
 def body_of(*events: dict[str, Any]) -> bytes:

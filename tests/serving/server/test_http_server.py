@@ -19,7 +19,7 @@ import uvloop
 from serving.http.api import Api
 from serving.server.http_server import HttpServer
 from serving.server.listening import reserve_port
-from serving.settings import LimitOptions
+from serving.settings import LimitSettings
 from serving.stores.history.sqlite import SqlitePredictionHistory
 from tests.serving.support import (
     SETTINGS,
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from serving.settings import ServingOptions
+    from serving.settings import ServingSettings
 
 JSON = {"content-type": "application/json"}
 
@@ -142,8 +142,8 @@ def request(body: bytes, *headers: bytes, line: bytes = HEAD) -> bytes:
     return line + length + b"".join(header + b"\r\n" for header in headers) + b"\r\n" + body
 
 
-def with_limits(**limits: float) -> ServingOptions:
-    return msgspec.structs.replace(SETTINGS, limits=LimitOptions(**limits))  # type: ignore[arg-type] # by name
+def with_limits(**limits: float) -> ServingSettings:
+    return msgspec.structs.replace(SETTINGS, limits=LimitSettings(**limits))  # type: ignore[arg-type] # by name
 
 
 @pytest.fixture(scope="module")

@@ -17,11 +17,10 @@ from serving.schema.problems import (
     ProblemError,
     UnknownModelError,
 )
-from serving.settings import ServingOptions
+from serving.settings import ServingSettings, StoreSettings
 from serving.stores.artifacts.local import FolderArtifactStore
 from serving.stores.history.protocol import PredictionRecord
 from serving.stores.online.sqlite import SqliteOnlineStore
-from serving.stores.opening import StoreOptions
 from tests.serving.support import a_service, body_of, package_files, release_version
 
 if TYPE_CHECKING:
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def service(home: Path) -> PredictionService:
-    return a_service(home, ServingOptions(history_page=2, history_page_max=5))
+    return a_service(home, ServingSettings(history_page=2, history_page_max=5))
 
 
 def history(service: PredictionService, **query: str) -> dict[str, Any]:
@@ -145,7 +144,7 @@ def test_before_the_first_look_it_asks_to_try_again(home: Path) -> None:
 
 def test_a_history_that_fails_is_a_problem(home: Path) -> None:
     # Given a history whose file was closed under it, and nothing that takes over
-    service = a_service(home, ServingOptions(stores=StoreOptions(fallback="none")))
+    service = a_service(home, ServingSettings(stores=StoreSettings(fallback="none")))
     service.history.close()
     with pytest.raises(ProblemError) as caught:
         service.ready()

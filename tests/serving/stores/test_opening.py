@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from serving.settings import ServingSettings
+from serving.settings import StoreSettings
 from serving.stores.definitions import create_queues, create_tables
 from serving.stores.history.protocol import PredictionRecord
 from serving.stores.history.sqlite import SqlitePredictionHistory
 from serving.stores.opening import (
-    StoreOptions,
     open_history,
     open_job_stores,
     open_online_store,
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[3]
 
 
-def use_every_store(options: StoreOptions, home: Path) -> list[Any]:
+def use_every_store(options: StoreSettings, home: Path) -> list[Any]:
     """Write to and read from each, and return them."""
     history, online = open_history(options, home), open_online_store(options, home)
     work = open_job_stores(options, home)
@@ -47,7 +46,7 @@ def use_every_store(options: StoreOptions, home: Path) -> list[Any]:
 
 
 def test_by_default_all_are_files_at_home(tmp_path: Path) -> None:
-    stores = use_every_store(ServingSettings().options().stores, tmp_path)
+    stores = use_every_store(StoreSettings(), tmp_path)
     for store in stores:
         store.close()
     assert {path.name for path in tmp_path.glob("*.db")} == {"serving.db", "work.db"}
@@ -59,27 +58,20 @@ def test_all_may_be_in_aws(aws: EmulatedAws, tmp_path: Path) -> None:
     prefix = f"ontime-{uuid.uuid4().hex[:8]}"
     create_tables(aws.client("dynamodb"), prefix)
     create_queues(aws.client("sqs"), prefix)
-    settings = ServingSettings.model_validate(
-        {
-            "stores": {
-                "history": "dynamodb",
-                "online": "dynamodb",
-                "jobs": "dynamodb",
-                "queue": "sqs",
-                "prefix": prefix,
-            }
-        }
+    settings = StoreSettings(
+        history="dynamodb", online="dynamodb", jobs="dynamodb", queue="sqs", prefix=prefix
     )
     # Then they are used, and nothing at home is
-    use_every_store(settings.options().stores, tmp_path)
+    use_every_store(settings, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_stores_in_aws_cost_no_boto3() -> None:
     # Given a process that opens stores in AWS as a function does, Then boto3 was not imported
     script = (
-        "import sys; from pathlib import Path; from serving.stores.opening import *;"
-        "o = StoreOptions(history='dynamodb', online='dynamodb', jobs='dynamodb', queue='sqs');"
+        "import sys; from pathlib import Path; from serving.settings import StoreSettings;"
+        "from serving.stores.opening import *;"
+        "o = StoreSettings(history='dynamodb', online='dynamodb', jobs='dynamodb', queue='sqs');"
         "[f(o, Path('x')) for f in (open_history, open_online_store, open_job_stores)];"
         "open_queue(o, Path('x'), 'jobs');"
         "assert not {'boto3', 'botocore'} & set(sys.modules)"
@@ -89,7 +81,7 @@ def test_stores_in_aws_cost_no_boto3() -> None:
 
 
 def test_a_history_that_is_locked_is_told_soon(tmp_path: Path) -> None:
-    history = open_history(StoreOptions(), tmp_path)
+    history = open_history(StoreSettings(), tmp_path)
     assert isinstance(history, SqlitePredictionHistory)
     assert history._writer.execute("PRAGMA busy_timeout").fetchone() == (500,)
     history.close()
