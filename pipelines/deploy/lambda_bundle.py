@@ -1,6 +1,6 @@
 """The zip that the function in the cloud runs, for each kind of processor.
 
-It holds `features`, `serving` and the libraries that answering needs, from the lock, by hash, for
+It holds `ontime_base`, `features`, `serving` and the libraries that answering needs, from the lock, by hash, for
 Lambda's Python 3.11 (Amazon Linux 2, so wheels of manylinux2014). Bytecode is in it, because a
 function cannot write its own and would compile every module in each cold start. Nothing in it
 depends on when or where it was built.
@@ -34,7 +34,7 @@ PLATFORMS: Final[Mapping[str, str]] = {
     "arm64": "manylinux2014_aarch64",
 }
 LIMIT_MB: Final = 150.0
-_CODE: Final = ("features", "serving")
+_CODE: Final = ("ontime_base", "features", "serving")
 _TASK_ROOT: Final = "/var/task"  # where a function finds its bundle
 _FIRST_INSTANT: Final = (1980, 1, 1, 0, 0, 0)  # the first that a zip can tell
 _NEEDLESS: Final = ("bin", "tests", "test", "include", "__pycache__")
