@@ -116,6 +116,7 @@ def world_in_aws(
     serving = {
         "store_uri": f"s3://{prefix}",
         "stores": stores,
+        "access": {"required": False},
         "model_name": settings.serving.model_name,
     }
     environment = aws.environment | {

@@ -1,9 +1,9 @@
 """The zip that the function in the cloud runs, for each kind of processor.
 
-It holds `ontime_base`, `features`, `serving` and the libraries that answering needs, from the lock, by hash, for
-Lambda's Python 3.11 (Amazon Linux 2, so wheels of manylinux2014). Bytecode is in it, because a
-function cannot write its own and would compile every module in each cold start. Nothing in it
-depends on when or where it was built.
+It holds `ontime_base`, `features`, `serving` and the libraries that answering needs, from the lock,
+by hash, for Lambda's Python 3.11 (Amazon Linux 2, so wheels of manylinux2014). Bytecode is in it,
+because a function cannot write its own and would compile every module in each cold start. Nothing
+in it depends on when or where it was built.
 """
 
 from __future__ import annotations

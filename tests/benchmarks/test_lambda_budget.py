@@ -60,6 +60,11 @@ def released(tmp_path: Path) -> Path:
     return home
 
 
+def in_home(home: Path) -> dict[str, str]:
+    """Return the environment of a function that answers without API keys."""
+    return {"ONTIME_HOME": str(home), "ONTIME_SERVING": '{"access": {"required": false}}'}
+
+
 def test_the_function_gives_the_bits_of_the_service(
     released: Path, path: list[Path], tmp_path: Path
 ) -> None:
@@ -76,7 +81,7 @@ def test_the_function_gives_the_bits_of_the_service(
             host,
             HANDLER,
             path=path,
-            environment={"ONTIME_HOME": str(released)},
+            environment=in_home(released),
             log=tmp_path / "log",
             memory_mb=MEMORY_MB,
         ) as process,
@@ -96,7 +101,7 @@ def test_the_function_gives_the_bits_of_the_service(
 def test_starts_and_warm_requests_are_measured(
     released: Path, path: list[Path], tmp_path: Path
 ) -> None:
-    world = World("files", {"ONTIME_HOME": str(released)})
+    world = World("files", in_home(released))
     found = measure(world, path, events(FLIGHTS), tmp_path / "log", starts=2)
     assert len(found.starts) == 2
     assert len(found.warm_ms) == len(found.round_trip_ms) == len(FLIGHTS)
@@ -106,7 +111,7 @@ def test_starts_and_warm_requests_are_measured(
 
 
 def test_a_function_without_a_model_is_not_measured(path: list[Path], tmp_path: Path) -> None:
-    world = World("empty", {"ONTIME_HOME": str(tmp_path / "empty")})
+    world = World("empty", in_home(tmp_path / "empty"))
     with pytest.raises(NoPredictionError, match="503"):
         measure(world, path, events(FLIGHTS), tmp_path / "log", starts=1)
 
@@ -127,7 +132,7 @@ def test_the_real_bundle_is_within_its_budget(released: Path, tmp_path: Path) ->
         archive.extractall(tmp_path / "task")
     path = [tmp_path / "task", copy_installed(tmp_path / "runtime")]
     # When it is started on one core with 512 MB, and asked
-    world = World("files", {"ONTIME_HOME": str(released)})
+    world = World("files", in_home(released))
     found = measure(world, path, events(FLIGHTS * 30), tmp_path / "log", starts=7)
     # Then it keeps its budget, but for what others had of its core
     assert bundle.unzipped_mb <= LIMIT_MB
