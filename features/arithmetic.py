@@ -28,17 +28,9 @@ if TYPE_CHECKING:
 
 
 Values: TypeAlias = "NDArray[np.float64] | float"
-
-
 EPOCH_ORDINAL: Final = dt.date(1970, 1, 1).toordinal()
-
-
 _EPOCH_WEEKDAY: Final = 4  # 1970-01-01 was a Thursday; Monday is 1
-
-
 _HOLIDAY_REACH_DAYS: Final = 8
-
-
 _JUNETEENTH_SINCE: Final = 2021
 
 

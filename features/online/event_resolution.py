@@ -33,16 +33,12 @@ if TYPE_CHECKING:
 
 
 _Kind = TypeVar("_Kind", Scheduled, Departed, Arrived, Cancelled, Diverted, Observed)
-
-
 _COLUMNS: Final[dict[type, frozenset[str]]] = {
     Departed: frozenset({c.DEPARTED, c.DEPARTURE_KNOWN, c.DEPARTURE_DELAY}),
     Arrived: frozenset({c.ARRIVED, c.ARRIVAL_KNOWN, c.ARRIVAL_DELAY, c.AIR_TIME}),
     Cancelled: frozenset({c.CANCELLATION_KNOWN}),
     Diverted: frozenset({c.DIVERSION_KNOWN}),
 }
-
-
 _SCHEDULE: Final = Scheduled.__struct_fields__[1:]
 
 

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 
 MS_PER_MINUTE: Final = 60_000
-
-
 MAX_EVENTS: Final = 64
 """Limit of events about one subject: more than any flight has, corrections included."""
 
@@ -85,14 +83,8 @@ class Observed(Reported, frozen=True, array_like=True, kw_only=True, tag="w"):
 
 
 Event: TypeAlias = Scheduled | Departed | Arrived | Cancelled | Diverted | Observed
-
-
 _ENCODER: Final = msgspec.msgpack.Encoder()
-
-
 _EVENT: Final = msgspec.msgpack.Decoder(Event)
-
-
 _EVENTS: Final = msgspec.msgpack.Decoder(list[msgspec.Raw])
 
 

@@ -29,23 +29,13 @@ if TYPE_CHECKING:
 NULL: Final = -(2**31)
 """Marks a missing integer value."""
 
-
 Row: TypeAlias = "tuple[int, int, tuple[int, ...], tuple[int, ...], tuple[float, ...]]"
 """Minute, row id, increments of the totals, integer values, floats."""
 
-
 _CARRIER_LETTERS: Final = 3
-
-
 _NUMBER_BITS: Final = 17
-
-
 _CARRIER_BITS: Final = 7 * _CARRIER_LETTERS
-
-
 _MINUTE_BITS: Final = 64 - _NUMBER_BITS - _CARRIER_BITS
-
-
 _FIRST_MINUTE: Final = (dt.date(1990, 1, 1) - dt.date(1970, 1, 1)).days * MINUTES_PER_DAY
 
 

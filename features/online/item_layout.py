@@ -36,10 +36,8 @@ if TYPE_CHECKING:
 SUMS_DAYS: Final = 32
 """Days of one item of sums."""
 
-
 KNOWN_PREFIX: Final = "known:"
 """Prefix of the column that holds the minute from which a measure is known."""
-
 
 _SPANS: Final = tuple(MINUTES_PER_DAY * days for days in (1, 2, 4, 8, 16, SUMS_DAYS))
 

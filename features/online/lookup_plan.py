@@ -18,14 +18,9 @@ if TYPE_CHECKING:
 
 
 PREDICTION: Final = 0
-
-
 DEPARTURE: Final = 1
-
-
 AHEAD: Final = 2
 """The departure, or, when that is earlier, the end of the published schedule."""
-
 
 TODAY: Final = 3
 """The day of the prediction, counted in days."""

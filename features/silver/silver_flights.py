@@ -29,12 +29,10 @@ if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
 
+_CONTRADICTION = "contradiction"
+_DAY_MIN = 1440
 _LONGEST_DELAY_MIN = 4320
-
-
 _MOST_EARLY_MIN = -360
-
-
 FIELDS = (
     Field(raw="carrier", name=c.CARRIER, required=True),
     Field(raw="flight", name=c.FLIGHT_NUMBER, kind=WHOLE, required=True, minimum=0, maximum=99_999),
@@ -58,8 +56,6 @@ FIELDS = (
     ),
     Field(raw="air_time", name=c.AIR_TIME, kind=WHOLE, minimum=1, maximum=1440),
 )  # fmt: skip
-
-
 SILVER_COLUMNS = (
     c.FLIGHT_ID, c.CARRIER, c.FLIGHT_NUMBER, c.TAIL_NUMBER, c.ORIGIN, c.DESTINATION,
     c.SCHEDULED_DEPARTURE, c.SCHEDULED_ARRIVAL, c.ORIGIN_OFFSET, c.DESTINATION_OFFSET,
@@ -146,12 +142,6 @@ def with_known_times(rows: DataFrame) -> DataFrame:
             c.DIVERSION_KNOWN: F.when(diverted, diversion),
         }
     )
-
-
-_CONTRADICTION = "contradiction"
-
-
-_DAY_MIN = 1440
 
 
 def with_schedule_checked(rows: DataFrame) -> DataFrame:
