@@ -1,8 +1,8 @@
-"""Group commit: many predictions that wait at the same time reach the disk with one commit.
+"""Group commit: predictions that wait at the same time reach the disk with one commit.
 
-A commit costs about as much for a hundred records as for one (it waits for the disk). One thread
-commits whatever has gathered while the commit before was under way; a prediction is acknowledged
-once its own commit has returned.
+A commit costs about as much for a hundred records as for one, because it waits for the disk. One
+thread commits the records that arrived during the previous commit; a prediction is acknowledged
+when its commit has returned.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
     from serving.stores.history.protocol import PredictionRecord, PredictionSink
 
 _Waiting: TypeAlias = "tuple[PredictionRecord, Callable[[Exception | None], None]]"
-_MOST_AT_ONCE = 500
+_MAX_BATCH = 500
 
 
-class GroupRecorder:
-    """Keeps predictions in the history on behalf of one event loop.
+class GroupCommitter:
+    """Appends predictions to the history on behalf of one event loop.
 
-    Made inside the running loop that awaits `keep`.
+    Created inside the running loop that awaits `append`.
 
     Args:
-        history: Where they are kept.
+        history: Where to append.
     """
 
     def __init__(self, history: PredictionSink) -> None:
@@ -41,21 +41,21 @@ class GroupRecorder:
         self._loop = asyncio.get_running_loop()
         self._waiting: SimpleQueue[_Waiting | None] = SimpleQueue()
         self._closed = False
-        self._thread = threading.Thread(target=self._work, name="group-commit", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="group-commit", daemon=True)
         self._thread.start()
 
-    async def keep(self, record: PredictionRecord) -> None:
-        """Return once the record is on disk.
+    async def append(self, record: PredictionRecord) -> None:
+        """Return once the record is durable.
 
         Raises:
-            HistoryUnavailableError: It could not be kept.
+            HistoryUnavailableError: It could not be stored.
         """
-        kept = self._loop.create_future()
-        self.hand_in(record, lambda failure: _settle(kept, failure))
-        await kept
+        committed = self._loop.create_future()
+        self.submit(record, lambda failure: _settle(committed, failure))
+        await committed
 
-    def hand_in(self, record: PredictionRecord, then: Callable[[Exception | None], None]) -> None:
-        """Have `then` called in the loop: with nothing once the record is on disk, or with why not.
+    def submit(self, record: PredictionRecord, then: Callable[[Exception | None], None]) -> None:
+        """Queue a record; `then` is called in the loop after its commit, with the failure or None.
 
         Raises:
             HistoryUnavailableError: The service is stopping.
@@ -65,46 +65,48 @@ class GroupRecorder:
         self._waiting.put((record, then))
 
     def close(self) -> None:
-        """Keep what still waits, then stop. Called outside the event loop."""
+        """Commit what is queued, then stop. Called outside the event loop."""
         self._closed = True
-        # By way of the loop: whoever was let on by `keep` has put its record before.
+        # Through the loop: a `submit` that has passed the check above has put its record before.
         self._loop.call_soon_threadsafe(self._waiting.put, None)
         self._thread.join()
 
-    def _work(self) -> None:
+    def _run(self) -> None:
         closed = False
         while not closed:
             batch = [self._waiting.get()]
             with suppress(Empty):
-                while len(batch) < _MOST_AT_ONCE:
+                while len(batch) < _MAX_BATCH:
                     batch.append(self._waiting.get_nowait())
             closed = None in batch
             if waiting := [each for each in batch if each is not None]:
-                self._keep(waiting)
+                self._commit(waiting)
 
-    def _keep(self, batch: Sequence[_Waiting]) -> None:
+    def _commit(self, batch: Sequence[_Waiting]) -> None:
         failure: Exception | None = None
         try:
             self._history.append([record for record, _ in batch])
         except StoreError as error:
             failure = not_kept(error)
-        except Exception as error:  # noqa: BLE001 - whoever waits must hear of every failure
+        except Exception as error:  # noqa: BLE001 - every failure is reported to its callers
             failure = error
-        self._loop.call_soon_threadsafe(_tell, [then for _, then in batch], failure)
+        self._loop.call_soon_threadsafe(_notify, [then for _, then in batch], failure)
 
 
-def _tell(waiting: Sequence[Callable[[Exception | None], None]], failure: Exception | None) -> None:
-    for then in waiting:
+def _notify(
+    callbacks: Sequence[Callable[[Exception | None], None]], failure: Exception | None
+) -> None:
+    for then in callbacks:
         try:
             then(failure)
-        except Exception as error:  # noqa: BLE001 - it is no matter of the others
+        except Exception as error:  # noqa: BLE001 - must not keep the others from being notified
             log(logging.ERROR, "telling_failed", error=error)
 
 
-def _settle(kept: asyncio.Future[None], failure: Exception | None) -> None:
-    if kept.done():  # its caller has gone
+def _settle(committed: asyncio.Future[None], failure: Exception | None) -> None:
+    if committed.done():  # its caller has disconnected
         return
     if failure is None:
-        kept.set_result(None)
+        committed.set_result(None)
     else:
-        kept.set_exception(failure)
+        committed.set_exception(failure)

@@ -1,4 +1,4 @@
-"""How long predictions are kept: the old ones go, once an hour."""
+"""Retention: deletes predictions older than the configured number of days, once an hour."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _MS_PER_DAY: Final = 86_400_000
 
 
 class Retention:
-    """Forgets old predictions.
+    """Deletes old predictions.
 
     Args:
-        history: Where they are kept.
-        days: How long.
+        history: Where from.
+        days: Predictions older than this are deleted.
         clock: Milliseconds since the epoch.
-        seconds: A clock that never goes back.
+        seconds: A monotonic clock.
     """
 
     def __init__(
@@ -37,18 +37,18 @@ class Retention:
         seconds: Callable[[], float] = time.monotonic,
     ) -> None:
         self._history = history
-        self._kept_ms = days * _MS_PER_DAY
+        self._retention_ms = days * _MS_PER_DAY
         self._clock = clock
         self._seconds = seconds
         self._due_at = 0.0
 
     def apply_when_due(self) -> None:
-        """Remove what is older, unless done in the last hour; never raises a store's error."""
+        """Delete old predictions unless done in the last hour; logs an error of the store."""
         now = self._seconds()
         if now < self._due_at:
             return
         self._due_at = now + _PAUSE_SECONDS
         try:
-            self._history.forget(before_ms=self._clock() - self._kept_ms)
+            self._history.forget(before_ms=self._clock() - self._retention_ms)
         except StoreError as error:
             log(logging.ERROR, "forgetting_failed", reason=str(error))

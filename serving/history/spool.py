@@ -1,8 +1,8 @@
-"""The spool: predictions that wait on this disk until the history can take them.
+"""The spool: prediction records on the local disk until the history takes them.
 
-Segments of lines, each line a checksum and a record. A segment is written by one process, which
-holds a lock on it; when that process has rotated it, or has died, any process may take it, hand
-its records to the history and remove it. A record may so be handed over twice, never lost.
+A spool is a folder of segments of lines, each line a checksum and a record. One process writes a
+segment and holds a lock on it. When that process has rotated it, or has died, any process may take
+the segment, move its records to the history and delete it: at least once, never lost.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from ontime_base.atomic_files import create_folder, fsync_folder
-from serving.history.record_lines import line_of, records_in
+from serving.history.record_lines import parse_lines, to_line
 from serving.stores.errors import StoreError
 
 if TYPE_CHECKING:
@@ -34,11 +34,11 @@ _MEGABYTE: Final = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A segment that was taken; `done` or `give_back` must follow.
+    """A segment that was taken; `complete` or `release` must follow.
 
     Attributes:
-        records: What it holds, in the order of writing.
-        damaged: How many whole lines do not have their checksum.
+        records: Its records, in the order of writing.
+        damaged: Number of complete lines that fail their checksum.
     """
 
     records: Sequence[PredictionRecord]
@@ -46,16 +46,16 @@ class Segment:
     _path: Path
     _lock: int
 
-    def done(self) -> None:
-        """Remove it: its records are in the history. With damaged lines it is kept for people."""
+    def complete(self) -> None:
+        """Delete it: its records are in the history. With damaged lines it is renamed instead."""
         if self.damaged:
             self._path.rename(self._path.with_suffix(_DAMAGED))
         else:
             self._path.unlink(missing_ok=True)
         os.close(self._lock)
 
-    def give_back(self) -> None:
-        """Leave it to whoever takes it next."""
+    def release(self) -> None:
+        """Unlock it without deleting it."""
         os.close(self._lock)
 
 
@@ -63,9 +63,9 @@ class FileSpool:
     """The spool in a folder; may be used by several threads, and the folder by several processes.
 
     Args:
-        folder: Where the segments are; made when first written to.
-        most_megabytes: More than this is refused.
-        segment_bytes: A segment that has grown to this size is followed by a new one.
+        folder: Holds the segments; created at the first write.
+        most_megabytes: Capacity.
+        segment_bytes: Segments are rotated at this size.
     """
 
     def __init__(
@@ -78,24 +78,24 @@ class FileSpool:
         self._file = -1
         self._size = 0
         self._counted: dict[Path, tuple[int, int]] = {}  # size and records of each segment
-        self._held = 0  # bytes in other segments, when last looked
+        self._held = 0  # bytes in other segments, at the last check
 
     def append(self, records: Sequence[PredictionRecord]) -> None:
-        """Keep the records; they are on disk when it returns.
+        """Append the records; they are durable when it returns.
 
         Raises:
-            StoreError: They could not be kept: the disk or the spool is full, or the disk fails.
+            StoreError: The disk or the spool is full, or the disk fails.
         """
-        lines = b"".join(map(line_of, records))
+        lines = b"".join(map(to_line, records))
         with self._lock:
             try:
                 if self._file < 0 or self._size >= self._segment_bytes:
                     self._rotate()
-                    self._begin()
+                    self._open_segment()
                 self._require_room(len(lines))
                 self._write(lines)
             except OSError as error:
-                self._rotate()  # what was written in part is a torn end, which readers pass over
+                self._rotate()  # a partial line at the end is skipped by readers
                 raise StoreError(
                     f"The spool {self._folder} cannot be written: {error}. Check the free space "
                     "and the permissions of this folder."
@@ -110,7 +110,7 @@ class FileSpool:
         with self._lock:
             try:
                 found = self._take()
-                if found is None and self._size:  # nothing older: then what we wrote ourselves
+                if found is None and self._size:  # nothing older: the segment of this process
                     self._rotate()
                     found = self._take()
             except OSError as error:
@@ -120,7 +120,7 @@ class FileSpool:
         return found
 
     def waiting(self) -> int:
-        """Return how many records wait, of this process and of others."""
+        """Return the number of records in the spool, of all processes."""
         counted: dict[Path, tuple[int, int]] = {}
         for path in self._segments():
             with suppress(FileNotFoundError):  # taken meanwhile
@@ -140,7 +140,7 @@ class FileSpool:
         self.append([])
 
     def close(self) -> None:
-        """End the segment that is written to."""
+        """Close the current segment."""
         with self._lock:
             self._rotate()
 
@@ -150,13 +150,13 @@ class FileSpool:
     def _take(self) -> Segment | None:
         for path in self._segments():
             if (lock := _locked(path)) is not None:
-                records, damaged = records_in(path.read_bytes())
+                records, damaged = parse_lines(path.read_bytes())
                 return Segment(records, damaged, path, lock)
         return None
 
     def _require_room(self, size: int) -> None:
         if self._held + self._size + size > self._most_bytes:
-            self._held = self._bytes_held() - self._size  # less, if it was emptied meanwhile
+            self._held = self._bytes_held() - self._size  # it may have been drained since
             if self._held + self._size + size > self._most_bytes:
                 raise StoreError(
                     f"The spool {self._folder} is full ({self._most_bytes // _MEGABYTE} MB): bring "
@@ -170,7 +170,7 @@ class FileSpool:
                 held += path.stat().st_size
         return held
 
-    def _begin(self) -> None:
+    def _open_segment(self) -> None:
         create_folder(self._folder)
         self._held = self._bytes_held()
         while self._file < 0:
@@ -188,14 +188,14 @@ class FileSpool:
         self._size += len(lines)
 
     def _rotate(self) -> None:
-        """End the segment, and with it the lock that keeps others from taking it."""
+        """Close the current segment, which releases its lock."""
         if self._file >= 0:
             os.close(self._file)
         self._file, self._size = -1, 0
 
 
 def _locked(path: Path) -> int | None:
-    """Return a lock on a segment; None when another process has it, or it is gone."""
+    """Return the locked file of a segment; None when another process holds it, or it is gone."""
     try:
         file = os.open(path, os.O_RDONLY)
     except FileNotFoundError:
@@ -204,7 +204,7 @@ def _locked(path: Path) -> int | None:
 
 
 def _lock_of(file: int) -> bool:
-    """Lock an open segment; or close it: another one has it, or had it and removed it."""
+    """Lock an open file; closes it when another process holds it, or has deleted it."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from serving.history.record_lines import decoded
+from serving.history.record_lines import decode_record
 from serving.lambdas.api_handler import function_home, function_options
 from serving.stores.errors import StoreError
 from serving.stores.history.protocol import PredictionRecord
@@ -42,7 +42,7 @@ class RecordsAdapter:
         failed, waiting = [], dict[str, PredictionRecord]()
         for message in event["Records"]:
             try:
-                waiting[message["messageId"]] = decoded(message["body"])
+                waiting[message["messageId"]] = decode_record(message["body"])
             except msgspec.MsgspecError as error:
                 log(logging.ERROR, "record_unreadable", reason=str(error))
                 failed.append(message["messageId"])

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from starlette.requests import ClientDisconnect
 
-from serving.history.group_commit import GroupRecorder
+from serving.history.group_commit import GroupCommitter
 from serving.http.api import require_size
 from serving.http.load_shedding import LoadShedder
 from serving.http.messages import Request
@@ -42,7 +42,7 @@ class AsgiEndpoint:
 
     def __init__(self, api: Api) -> None:
         self._api = api
-        self._recorder: GroupRecorder | None = None
+        self._recorder: GroupCommitter | None = None
         self._batchers: dict[str, MicroBatcher] = {}
         limits = api.service.options.limits
         self._body_seconds = limits.body_seconds
@@ -57,7 +57,7 @@ class AsgiEndpoint:
         """Follow releases, commit predictions and work on queues while the application runs."""
         service = self._api.service
         await asyncio.to_thread(service.refresh)
-        recorder = self._recorder = GroupRecorder(service.history)
+        recorder = self._recorder = GroupCommitter(service.history)
         self._batchers = {
             route.path: MicroBatcher(route.answer_batch, recorder)
             for route in self._api.table.routes

@@ -10,7 +10,7 @@ from serving.schema.problems import HistoryUnavailableError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from serving.history.group_commit import GroupRecorder
+    from serving.history.group_commit import GroupCommitter
     from serving.http.messages import Reply, Request
     from serving.schema.problems import ProblemError
 
@@ -36,7 +36,7 @@ class MicroBatcher:
         recorder: Commits predictions.
     """
 
-    def __init__(self, answer: AnswerBatch, recorder: GroupRecorder) -> None:
+    def __init__(self, answer: AnswerBatch, recorder: GroupCommitter) -> None:
         self._answer = answer
         self._recorder = recorder
         self._loop = asyncio.get_running_loop()
@@ -86,7 +86,7 @@ class MicroBatcher:
                 waiting.set_result(reply)
 
         try:
-            self._recorder.hand_in(record, committed)
+            self._recorder.submit(record, committed)
         except HistoryUnavailableError as error:
             committed(error)
 

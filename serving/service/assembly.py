@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from serving.history.history_fallback import open_lasting_history
+from serving.history.history_fallback import open_history_with_fallback
 from serving.online.event_intake import EventInbox
 from serving.online.online_state import OnlineState
 from serving.stores.opening import (
@@ -69,7 +69,7 @@ def open_stores(options: ServingSettings, home: Path) -> Stores:
     work = open_job_stores(options.stores, home)
     return Stores(
         artifacts=open_artifact_store(options.store_uri or str(home / "store"), read_only=True),
-        history=open_lasting_history(options.stores, home),
+        history=open_history_with_fallback(options.stores, home),
         online=open_online_items(options.stores, home),
         jobs=work.jobs,
         queue=open_queue(options.stores, home, "jobs"),

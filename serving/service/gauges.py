@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from serving.history.spooled_history import SpooledHistory
+from serving.history.history_fallback import SpooledHistory
 from serving.models.model_status import model_status
 from serving.models.traffic_split import CHALLENGER
 from serving.schema.problems import NotReadyError
@@ -25,7 +25,7 @@ def gauges(
         ("release_refused", ()): 1 if refused else 0,
     }
     if isinstance(history, SpooledHistory):
-        now["spool_waiting", ()] = history.figures().waiting
+        now["spool_waiting", ()] = history.statistics().waiting
     try:
         model = model_status(follower)
     except NotReadyError:

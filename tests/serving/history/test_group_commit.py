@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from serving.history.group_commit import GroupRecorder
+from serving.history.group_commit import GroupCommitter
 from serving.schema.problems import HistoryUnavailableError
 from serving.stores.errors import StoreError
 from serving.stores.history.protocol import PredictionRecord
@@ -41,11 +41,11 @@ def test_what_waits_together_is_committed_together() -> None:
     async def scenario() -> None:
         # Given a commit that is under way
         history = SlowHistory()
-        recorder = GroupRecorder(history)
-        first = asyncio.create_task(recorder.keep(record(0)))
+        recorder = GroupCommitter(history)
+        first = asyncio.create_task(recorder.append(record(0)))
         assert await asyncio.to_thread(history.begun.wait, 10)
         # When more come meanwhile
-        others = [asyncio.create_task(recorder.keep(record(n))) for n in range(1, 9)]
+        others = [asyncio.create_task(recorder.append(record(n))) for n in range(1, 9)]
         await asyncio.sleep(0)  # each has handed its record in
         # Then nothing is acknowledged before its commit
         assert not any(task.done() for task in (first, *others))
@@ -69,11 +69,11 @@ def test_a_failed_commit_is_told_to_all_who_wait(
         # Given a history that fails
         history = SlowHistory(failure)
         history.go.set()
-        recorder = GroupRecorder(history)
+        recorder = GroupCommitter(history)
         # Then everyone who waits is told why, and it goes on
         for _ in range(2):
             results = await asyncio.gather(
-                *(recorder.keep(record(n)) for n in range(3)), return_exceptions=True
+                *(recorder.append(record(n)) for n in range(3)), return_exceptions=True
             )
             assert all(isinstance(result, expected) for result in results)
             assert all(str(failure) in str(result) for result in results)
@@ -86,9 +86,9 @@ def test_a_caller_who_has_gone_disturbs_nobody() -> None:
     async def scenario() -> None:
         # Given two who wait, When one of them goes
         history = SlowHistory()
-        recorder = GroupRecorder(history)
-        gone = asyncio.create_task(recorder.keep(record(1)))
-        stays = asyncio.create_task(recorder.keep(record(2)))
+        recorder = GroupCommitter(history)
+        gone = asyncio.create_task(recorder.append(record(1)))
+        stays = asyncio.create_task(recorder.append(record(2)))
         await asyncio.sleep(0)  # both have handed their records in
         gone.cancel()
         history.go.set()
@@ -104,8 +104,8 @@ def test_closing_keeps_what_waits_and_takes_nothing_more() -> None:
     async def scenario() -> None:
         # Given one who waits
         history = SlowHistory()
-        recorder = GroupRecorder(history)
-        waits = asyncio.create_task(recorder.keep(record(1)))
+        recorder = GroupCommitter(history)
+        waits = asyncio.create_task(recorder.append(record(1)))
         await asyncio.sleep(0)  # it has handed its record in
         # When it is closed
         history.go.set()
@@ -114,6 +114,6 @@ def test_closing_keeps_what_waits_and_takes_nothing_more() -> None:
         await asyncio.wait_for(waits, 10)
         assert history.commits == [["1"]]
         with pytest.raises(HistoryUnavailableError, match="stopping"):
-            await recorder.keep(record(2))
+            await recorder.append(record(2))
 
     asyncio.run(scenario())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serving.history.record_lines import decoded, encoded, line_of, records_in
+from serving.history.record_lines import decode_record, encode_record, parse_lines, to_line
 from serving.stores.history.protocol import PredictionRecord
 
 RECORDS = st.lists(
@@ -16,26 +16,26 @@ RECORDS = st.lists(
 
 @given(records=RECORDS)
 def test_records_come_back(records: list[PredictionRecord]) -> None:
-    assert records_in(b"".join(map(line_of, records))) == (records, 0)
-    assert [decoded(encoded(record)) for record in records] == records
+    assert parse_lines(b"".join(map(to_line, records))) == (records, 0)
+    assert [decode_record(encode_record(record)) for record in records] == records
 
 
 @given(records=RECORDS, cut=st.integers(0, 10_000))
 def test_a_torn_end_takes_nothing_else_with_it(records: list[PredictionRecord], cut: int) -> None:
     # Given lines that were cut off anywhere, Then the whole ones are read, and none is invented
-    lines = [line_of(record) for record in records]
+    lines = [to_line(record) for record in records]
     kept = b"".join(lines)[:cut]
     whole = sum(len(b"".join(lines[: n + 1])) <= cut for n in range(len(lines)))
-    assert records_in(kept) == (records[:whole], 0)
+    assert parse_lines(kept) == (records[:whole], 0)
 
 
 @given(records=RECORDS.filter(bool), at=st.integers(0), bit=st.integers(0, 7))
 def test_a_flipped_bit_is_noticed(records: list[PredictionRecord], at: int, bit: int) -> None:
     # Given lines of which one has a wrong bit
-    lines = bytearray(b"".join(map(line_of, records)))
+    lines = bytearray(b"".join(map(to_line, records)))
     place = at % len(lines)
     lines[place] ^= 1 << bit
     # Then nothing but true records is read
-    found, _ = records_in(bytes(lines))
+    found, _ = parse_lines(bytes(lines))
     assert all(record in records for record in found)
     assert len(found) >= len(records) - 2

@@ -26,7 +26,7 @@ def drained(spool: FileSpool) -> list[PredictionRecord]:
     found: list[PredictionRecord] = []
     while segment := spool.take():
         found += segment.records
-        segment.done()
+        segment.complete()
     return found
 
 
@@ -52,7 +52,7 @@ def test_what_is_given_back_is_taken_again(tmp_path: Path) -> None:
     # Then nobody else takes it meanwhile
     assert FileSpool(tmp_path).take() is None
     # And it comes again, before what was written later
-    segment.give_back()
+    segment.release()
     spool.append([record(2)])
     assert drained(spool) == [record(1), record(2)]
 
@@ -139,7 +139,7 @@ def test_damaged_lines_are_kept_for_people(tmp_path: Path) -> None:
     segment = FileSpool(tmp_path).take()
     assert segment is not None
     assert (list(segment.records), segment.damaged) == ([record(1), record(3)], 1)
-    segment.done()
+    segment.complete()
     assert [each.suffix for each in tmp_path.iterdir()] == [".damaged"]
     assert FileSpool(tmp_path).take() is None
 

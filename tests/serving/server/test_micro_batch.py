@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from serving.history.group_commit import GroupRecorder
+from serving.history.group_commit import GroupCommitter
 from serving.http.messages import Reply, Request
 from serving.schema.problems import HistoryUnavailableError, InvalidRequestError, ProblemError
 from serving.server.micro_batch import MicroBatcher
@@ -56,7 +56,7 @@ def run(
     scenario: Callable[[MicroBatcher], Awaitable[None]], answers: Answers, history: History
 ) -> None:
     async def main() -> None:
-        recorder = GroupRecorder(history)
+        recorder = GroupCommitter(history)
         try:
             await asyncio.wait_for(scenario(MicroBatcher(answers, recorder)), 20)
         finally:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from serving.history.spooled_history import SpooledHistory
+from serving.history.history_fallback import SpooledHistory
 from serving.models.model_package import CARD
 from serving.models.release_document import RELEASE_KEY
 from serving.online.network import NETWORK_KEY
@@ -158,7 +158,7 @@ def test_with_a_spool_it_answers_though_its_history_fails(service: PredictionSer
     service.history._history.close()
     assert json.loads(service.ready())["version"] == "1"
     service.keep([service.predict(body_of()).record])
-    assert service.history.figures().waiting == 1
+    assert service.history.statistics().waiting == 1
     service.history.close()
 
 
