@@ -61,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         _require_release(settings)
         figures = _figures(settings, arguments.starts, arguments.peer_starts)
         print(f"figures: {write_figures(settings.home, 'lambda-budget', figures)}")
-        _require_budget(figures)
+        validate_budget(figures)
     except OntimeError as error:
         print(f"lambda-budget: {error}", file=sys.stderr)
         return 1
@@ -128,7 +128,12 @@ def _report(f: dict[str, float], starts: int) -> list[str]:
     return [f"{figure:>10,.2f}  {what:<52}{limit}" for figure, what, limit in rows]
 
 
-def _require_budget(figures: dict[str, float]) -> None:
+def validate_budget(figures: dict[str, float]) -> None:
+    """Return if size, start and warm requests are within their budgets.
+
+    Raises:
+        BudgetError: One is not; names figure and limit.
+    """
     limits = {"unzipped_mb": LIMIT_MB, "init_ms": INIT_LIMIT_MS, "warm_p50_ms": WARM_LIMIT_MS}
     over = [
         f"{name} is {figures[name]:,.2f}, at most {limit:,.0f}"

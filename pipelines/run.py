@@ -36,7 +36,7 @@ def run_pipeline(context: RunContext, *, force: bool = False) -> Mapping[str, An
         OntimeError: A stage could not do its work; the stages before it are done.
     """
     started = time.perf_counter()
-    _end_dead_runs(context)
+    end_dead_runs(context)
     reports: list[StageReport] = []
     refusal: PromotionRefusedError | None = None
     for stage in STAGES:
@@ -64,7 +64,7 @@ def train_and_evaluate(context: RunContext, *, force: bool = False) -> Mapping[s
     Raises:
         OntimeError: A stage could not do its work; the stages before it are done.
     """
-    _end_dead_runs(context)
+    end_dead_runs(context)
     last = stage_named("evaluate")
     before = STAGES[: STAGES.index(last)]
     for stage in before:
@@ -79,7 +79,7 @@ def train_and_evaluate(context: RunContext, *, force: bool = False) -> Mapping[s
     return figures
 
 
-def _end_dead_runs(context: RunContext) -> None:
+def end_dead_runs(context: RunContext) -> None:
     """Mark MLflow runs of killed processes; who has the lock of a home is alone on its store."""
     around = surrounding_run(context.tracking.store)
     at_home = artifact_root(context.settings.training, context.settings.home) is not None

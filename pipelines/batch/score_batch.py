@@ -93,7 +93,7 @@ def score_version(
     for line in _report(figures):
         context.console.say(line)
     context.console.say(f"figures: {path}")
-    _require_equal(figures)
+    validate_equal_scores(figures)
 
 
 def score_days(context: RunContext, model: BatchModel, *, days: DayRange) -> Scored:
@@ -169,7 +169,12 @@ def _compared(context: RunContext, model: BatchModel, days: DayRange) -> dict[st
     }
 
 
-def _require_equal(figures: Mapping[str, float | str]) -> None:
+def validate_equal_scores(figures: Mapping[str, float | str]) -> None:
+    """Return if no score differed from the service's by more than the tolerance.
+
+    Raises:
+        ScoresDifferError: One did; says by how much.
+    """
     largest = float(figures.get("max_difference", 0.0))
     if not largest <= TOLERANCE:
         raise ScoresDifferError(

@@ -122,7 +122,7 @@ def open_session(
             warnings.filterwarnings("ignore", message="Failed to set spark")
             return builder.getOrCreate()
     except (PySparkException, OSError) as error:
-        raise SparkStartError(_explained(log, settings)) from error
+        raise SparkStartError(start_failure(log, settings)) from error
 
 
 def validate_free_space(home: Path, least: int = LEAST_FREE_BYTES) -> None:
@@ -201,7 +201,8 @@ def _output_into(log: Path) -> Iterator[None]:
         os.close(file)
 
 
-def _explained(log: Path, settings: SparkSettings) -> str:
+def start_failure(log: Path, settings: SparkSettings) -> str:
+    """Return in a sentence why Spark did not start, by its log, and what to do."""
     lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
     text = "\n".join(lines)
     if "reserve enough space" in text or "Cannot allocate memory" in text:

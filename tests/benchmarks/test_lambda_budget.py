@@ -118,9 +118,9 @@ def test_a_function_without_a_model_is_not_measured(path: list[Path], tmp_path: 
 
 def test_what_is_over_its_budget_is_named() -> None:
     within = {"unzipped_mb": 3.0, "init_ms": 180.0, "warm_p50_ms": 0.6}
-    lambda_budget._require_budget(within)
+    lambda_budget.validate_budget(within)
     with pytest.raises(BudgetError, match=r"init_ms is 512\.00, at most 500"):
-        lambda_budget._require_budget(within | {"init_ms": 512.0})
+        lambda_budget.validate_budget(within | {"init_ms": 512.0})
 
 
 @pytest.mark.slow

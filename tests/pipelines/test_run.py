@@ -56,7 +56,7 @@ def order(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         )
 
     monkeypatch.setattr(run, "run_stage", run_stage)
-    monkeypatch.setattr(run, "_end_dead_runs", lambda _: None)
+    monkeypatch.setattr(run, "end_dead_runs", lambda _: None)
     return names
 
 
@@ -95,7 +95,7 @@ def test_runs_of_killed_processes_are_marked_and_living_ones_are_not(
     monkeypatch.setenv("MLFLOW_RUN_ID", runs["around"])
     monkeypatch.setenv("MLFLOW_TRACKING_URI", tracking.store)
     # When a run starts
-    run._end_dead_runs(recorded.context)
+    run.end_dead_runs(recorded.context)
     # Then those that cannot be alive are marked as killed
     status = {name: client.get_run(run_id).info.status for name, run_id in runs.items()}
     assert status == {

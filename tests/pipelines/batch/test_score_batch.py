@@ -165,11 +165,11 @@ def test_without_a_release_the_pipeline_is_run_first(
 
 
 def test_scores_that_differ_from_the_service_are_an_error() -> None:
-    score_batch._require_equal({"rows": 3, "max_difference": 1e-9})
-    score_batch._require_equal({"rows": 3})
+    score_batch.validate_equal_scores({"rows": 3, "max_difference": 1e-9})
+    score_batch.validate_equal_scores({"rows": 3})
     for wrong in (1e-3, float("nan")):
         with pytest.raises(score_batch.ScoresDifferError, match="fill it again"):
-            score_batch._require_equal({"max_difference": wrong})
+            score_batch.validate_equal_scores({"max_difference": wrong})
 
 
 def test_the_help_names_what_can_be_set(capsys: pytest.CaptureFixture[str]) -> None:

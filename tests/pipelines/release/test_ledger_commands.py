@@ -81,7 +81,7 @@ def test_verify_ends_with_0_only_if_all_is_well(
     assert execute([*LEDGER, "verify"]) == 0
     assert all(line.startswith("ok") for line in capsys.readouterr().out.splitlines())
     # Given a version that answers and was deleted from the registry
-    two_champions.context.registry._client.delete_model_version("ontime", "2")
+    two_champions.context.tracking.client.delete_model_version("ontime", "2")
     # When it is verified, Then that is reported
     assert execute([*LEDGER, "verify"]) == 1
     output = capsys.readouterr()

@@ -89,7 +89,7 @@ def test_a_version_that_the_registry_lost_is_not_promoted(
 ) -> None:
     released.champion()
     version = released.on_trial()
-    released.context.registry._client.delete_model_version("ontime", version)
+    released.context.tracking.client.delete_model_version("ontime", version)
     assert execute([*PROMOTE, "--version", version, *WHO]) == 1
     assert "has no version 2 in the registry: it has 1" in capsys.readouterr().err
     assert champion(released) == "1"
@@ -100,7 +100,7 @@ def test_a_registry_that_knows_another_run_by_the_number_is_refused(
 ) -> None:
     # Given a ledger whose version 1 is of another run than the registry's
     version = released.on_trial()
-    client = released.context.registry._client
+    client = released.context.tracking.client
     client.delete_registered_model("ontime")
     client.create_registered_model("ontime")
     client.create_model_version("ontime", "file:///another/model", None)

@@ -111,7 +111,7 @@ def test_a_version_that_the_registry_lost_is_refused(
 ) -> None:
     released.champion()
     released.champion()
-    released.context.registry._client.delete_model_version("ontime", "1")
+    released.context.tracking.client.delete_model_version("ontime", "1")
     assert execute([*ROLLBACK, *WHO]) == 1
     assert "has no version 1 in the registry: it has 2" in capsys.readouterr().err
     assert released.state.release.champion is not None

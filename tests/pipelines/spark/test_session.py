@@ -44,7 +44,7 @@ def test_why_spark_did_not_start_is_read_from_its_log(
     tmp_path: Path, log: str, sentence: str
 ) -> None:
     (tmp_path / "spark.log").write_text(log)
-    assert re.search(sentence, session._explained(tmp_path / "spark.log", SparkSettings()))
+    assert re.search(sentence, session.start_failure(tmp_path / "spark.log", SparkSettings()))
 
 
 @pytest.mark.spark
