@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 ROOT: Final = Path(__file__).resolve().parents[2]
-LIBRARIES: Final = ("msgspec", "tzdata")
+LIBRARIES: Final = ("msgspec", "prometheus-client", "tzdata")
 PLATFORMS: Final[Mapping[str, str]] = {
     "x86_64": "manylinux2014_x86_64",
     "arm64": "manylinux2014_aarch64",

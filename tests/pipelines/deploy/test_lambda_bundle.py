@@ -1,4 +1,4 @@
-"""What the function in the cloud runs: made of the lock and of two packages, byte for byte."""
+"""What the function in the cloud runs: made of the lock and of three packages, byte for byte."""
 
 from __future__ import annotations
 
@@ -44,15 +44,15 @@ def test_the_same_code_is_the_same_zip(tmp_path: Path) -> None:
     assert hashlib.sha256(one).digest() == hashlib.sha256(other).digest()
 
 
-def test_it_holds_both_packages_with_bytecode_that_nobody_checks(tmp_path: Path) -> None:
+def test_it_holds_the_packages_with_bytecode_that_nobody_checks(tmp_path: Path) -> None:
     with zipfile.ZipFile(code_zip(tmp_path)) as archive:
         names = archive.namelist()
-        bytecode = archive.read("serving/__pycache__/core.cpython-311.pyc")
-    assert {name.split("/")[0] for name in names} == {"features", "serving"}
+        bytecode = archive.read("serving/http/__pycache__/api.cpython-311.pyc")
+    assert {name.split("/")[0] for name in names} == {"ontime_base", "features", "serving"}
     assert names == sorted(names)
     # Flags of PEP 552: by hash, unchecked
     assert int.from_bytes(bytecode[4:8], "little") == 1
-    assert b"/var/task/serving/inference/core.py" in bytecode
+    assert b"/var/task/serving/http/api.py" in bytecode
 
 
 def test_libraries_are_those_of_the_lock_by_hash() -> None:

@@ -37,8 +37,8 @@ def test_requests_are_shed_by_their_number_and_by_event_loop_lag() -> None:
     shedder.observe_lag(0.0)
     shedder.admit()
     text = metrics.text({})
-    assert b'ontime_shed_total{reason="waiting"} 1' in text
-    assert b'ontime_shed_total{reason="lag"} 1' in text
+    assert b'ontime_shed_total{reason="waiting"} 1.0' in text
+    assert b'ontime_shed_total{reason="lag"} 1.0' in text
 
 
 def test_the_event_loop_lag_is_measured() -> None:

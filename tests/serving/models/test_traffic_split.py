@@ -89,8 +89,8 @@ def test_the_service_answers_by_the_weight_and_says_so(home: Path) -> None:
     assert (model["challenger"]["version"], model["challenger"]["weight"]) == ("2", 0.4)
     # And so has what is counted
     text = service.metrics_text().decode()
-    assert 'ontime_model_weight{version="2",alias="challenger"} 0.4' in text
-    assert 'ontime_predictions_total{version="1",alias="champion",role="answer"}' in text
+    assert 'ontime_model_weight{alias="challenger",version="2"} 0.4' in text
+    assert 'ontime_predictions_total{alias="champion",role="answer",version="1"}' in text
 
 
 def test_a_broken_challenger_is_refused_and_the_champion_answers_for_it(
