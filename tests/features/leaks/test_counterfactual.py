@@ -132,7 +132,9 @@ def test_a_flight_is_one_row_with_a_consistent_outcome(other: Dataset) -> None:
 
 
 def by_id(flights: pa.Table) -> dict[str, dict[str, Any]]:
-    return {row[c.FLIGHT_ID]: row for row in flights.to_pylist()}
+    outcome = (c.DEPARTED, c.ARRIVED, c.STATUS, *KNOWLEDGE)
+    rows = flights.select([c.FLIGHT_ID, c.SCHEDULED_DEPARTURE, *outcome]).to_pylist()
+    return {row[c.FLIGHT_ID]: row for row in rows}
 
 
 def in_the_air(row: dict[str, Any]) -> bool:
