@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 from pyspark.sql import functions as F
 
 from features.declare.columns import INGESTED, SOURCE_CHECKSUM, SOURCE_FILE, SOURCE_ROW
+from features.silver.deduplicate import to_duplicate_keys, with_duplicates_refused
 from features.silver.raw import RAW_COLUMNS, UNREADABLE
+from features.silver.silver_tables import SILVER
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -72,3 +74,11 @@ def refusals(candidates: DataFrame) -> list[tuple[str, str] | None]:
     """Return rule and reason of each row in its order; None for a row that is not refused."""
     rows = candidates.orderBy(F.col(SOURCE_FILE), F.col(SOURCE_ROW)).select("refusal").collect()
     return [row.refusal and (row.refusal.rule, row.refusal.reason) for row in rows]
+
+
+def silver_candidates(spark: SparkSession, source: str, bronze: DataFrame) -> DataFrame:
+    """Return the deduplicated silver candidates of a source."""
+    table = SILVER[source]
+    typed = table.candidates(bronze, silver_airports(spark))
+    duplicates = to_duplicate_keys(typed, table.key)
+    return with_duplicates_refused(typed, duplicates, key=table.key, words=table.words)

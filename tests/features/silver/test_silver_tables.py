@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import datetime as dt
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -8,36 +7,27 @@ import pytest
 from chispa import assert_df_equality
 from pyspark.sql import functions as F
 
-from features.silver.deduplicate import to_duplicate_keys, with_duplicates_refused
 from features.silver.raw import RAW_COLUMNS
-from features.silver.silver_tables import SILVER, to_quarantine, to_silver
+from features.silver.silver_tables import to_quarantine, to_silver
 from tests.features.raw_rows import (
-    INGESTED_AT,
     WEATHER_LINE,
     raw_flights,
     raw_frame,
     received,
     refusals,
-    silver_airports,
+    silver_candidates,
 )
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import SparkSession
 
 pytestmark = pytest.mark.spark
-
-
-def candidates(spark: SparkSession, source: str, bronze: DataFrame) -> DataFrame:
-    table = SILVER[source]
-    typed = table.candidates(bronze, silver_airports(spark))
-    duplicates = to_duplicate_keys(typed, table.key)
-    return with_duplicates_refused(typed, duplicates, key=table.key, words=table.words)
 
 
 def test_weather_is_known_when_its_hour_is_over(spark: SparkSession) -> None:
     bronze = raw_frame(spark, "weather", received("weather", WEATHER_LINE))
     instants = [F.date_format(name, "HH:mm").alias(name) for name in ("observed_at", "known_at")]
-    rows = to_silver(candidates(spark, "weather", bronze))
+    rows = to_silver(silver_candidates(spark, "weather", bronze))
     found = rows.select("airport", *instants, "temperature_f", "wind_gust_mph", "pressure_hpa")
     expected = spark.createDataFrame([("EWR", "06:00", "07:00", 39.02, None, 1012.0)], found.schema)
     assert_df_equality(found, expected)
@@ -53,7 +43,7 @@ def test_weather_that_cannot_be_is_refused(spark: SparkSession) -> None:
         {"temp": "mild"},
     ]
     bronze = raw_frame(spark, "weather", *(row | change for change in changes))
-    rules = [found and found[0] for found in refusals(candidates(spark, "weather", bronze))]
+    rules = [found and found[0] for found in refusals(silver_candidates(spark, "weather", bronze))]
     assert rules == [
         "impossible_value", "impossible_value", "unknown_airport", "contradiction", "wrong_type",
     ]  # fmt: skip
@@ -65,7 +55,7 @@ def test_both_hours_of_the_night_on_which_clocks_go_back_are_valid(spark: SparkS
     hours = ({"time_hour": f"2013-11-03T0{hour}:00:00Z"} for hour in (5, 6))
     # When silver is made of it / Then both are hours of their own
     bronze = raw_frame(spark, "weather", *(row | hour for hour in hours))
-    assert refusals(candidates(spark, "weather", bronze)) == [None, None]
+    assert refusals(silver_candidates(spark, "weather", bronze)) == [None, None]
 
 
 def test_reference_tables_refuse_what_has_no_name_and_what_is_no_place(spark: SparkSession) -> None:
@@ -83,7 +73,7 @@ def test_reference_tables_refuse_what_has_no_name_and_what_is_no_place(spark: Sp
         airport | {"faa": "AAA", "lat": "140"},
         airport | {"faa": "BBB", "tzone": "Mars/Olympus"},
     )
-    assert refusals(candidates(spark, "airports", bronze)) == [
+    assert refusals(silver_candidates(spark, "airports", bronze)) == [
         None,
         None,
         ("missing_value", "faa is missing."),
@@ -95,54 +85,12 @@ def test_reference_tables_refuse_what_has_no_name_and_what_is_no_place(spark: Sp
     ]
 
 
-def test_of_duplicate_keys_the_newest_file_wins_and_in_a_file_its_first_row(
-    spark: SparkSession,
-) -> None:
-    later = INGESTED_AT + dt.timedelta(days=1)
-    # Given a flight in an old file, twice in a later one, corrected in the newest, and another one
-    oldest = {"source_file": "zz.csv", "ingested_at": INGESTED_AT - dt.timedelta(days=1)}
-    old = {"source_file": "z.csv"}
-    new = {"source_file": "b.csv", "ingested_at": later, "tailnum": "N2"}
-    bronze = raw_flights(
-        spark,
-        {**new, "source_row": 7, "dep_delay": "3"},  # contradicts itself: it does not count
-        {**new, "source_row": 8},
-        {**new, "source_row": 9},
-        {**old, "source_row": 1},
-        {**old, "source_row": 2},
-        {**old, "source_row": 3, "flight": "9"},
-        {**oldest, "source_row": 5},
-    )
-    # When silver is made of them
-    rows = candidates(spark, "flights", bronze)
-    # Then the first valid row of the newest file is not refused, and the others have a reason
-    contradiction = "dep_time is 0517, but sched_dep_time and dep_delay make 0518."
-    superseded = "The newer file b.csv has this flight too, in row 8."
-    before = "The newer file z.csv has this flight too, in row 1."
-    assert refusals(rows) == [
-        ("contradiction", contradiction),
-        None,
-        ("duplicate_key", "Row 8 of the same file is this flight too, and came first."),
-        ("superseded", superseded),
-        ("duplicate_key", "Row 1 of the same file is this flight too, and came first."),
-        None,
-        ("superseded", before),
-    ]
-    # And each is refused since what it is refused for came in
-    refused = to_quarantine(rows, bronze, "flights").orderBy("source_file", "source_row").collect()
-    assert [row.refused_at for row in refused] == [
-        at.replace(tzinfo=None) for at in (later, later, later, INGESTED_AT, INGESTED_AT)
-    ]
-    kept = {(row.flight_number, row.tail_number) for row in to_silver(rows).collect()}
-    assert kept == {(1545, "N2"), (9, "N14228")}
-
-
 def test_every_row_is_in_exactly_one_of_silver_and_quarantine(spark: SparkSession) -> None:
     # Given a good row, a bad one, one that is there twice and a line that is no row
     bronze = raw_flights(
         spark, {}, {"dest": "QQQ"}, {}, {"flight": "2"}, {"unreadable": "a,b", "carrier": None}
     )
-    rows = candidates(spark, "flights", bronze)
+    rows = silver_candidates(spark, "flights", bronze)
     # When they are split
     silver = {row.source_row for row in to_silver(rows).collect()}
     quarantine = to_quarantine(rows, bronze, "flights").orderBy("source_row").collect()
