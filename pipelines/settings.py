@@ -113,6 +113,11 @@ class PipelineSettings(Settings):
     serving: Serving
     operations: OperationsSettings
 
+    @property
+    def tables_root(self) -> str:
+        """Where the tables are: as configured, else in the home folder."""
+        return self.tables.uri or str(self.home / "tables")
+
 
 _SECTIONS: Mapping[str, type[Settings]] = {
     "spark": SparkSettings,

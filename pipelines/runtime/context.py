@@ -98,7 +98,7 @@ class RunContext:
         """The Delta tables of this environment."""
         from pipelines.tables.delta_tables import Tables  # noqa: PLC0415 - a skipped run needs no Spark
 
-        return Tables(self.spark, self.settings.tables.uri or str(self.settings.home / "tables"))
+        return Tables(self.spark, self.settings.tables_root)
 
     def using(self, **collaborators: Any) -> RunContext:  # noqa: ANN401 - a stand-in is of any type
         """Return a context that uses these collaborators instead of those that the settings name.

@@ -1,21 +1,21 @@
-"""One run at a time on one home: a lock that the system takes back from a dead process."""
+"""One run at a time on one home: a file lock that the kernel releases when its process dies."""
 
 from __future__ import annotations
 
 import errno
-import fcntl
 import json
 import os
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final, TextIO
+from typing import TYPE_CHECKING, Final
+
+from filelock import FileLock, Timeout
 
 from ontime_base.errors import OntimeError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
 
 _NO_LOCKS: Final = (errno.ENOTSUP, errno.ENOSYS, errno.ENOLCK)
 
@@ -26,59 +26,44 @@ class HomeInUseError(OntimeError):
 
 @contextmanager
 def only_run(home: Path) -> Iterator[str | None]:
-    """Hold the run lock of a home; the value says whose lock was taken over, or is None.
+    """Hold the run lock of a home; the value reports whose lock was taken over, or is None.
 
-    The lock is the kernel's (`flock`), so kill -9 frees it; the file's text only tells who has it.
+    The lock file's text names its holder. A process that ends removes the text; after a kill it is
+    still there, without a lock. Where the file system has no locks, as on a volume of Databricks,
+    nothing is locked: the job there has one run at a time.
 
     Raises:
         HomeInUseError: Another process has it; names that process.
     """
     home.mkdir(parents=True, exist_ok=True)
     path = home / "run.lock"
-    with path.open("a+", encoding="utf-8") as file:
-        if not _locked(file, home):
-            yield None
-            return
-        left_by = _holder(file)
-        _write(file, {"pid": os.getpid(), "since": datetime.now(UTC).isoformat(timespec="seconds")})
-        try:
-            yield f"taking over from a run{left_by} that was killed" if left_by else None
-        finally:
-            _write(file, None)
-
-
-def _locked(file: TextIO, home: Path) -> bool:
-    """Take the lock; return False where the file system has none, as a volume of Databricks.
-
-    There the job sees to it: it has one run at a time.
-    """
+    lock = FileLock(path, timeout=0, fallback_to_soft=False, preserve_lock_file=True)
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
+        lock.acquire()
+    except Timeout as error:
         raise HomeInUseError(
-            f"Another run{_holder(file)} is working in {home}: wait until it ends, "
+            f"Another run{_holder(path)} is working in {home}: wait until it ends, "
             "or set ONTIME_HOME to another folder."
         ) from error
     except OSError as error:
         if error.errno not in _NO_LOCKS:
             raise
-        return False
-    return True
-
-
-def _holder(file: TextIO) -> str:
-    """Return ` (process 12, since ...)` as the file tells it; empty if it tells nothing."""
-    file.seek(0)
+        yield None
+        return
     try:
-        holder = json.loads(file.read())
+        left_by = _holder(path)
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        path.write_text(json.dumps({"pid": os.getpid(), "since": now}), encoding="utf-8")
+        yield f"taking over from a run{left_by} that was killed" if left_by else None
+    finally:
+        path.write_text("", encoding="utf-8")
+        lock.release()
+
+
+def _holder(path: Path) -> str:
+    """Return ` (process 12, since ...)` as the lock file has it; empty if it has no such text."""
+    try:
+        holder = json.loads(path.read_text(encoding="utf-8"))
         return f" (process {holder['pid']}, since {holder['since']})"
-    except (ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError):
         return ""
-
-
-def _write(file: TextIO, holder: dict[str, int | str] | None) -> None:
-    file.seek(0)
-    file.truncate()
-    if holder is not None:
-        file.write(json.dumps(holder))
-    file.flush()

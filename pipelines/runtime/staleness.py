@@ -52,7 +52,7 @@ def _gold_gone(context: RunContext, record: StageRecord) -> str:
 
 
 def _gone(context: RunContext, tables: Iterable[str]) -> str:
-    root = context.settings.tables.uri or str(context.settings.home / "tables")
+    root = context.settings.tables_root
     if ":" in root:  # not a local folder: looking there would take a session
         return ""
     for table in tables:

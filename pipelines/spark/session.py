@@ -1,8 +1,7 @@
 """The Spark session: one that is there is taken, else a quiet local one is built, in UTC.
 
-For a person who explores, `from pipelines.spark.session import spark, table` gives a ready session
-and
-any table by its name; both follow conf/ and `ONTIME_ENV` as every command does.
+In a notebook, `from pipelines.spark.session import spark, table` gives a ready session and any
+table by its name; both follow conf/ and `ONTIME_ENV` as every command does.
 """
 
 from __future__ import annotations
@@ -23,14 +22,14 @@ from ontime_base.errors import OntimeError
 from pipelines.settings import java_command, load_settings
 from pipelines.spark.jars import delta_jars
 from pipelines.spark.java import validate_java
+from pipelines.tables.delta_tables import Tables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from pyspark.sql import DataFrame
 
-    from pipelines.runtime.context import RunContext
-    from pipelines.settings import SparkSettings
+    from pipelines.settings import PipelineSettings, SparkSettings
 
     spark: SparkSession
 
@@ -50,7 +49,7 @@ def __getattr__(name: str) -> SparkSession:
     """Return the session that `from pipelines.spark.session import spark` opens."""
     if name != "spark":
         raise AttributeError(f"module 'pipelines.spark.session' has no attribute '{name}'")
-    return _context().spark
+    return _session(load_settings())
 
 
 def table(name: str, version: int | None = None) -> DataFrame:
@@ -59,13 +58,12 @@ def table(name: str, version: int | None = None) -> DataFrame:
     Raises:
         TableMissingError: There is no such table or version.
     """
-    return _context().tables.read(name, version)
+    settings = load_settings()
+    return Tables(_session(settings), settings.tables_root).read(name, version)
 
 
-def _context() -> RunContext:
-    from pipelines.runtime.context import RunContext  # noqa: PLC0415 - it imports MLflow, and this module
-
-    return RunContext(load_settings())
+def _session(settings: PipelineSettings) -> SparkSession:
+    return open_session(settings.spark, home=settings.home)
 
 
 def taken_session() -> SparkSession | None:
