@@ -687,6 +687,20 @@ def _deploy_lambda_bundle(
     build_bundles(to)
 
 
+@_plain("deploy definitions")
+def _deploy_definitions(
+    *,
+    write: Annotated[bool, typer.Option("--write", help="Write what is out of date.")] = False,
+) -> None:
+    """Check that MLproject and the Databricks jobs follow the declaration of the stages."""
+    from pipelines.deploy.job_definitions import require_current, write_definitions
+
+    if write:
+        for path in write_definitions():
+            print(path)
+    require_current()
+
+
 @_plain("deploy databricks submit")
 def _deploy_databricks_submit(
     *,

@@ -1,7 +1,9 @@
-"""The stages in run order: the single truth that MLproject and every job definition follow.
+"""The stages in run order, each declared once: what it reads, makes, and is checked by.
 
-Data only, so that a job definition or a test reads it at no cost. The work of stage `x` is
-`pipelines.x.run(context, ...)`, and `ontime x` runs it alone.
+Data only: it names modules, inputs and checks, and `pipelines.runtime` resolves the names. The
+order of a run, skipping, the commands and their options, MLproject, the jobs of Databricks and the
+summary come from it. To add a stage, write its module with a function `run(context, ...)`, declare
+it here, and write the generated files again (`ontime deploy definitions --write`).
 """
 
 from __future__ import annotations
@@ -44,28 +46,42 @@ class Stage:
     """A stage of the pipeline.
 
     Attributes:
-        name: Its module in `pipelines`, entry point in MLproject and record.
+        name: Its command, entry point in MLproject, task in a job, and record.
         title: What it does, in a line.
+        module: The module whose `run` does the work.
         reads: Upstream outputs that decide the result, as `stage.output`.
+        outside: Inputs that no stage makes, by the name of what lists them with their checksums.
         settings: Sections or keys of the configuration that decide the result.
+        places: Those that decide where the result is kept: elsewhere it is made again.
+        other_settings: Those that it reads and that decide neither: they are only written down, or
+            what they name counts by its content (`outside`).
         code: Modules that decide the result and that its own module does not import: it reaches
             them through its context.
         libraries: Distributions whose version decides the result.
         outputs: What it hands back at the least, for the stages after it and the summary.
+        checks: How to see that what it made is still there, by name; `{output}` stands for an
+            output, or each of its keys. A stage whose output is gone runs again.
         parameters: What a person may set when running it alone.
         by_table: Whether it has a record for each feature table: another horizon is another result
             beside it, and not a change of it.
+        timeout_s: After how long a job ends it.
     """
 
     name: str
     title: str
+    module: str
     reads: tuple[str, ...] = ()
+    outside: tuple[str, ...] = ()
     settings: tuple[str, ...] = ()
+    places: tuple[str, ...] = ()
+    other_settings: tuple[str, ...] = ()
     code: tuple[str, ...] = ()
     libraries: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
+    checks: tuple[str, ...] = ()
     parameters: tuple[Parameter, ...] = ()
     by_table: bool = False
+    timeout_s: int = 3600
 
     @property
     def upstream(self) -> tuple[str, ...]:
@@ -73,19 +89,27 @@ class Stage:
         return tuple(dict.fromkeys(read.split(".")[0] for read in self.reads))
 
 
+# Where and how a process runs: no result depends on them, and any stage may read them.
+MACHINE_SETTINGS = ("environment", "home", "spark")
+
 _TABLES = ("pyspark", "delta-spark", "great-expectations")
+_REGISTRY = ("training.tracking_uri", "training.registry_uri", "training.experiment")
 _MODEL = ("scikit-learn", "numpy", "pandas", "onnx", "onnxruntime")
 
 STAGES: tuple[Stage, ...] = (
     Stage(
         name="ingest",
         title="source files to bronze, silver and quarantine tables",
+        module="pipelines.ingest",
+        outside=("source_files",),
         settings=("tables",),
+        other_settings=("sources",),
         code=("pipelines.tables.delta_tables",),
         libraries=_TABLES,
         # By source (flights, weather, ...): rows received in all, of them new in this run, kept in
         # silver, in quarantine; by silver table its content hash; the commonest reasons with rows.
         outputs=("received", "new", "kept", "quarantine", "silver", "reasons", "data_docs"),
+        checks=("table:silver_{silver}",),
         parameters=tuple(
             Parameter(
                 name=source,
@@ -99,11 +123,13 @@ STAGES: tuple[Stage, ...] = (
     Stage(
         name="build_features",
         title="silver tables to the gold feature table",
+        module="pipelines.build_features",
         reads=("ingest.silver",),
         settings=("features", "tables"),
         code=("pipelines.tables.delta_tables",),
         libraries=(*_TABLES, "deltalake", "numpy", "pyarrow"),
         outputs=("table", "version", "gold_hash", "rows", "data_docs"),
+        checks=("table:{table}",),
         parameters=(
             Parameter(
                 name="horizon_min",
@@ -137,6 +163,7 @@ STAGES: tuple[Stage, ...] = (
     Stage(
         name="train",
         title="gold to a fitted model with its MLflow run",
+        module="pipelines.train",
         reads=("build_features.gold_hash",),
         settings=(
             "features.horizon_min",
@@ -150,41 +177,82 @@ STAGES: tuple[Stage, ...] = (
             "training.threshold",
             "training.evaluation",
         ),
+        places=("training.tracking_uri",),
+        # Its lineage has the whole configuration of the data and the model.
+        other_settings=(
+            "sources",
+            "tables",
+            "features.block_days",
+            "features.as_of_ingest",
+            "training.registry_uri",
+            "training.gates",
+            "training.sweep",
+        ),
         libraries=_MODEL,
         outputs=("run_id",),
+        checks=("tracking_run",),
         by_table=True,
     ),
     Stage(
         name="evaluate",
         title="the fitted model against the gates",
+        module="pipelines.evaluate",
         reads=("build_features.gold_hash", "train.run_id"),
-        settings=("training.split", "training.evaluation", "training.gates"),
+        settings=(
+            "serving.model_name",
+            "training.split",
+            "training.without_families",
+            "training.evaluation",
+            "training.gates",
+        ),
+        places=_REGISTRY,
+        # What is read there counts by its content; the model card describes how the run was made.
+        other_settings=("tables.uri", "training.model", "training.threshold"),
         libraries=_MODEL,
         # figures: auc, auc_low, auc_high, auc_naive and what else the gates looked at; report: the
         # path of the model card.
         outputs=("passed", "reasons", "figures", "report"),
         by_table=True,
+        timeout_s=1800,
     ),
     Stage(
         name="register",
         title="the evaluated model to a registered version, the challenger",
+        module="pipelines.register",
         reads=("train.run_id", "evaluate.passed", "evaluate.reasons"),
         settings=("serving.model_name",),
+        places=("serving.store_uri", *_REGISTRY),
         outputs=("version", "passed"),
+        checks=("ledger_entry",),
+        timeout_s=900,
     ),
     Stage(
         name="publish",
         title="the challenger's artifact and online features to the serving stores",
+        module="pipelines.publish",
         reads=("ingest.silver", "register.version", "register.passed"),
-        settings=("features", "serving.model_name"),
+        settings=("features.horizon_min", "serving.model_name", "operations.online_days"),
+        places=(
+            "serving.store_uri",
+            "serving.stores.online",
+            "serving.stores.prefix",
+            "tables.uri",
+            *_REGISTRY,
+        ),
         outputs=("version", "manifest_sha256", "items"),
+        checks=("model_package", "online_store"),
+        timeout_s=1800,
     ),
     Stage(
         name="promote",
         title="the challenger to champion, if the rollout policy lets it",
+        module="pipelines.promote",
         reads=("register.version", "register.passed", "publish.manifest_sha256"),
-        settings=("serving.model_name", "operations.rollout"),
+        settings=("serving.model_name", "operations.rollout", "operations.approval"),
+        places=("serving.store_uri", *_REGISTRY),
         outputs=("version", "outcome", "reasons"),
+        checks=("release_document",),
+        timeout_s=900,
         parameters=(
             Parameter(name="by", kind=str, help="who decides", default="pipeline"),
             Parameter(name="reason", kind=str, help="why, for the ledger", default="gates passed"),

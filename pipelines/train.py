@@ -41,14 +41,12 @@ def settings_of_result(settings: PipelineSettings) -> dict[str, Any]:
 
     Where things are kept is left out: it decides nothing, and an address may hold a password.
     """
-    data = settings.model_dump(mode="json")
-    training = {key: value for key, value in data["training"].items() if key != "tracking_uri"}
     return {
-        "sources": data["sources"],
-        "tables": {"columnar": data["tables"]["columnar"]},
-        "features": data["features"],
-        "training": training,
-        "serving": {"model_name": data["serving"]["model_name"]},
+        "sources": settings.sources.model_dump(mode="json"),
+        "tables": {"columnar": settings.tables.columnar},
+        "features": settings.features.model_dump(mode="json"),
+        "training": settings.training.model_dump(mode="json", exclude={"tracking_uri"}),
+        "serving": {"model_name": settings.serving.model_name},
     }
 
 

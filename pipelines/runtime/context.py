@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
 
 from pipelines.runtime.console import Console
+from pipelines.runtime.settings_reads import recorded
 from pipelines.runtime.stage_records import StageRecords
 from serving.settings import artifact_store_uri
 from serving.stores.opening import open_artifact_store
@@ -52,16 +53,30 @@ class RunContext:
     Attributes:
         settings: The configuration of the environment.
         console: Where progress is printed.
-        forced: The stages that a person wants to make everything anew.
+        forced: The stages that are to rebuild everything.
+        parent: The context of the run, where this is the one of a single stage.
     """
 
     settings: PipelineSettings
     console: Console = field(default_factory=Console)
     forced: set[str] = field(default_factory=set)
+    parent: RunContext | None = None
+
+    def recording(self, reads: set[str]) -> RunContext:
+        """Return a context for one stage, whose settings add every key that is read to `reads`.
+
+        It shares the Spark session, the stage records, the console and what is forced; stores and
+        registry are opened again, so that what they are opened with is recorded, too.
+        """
+        child = replace(self, settings=recorded(self.settings, reads), parent=self)
+        child.__dict__.update(self.__dict__.get("_given", {}))
+        return child
 
     @cached_property
     def records(self) -> StageRecords:
         """The stage records below the home folder."""
+        if self.parent is not None:
+            return self.parent.records
         return StageRecords(self.settings.home / "stages", self.settings.features.key)
 
     @cached_property
@@ -85,6 +100,8 @@ class RunContext:
     @cached_property
     def spark(self) -> SparkSession:
         """The Spark session of this run, built on first use."""
+        if self.parent is not None:
+            return self.parent.spark
         from pipelines.spark import session  # noqa: PLC0415 - only now: a skipped run needs no Spark
 
         taken = session.taken_session()
@@ -114,6 +131,7 @@ class RunContext:
         other = copy(self)
         other.__dict__.pop("_session_is_ours", None)
         other.__dict__.update(collaborators)  # where a cached property looks first
+        other.__dict__["_given"] = {**self.__dict__.get("_given", {}), **collaborators}
         return other
 
     def outputs(self, stage: str) -> Mapping[str, Any]:

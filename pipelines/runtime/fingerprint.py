@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from pipelines.runtime.context import RunContext
+    from pipelines.settings import PipelineSettings
     from pipelines.stages import Stage, Value
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -43,6 +44,7 @@ FRAME = frozenset(
                 "fingerprint",
                 "home_lock",
                 "runner",
+                "settings_reads",
                 "stage_records",
                 "staleness",
                 "summary",
@@ -74,15 +76,25 @@ def parts_of(
     for read in stage.reads:
         upstream, output = read.split(".", 1)
         parts[f"{upstream}'s {output}"] = _text(context.outputs(upstream)[output])
-    for module in (f"pipelines.{stage.name}", *stage.code):
+    for module in (stage.module, *stage.code):
         parts |= dict(sorted(code_of(module).items()))
     parts |= {library: version(library) for library in stage.libraries}
     for path in stage.settings:
-        data: Any = reduce(getattr, path.split("."), context.settings)
-        pydantic = isinstance(data, Settings)
-        plain = data.model_dump(mode="json") if pydantic else msgspec.to_builtins(data)
-        parts |= {key: _text(value) for key, value in _leaves(path, plain)}
+        parts |= {key: _text(value) for key, value in _values(path, context.settings)}
     return parts
+
+
+def places_of(stage: Stage, settings: PipelineSettings) -> dict[str, str]:
+    """Return the settings that decide where a stage's result is kept, by name, as checksums.
+
+    They say nothing about what the result is, and an address may hold a password.
+
+    Args:
+        stage: The stage.
+        settings: The configuration.
+    """
+    values = {key: each for path in stage.places for key, each in _values(path, settings)}
+    return {key: hashlib.sha256(_text(value).encode()).hexdigest() for key, value in values.items()}
 
 
 def fingerprint(parts: Mapping[str, str]) -> str:
@@ -119,6 +131,13 @@ def code_of(module: str, root: Path = ROOT) -> dict[str, str]:
         for beside in _data_files(path.parent):
             seen[str(beside.relative_to(root))] = hashlib.sha256(beside.read_bytes()).hexdigest()
     return seen
+
+
+def _values(path: str, settings: PipelineSettings) -> Iterator[tuple[str, Any]]:
+    data: Any = reduce(getattr, path.split("."), settings)
+    pydantic = isinstance(data, Settings)
+    plain = data.model_dump(mode="json") if pydantic else msgspec.to_builtins(data)
+    yield from _leaves(path, plain)
 
 
 def _described(name: str, before: Mapping[str, str], now: Mapping[str, str]) -> str:

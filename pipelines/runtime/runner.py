@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from pipelines.runtime.fingerprint import difference, fingerprint, parts_of
+from pipelines.runtime.fingerprint import difference, fingerprint, parts_of, places_of
+from pipelines.runtime.settings_reads import UndeclaredSettingError, undeclared_settings
 from pipelines.runtime.stage_records import StageRecord, UnreadableRecordError
 from pipelines.runtime.staleness import missing_output, outside_inputs
 
@@ -77,8 +78,9 @@ def run_stage(
     named = {p.argument: p.default for p in stage.parameters if not p.setting} | dict(
         arguments or {}
     )
-    outside = outside_inputs(stage.name, context)
+    outside = outside_inputs(stage, context)
     parts = parts_of(stage, context, outside=outside, arguments=named)
+    parts |= places_of(stage, context.settings)
     record, why = _reason_to_run(stage, context, parts, force=force)
     if record is not None and not why:
         context.console.stage_skipped(stage.name, f"nothing changed since {record.finished_at}")
@@ -88,8 +90,10 @@ def run_stage(
     if force:
         context.forced.add(stage.name)
     context.records.remove(stage.name)
-    outcome = stage_function(stage.name)(context, **named)
+    reads: set[str] = set()
+    outcome = stage_function(stage)(context.recording(reads), **named)
     _require_outputs(stage, outcome)
+    _require_declared(stage, context, reads)
     seconds = time.perf_counter() - started
     context.records.write(
         stage.name,
@@ -105,15 +109,33 @@ def run_stage(
     return StageReport(stage.name, skipped=False, seconds=seconds, outputs=outcome.outputs)
 
 
-def stage_function(name: str) -> StageRun:
-    """Return `pipelines.<name>.run`; imported only now: a skipped stage needs no libraries."""
-    return cast("StageRun", importlib.import_module(f"pipelines.{name}").run)
+def stage_function(stage: Stage) -> StageRun:
+    """Return what does a stage's work; imported only now: a skipped stage needs no libraries."""
+    return cast("StageRun", importlib.import_module(stage.module).run)
 
 
 def _require_outputs(stage: Stage, outcome: StageOutcome) -> None:
     missing = [name for name in stage.outputs if name not in outcome.outputs]
     if missing:
         raise TypeError(f"stage {stage.name} did not hand back {', '.join(missing)}")
+
+
+def _require_declared(stage: Stage, context: RunContext, reads: set[str]) -> None:
+    """Report settings that a stage read and does not declare: it might be skipped wrongly.
+
+    Raises:
+        UndeclaredSettingError: It read some, in dev; elsewhere a run does not fail for it.
+    """
+    undeclared = undeclared_settings(stage, reads)
+    if not undeclared:
+        return
+    told = (
+        f"stage {stage.name} reads {', '.join(undeclared)}, which its declaration in "
+        "pipelines/stages.py does not name"
+    )
+    if context.settings.environment == "strict":
+        raise UndeclaredSettingError(f"{told}: add them to its settings, places or other_settings")
+    context.console.step(f"warning: {told}")
 
 
 def _reason_to_run(
@@ -128,4 +150,4 @@ def _reason_to_run(
         return None, "not done yet"
     if force:
         return record, "forced"
-    return record, difference(record.parts, parts) or missing_output(stage.name, context, record)
+    return record, difference(record.parts, parts) or missing_output(stage, context, record)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from pathlib import Path
 
 import pytest
@@ -8,8 +9,9 @@ import yaml
 
 from pipelines.cli import AUTO
 from pipelines.runtime.runner import stage_function
+from pipelines.runtime.staleness import CHECKS, OUTSIDE_INPUTS
 from pipelines.settings import load_settings
-from pipelines.stages import STAGES, Stage, stage_named
+from pipelines.stages import MACHINE_SETTINGS, STAGES, Stage, stage_named
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 NAMES = [stage.name for stage in STAGES]
@@ -30,7 +32,11 @@ def test_every_stage_reads_only_what_a_stage_before_it_hands_back() -> None:
 def test_every_setting_that_a_stage_names_exists() -> None:
     settings = load_settings("dev")
     overridden = [parameter.setting for stage in STAGES for parameter in stage.parameters]
-    named = [key for stage in STAGES for key in stage.settings] + [key for key in overridden if key]
+    named = [
+        key
+        for stage in STAGES
+        for key in (*stage.settings, *stage.places, *stage.other_settings, *MACHINE_SETTINGS)
+    ] + [key for key in overridden if key]
     for key in named:
         value: object = settings
         for part in key.split("."):
@@ -39,8 +45,17 @@ def test_every_setting_that_a_stage_names_exists() -> None:
 
 
 @pytest.mark.parametrize("stage", STAGES, ids=NAMES)
+def test_every_check_and_outside_input_that_a_stage_names_exists(stage: Stage) -> None:
+    assert set(stage.outside) <= set(OUTSIDE_INPUTS)
+    for check in stage.checks:
+        name, _, about = check.partition(":")
+        assert name in CHECKS
+        assert set(re.findall(r"\{(\w+)\}", about)) <= set(stage.outputs)
+
+
+@pytest.mark.parametrize("stage", STAGES, ids=NAMES)
 def test_the_module_of_a_stage_has_a_run_with_its_parameters(stage: Stage) -> None:
-    signature = inspect.signature(stage_function(stage.name))
+    signature = inspect.signature(stage_function(stage))
     context, *arguments = signature.parameters.values()
     named = {parameter.name: parameter.default for parameter in arguments}
     assert context.name == "context"

@@ -10,6 +10,8 @@ from typing import Any
 
 import yaml
 
+from pipelines.stages import STAGES
+
 ROOT = Path(__file__).resolve().parents[2]
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 PACKAGES = ["ontime_base", "features", "training", "serving", "operations", "pipelines"]
@@ -87,6 +89,20 @@ def test_coverage_types_import_rules_and_the_wheel_see_the_same_packages() -> No
     found = {".".join(folder.relative_to(ROOT).parts) for folder in folders}
     listed = set(tool["setuptools"]["packages"])
     assert found <= listed, "add them to [tool.setuptools] packages in pyproject.toml"
+
+
+def test_the_import_rules_know_every_module_and_room_of_pipelines_but_for_new_stages() -> None:
+    # Given the layers of the rooms of pipelines
+    tool: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]
+    (rules,) = [
+        each for each in tool["importlinter"]["contracts"] if each["name"] == "Rooms of pipelines"
+    ]
+    listed = {name.strip(" ()") for layer in rules["layers"] for name in re.split("[|:]", layer)}
+    # Then they name all that is there
+    here = (ROOT / "pipelines").iterdir()
+    there = {path.stem for path in here if path.suffix == ".py" or (path / "__init__.py").is_file()}
+    stages = {stage.module.removeprefix("pipelines.") for stage in STAGES}
+    assert there - stages - {"__init__"} <= listed
 
 
 def test_the_licence_is_apache_2_and_says_whose() -> None:

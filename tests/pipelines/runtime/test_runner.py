@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
 from ontime_base.errors import OntimeError
@@ -10,6 +12,7 @@ from pipelines.runtime import runner
 from pipelines.runtime.console import Console
 from pipelines.runtime.context import RunContext, StageOutcome
 from pipelines.runtime.runner import run_stage
+from pipelines.runtime.settings_reads import UndeclaredSettingError
 from pipelines.settings import load_settings
 from pipelines.stages import Parameter, Stage
 
@@ -18,10 +21,11 @@ if TYPE_CHECKING:
 
     from pipelines.stages import Value
 
-UPSTREAM = Stage(name="upstream", title="nothing to rows")
+UPSTREAM = Stage(name="upstream", title="nothing to rows", module="upstream")
 STAGE = Stage(
     name="made_up",
     title="rows to a figure",
+    module="made_up",
     reads=("upstream.rows",),
     settings=("features",),
     parameters=(Parameter(name="by", kind=str, help="who", default="pipeline"),),
@@ -50,7 +54,7 @@ class Work:
 @pytest.fixture
 def work(monkeypatch: pytest.MonkeyPatch) -> Work:
     work = Work()
-    monkeypatch.setattr(runner, "stage_function", lambda name: getattr(work, name))
+    monkeypatch.setattr(runner, "stage_function", lambda stage: getattr(work, stage.name))
     monkeypatch.setattr("pipelines.runtime.fingerprint.code_of", lambda _: {"made_up.py": "1" * 64})
     return work
 
@@ -185,3 +189,46 @@ def test_what_was_made_with_other_arguments_is_not_what_a_plain_run_makes(tmp_pa
 def test_a_stage_before_its_upstream_names_the_command_to_run(tmp_path: Path) -> None:
     with pytest.raises(OntimeError, match=r"run `ontime upstream` first"):
         run_stage(STAGE, context_in(tmp_path))
+
+
+@pytest.mark.usefixtures("work")
+def test_another_place_for_the_result_makes_it_run_again(tmp_path: Path) -> None:
+    # Given a stage whose result is kept in the artifact store
+    stage = replace(STAGE, places=("serving.store_uri",))
+    run_stage(UPSTREAM, context_in(tmp_path))
+    run_stage(stage, context_in(tmp_path))
+    # When the store is another one
+    context = context_in(tmp_path)
+    address = "s3://user:secret@bucket/x"
+    serving = msgspec.structs.replace(context.settings.serving, store_uri=address)
+    settings = context.settings.model_copy(update={"serving": serving})
+    moved = RunContext(settings, context.console)
+    # Then it runs again, and the address is in neither the log nor the record
+    assert not run_stage(stage, moved).skipped
+    assert "(serving.store_uri changed)" in said(moved)
+    assert "secret" not in (tmp_path / "stages" / "made_up.json").read_text()
+
+
+@pytest.mark.parametrize("environment", ["strict", "prod"])
+def test_a_setting_that_is_read_and_not_declared_fails_in_dev_and_is_a_warning_elsewhere(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, environment: str
+) -> None:
+    # Given a stage that reads how long predictions are kept, which it does not declare
+    def run(context: RunContext) -> StageOutcome:
+        return StageOutcome({"days": context.settings.serving.stores.retention_days})
+
+    stage = Stage(name="made_up", title="nothing", module="made_up")
+    monkeypatch.setattr(runner, "stage_function", lambda _: run)
+    monkeypatch.setattr("pipelines.runtime.fingerprint.code_of", lambda _: {})
+    context = context_in(tmp_path)
+    settings = context.settings.model_copy(update={"environment": environment})
+    context = RunContext(settings, context.console)
+    told = "stage made_up reads serving.stores.retention_days, which its declaration"
+    # When it is run / Then
+    if environment == "strict":
+        with pytest.raises(UndeclaredSettingError, match=told):
+            run_stage(stage, context)
+        assert context.records.read("made_up") is None
+    else:
+        assert not run_stage(stage, context).skipped
+        assert f"warning: {told}" in said(context)
