@@ -75,9 +75,7 @@ def online_items(
     counted = end - whole_days * MINUTES_PER_DAY - 2 * longest
     summed = frozenset(x.rows.tracks[n].stream for x in mapper.layouts for n in x.summed)
     for facts in flight_facts(flights):
-        only_summed = (
-            facts[c.SCHEDULED_DEPARTURE] < counted
-        )  # older than every row that a look-up reads
+        only_summed = facts[c.SCHEDULED_DEPARTURE] < counted  # older than all rows of a look-up
         _add(rows, mapper, mapper.flight(facts, summed if only_summed else None))
     for facts in weather_facts(weather):
         _add(rows, mapper, mapper.weather(facts))
