@@ -1,8 +1,7 @@
-"""Batch scoring: rows of the feature table to predictions, by the model package that servers read.
+"""Rows of the feature table to predictions, by the model package that servers read.
 
-Spark hands Arrow batches to Python workers, which score them in columns; the model travels with the
-function, so that it is the same under Spark Connect. Works on whatever a worker has: no file of the
-driver is opened.
+Spark passes Arrow batches to Python workers, which score them in columns. The model is part of the
+pickled function: workers open no file of the driver, and Spark Connect works the same way.
 """
 
 from __future__ import annotations
@@ -49,7 +48,7 @@ _SCORED: Final = T.StructType(
 
 @dataclass(frozen=True, slots=True)
 class BatchModel:
-    """A verified model version as workers are handed it.
+    """A verified model version as it is passed to workers.
 
     Attributes:
         name: Registered model.
@@ -71,7 +70,7 @@ class BatchModel:
 def batch_model(
     store: ArtifactStore, *, model_name: str, version: str, manifest_sha256: str | None = None
 ) -> BatchModel:
-    """Return a published version once all that a server checks of it holds.
+    """Return a published version once it passes all checks of a server.
 
     Args:
         store: Where its package is.

@@ -1,4 +1,4 @@
-"""Batch scoring: a year, or a range of days, of the feature table into the table of predictions."""
+"""Batch scoring of a year, or of a range of days, into the table of predictions."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from features.declare.columns import FLIGHT_DATE
 from features.settings import FeatureSettings
 from ontime_base.errors import OntimeError
 from pipelines.batch.batch_predictions import MODEL_VERSION, batch_model, to_predictions
+from pipelines.batch.score_check import compare_requests, compare_rows
 from pipelines.run import run_pipeline
 from pipelines.runtime.figures import write_figures
 from serving.models.model_package import list_versions
@@ -19,7 +20,7 @@ from serving.models.scorer import TOLERANCE
 from training.registry.registry_backends import CHAMPION, alias_named
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from features.offline.blocks import DayRange
     from pipelines.batch.batch_predictions import BatchModel
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class NotReleasedError(OntimeError):
-    """No package of the version that batch scoring is asked for was published."""
+    """The version to score with was not published."""
 
 
 class ScoresDifferError(OntimeError):
@@ -36,11 +37,11 @@ class ScoresDifferError(OntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """One pass: read, scored, written.
+    """The result of one pass over the feature table.
 
     Attributes:
         rows: How many.
-        seconds: From the first look at the feature table to the commit of the predictions.
+        seconds: From reading the feature table to the commit of the predictions.
     """
 
     rows: int
@@ -53,15 +54,21 @@ class Scored:
 
 
 def score_version(
-    context: RunContext, *, days: DayRange, version: str = "champion", check: bool = False
+    context: RunContext,
+    *,
+    days: DayRange,
+    version: str = "champion",
+    check: bool = False,
+    release_one: Callable[[RunContext], object] = run_pipeline,
 ) -> None:
-    """Run the pipeline if nothing is released yet, score, and write the figures.
+    """Release a version if none is, score, print the report and write the figures.
 
     Args:
         context: What every stage is given.
         days: Flight dates.
         version: A published version, or champion, or challenger.
         check: Score once more, and compare every score with the service's.
+        release_one: Called where nothing is released yet.
 
     Raises:
         NotReleasedError: The version was not published.
@@ -70,7 +77,7 @@ def score_version(
         ScoresDifferError: A score is not the one that the service gives.
     """
     if read_release(context.artifacts) is None:
-        run_pipeline(context)
+        release_one(context)
     name = context.settings.serving.model_name
     published, manifest = _published(context, version)
     model = batch_model(
@@ -153,8 +160,6 @@ def _published(context: RunContext, word: str) -> tuple[str, str | None]:
 
 def _compared(context: RunContext, model: BatchModel, days: DayRange) -> dict[str, float | str]:
     """Return how far the written scores are from those that the service gives."""
-    from pipelines.batch.score_check import compare_requests, compare_rows  # noqa: PLC0415 - on demand
-
     gold, name = tables_of(model)
     rows = context.tables.read(gold).where(days.sql(FLIGHT_DATE))
     written = context.tables.read(name).where(_where(model, days))
@@ -170,10 +175,10 @@ def _compared(context: RunContext, model: BatchModel, days: DayRange) -> dict[st
 
 
 def validate_equal_scores(figures: Mapping[str, float | str]) -> None:
-    """Return if no score differed from the service's by more than the tolerance.
+    """Do nothing if the scores are the service's, or were not compared.
 
     Raises:
-        ScoresDifferError: One did; says by how much.
+        ScoresDifferError: A score differs by more than the tolerance.
     """
     largest = float(figures.get("max_difference", 0.0))
     if not largest <= TOLERANCE:
@@ -187,11 +192,13 @@ def validate_equal_scores(figures: Mapping[str, float | str]) -> None:
 def _report(figures: Mapping[str, float | str]) -> list[str]:
     version, table = figures["model_version"], figures["table"]
     lines = ["", f"{figures['rows']:,} flights scored by version {version} into {table}"]
-    told = [(f"{figures['rows_per_minute_first']:,}", "rows/minute, the first of a session")]
+    figure_lines = [
+        (f"{figures['rows_per_minute_first']:,}", "rows/minute, the first of a session")
+    ]
     if "max_difference" in figures:
         seconds = figures["seconds"]
         rows, requests = (f"{figures[f'{name}_compared']:,}" for name in ("rows", "requests"))
-        told += [
+        figure_lines += [
             (f"{figures['rows_per_minute']:,}", f"rows/minute, once more: {seconds} s"),
             (f"{figures['max_difference_rows']:.3g}", f"from the scorer, {rows} rows one by one"),
             (
@@ -199,4 +206,4 @@ def _report(figures: Mapping[str, float | str]) -> list[str]:
                 f"from the answers to {requests} requests",
             ),
         ]
-    return lines + [f"  {figure:>12}  {meaning}" for figure, meaning in told]
+    return lines + [f"  {figure:>12}  {meaning}" for figure, meaning in figure_lines]

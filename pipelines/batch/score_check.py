@@ -1,4 +1,4 @@
-"""Whether batch scores are those that the service gives: rows one by one, flights by request."""
+"""Batch scores compared with the service's: rows scored one by one, and flights by request."""
 
 from __future__ import annotations
 
@@ -79,13 +79,13 @@ def compare_rows(rows: DataFrame, written: DataFrame, model: BatchModel) -> Comp
 def compare_requests(
     context: RunContext, written: DataFrame, model: BatchModel, *, sample: int = SAMPLE
 ) -> Comparison:
-    """Ask the service's core for flights that the online store reaches back to, and compare.
+    """Request predictions of flights that the online store covers from the core, and compare.
 
     Args:
         context: Tables and online store.
         written: The predictions.
-        model: What scored them, which is also asked.
-        sample: The most flights to ask for.
+        model: What scored them, which also answers the requests.
+        sample: The most flights to request.
     """
     database = context.settings.home / "serving.db"
     if not database.is_file():

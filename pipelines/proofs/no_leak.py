@@ -1,13 +1,14 @@
-"""`ontime prove no-leak`: no feature of any flight knows what is not known at its prediction time.
+"""`make prove-no-leak`: no feature of any flight uses what is unknown at its prediction time.
 
-What the leak prover found, for a person and for programs.
+Silver is changed from some instants on, and the features of the flights predicted before must stay
+equal (`features.leaks.prover`). Features with a planted leak show that the prover finds leaks.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from features.catalog import FEATURES
 from features.declare import columns as c
@@ -26,7 +27,7 @@ from pipelines.runtime.runner import run_stage
 from pipelines.stages import stage_named
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from features.leaks.planted_leaks import PlantedLeak
     from features.leaks.prover import (
@@ -36,17 +37,74 @@ if TYPE_CHECKING:
     )
     from pipelines.runtime.console import Console
     from pipelines.runtime.context import RunContext
+    from pipelines.stages import Stage
 
-_SHOWN_LEAKS = 20
+NAMES: Final = tuple(feature.name for feature in FEATURES)
+PLANTED_INSTANTS: Final = 12
+_SHOWN_LEAKS: Final = 20
 
 
 class LeakError(OntimeError):
-    """A feature knows what it must not, or the prover misses a leak that was planted."""
+    """A feature leaks, or the prover misses a planted leak."""
+
+
+def prove_no_leak(
+    context: RunContext,
+    *,
+    count: int = 24,
+    seed: int = 1,
+    ingest: Callable[[Stage, RunContext], object] = run_stage,
+) -> None:
+    """Ingest if there is no silver, look for leaks, print the report and write its figures.
+
+    Args:
+        context: What every stage is given.
+        count: How many instants, over the whole time.
+        seed: Chooses the instants and the changed data.
+        ingest: Runs the stage.
+
+    Raises:
+        LeakError: A feature leaks, or a planted leak is missed.
+    """
+    if not context.tables.exists("silver_flights"):
+        ingest(stage_named("ingest"), context)
+    # Sorted, so that a seed gives the same changes however the rows were written.
+    flights = context.tables.read("silver_flights").orderBy(c.FLIGHT_ID).toArrow()
+    weather = context.tables.read("silver_weather").orderBy(c.AIRPORT, c.OBSERVED).toArrow()
+    whole = Dataset(flights, weather)
+    report = look_for_leaks(
+        whole,
+        horizon_min=context.settings.features.horizon_min,
+        count=count,
+        seed=seed,
+        console=context.console,
+    )
+    path = write_figures(context.settings.home, "prove-no-leak", report.figures())
+    for line in (*report.lines(), "", f"figures: {path}"):
+        context.console.say(line)
+    report.require_clean()
+
+
+def look_for_leaks(
+    whole: Dataset, *, horizon_min: int, count: int, seed: int, console: Console
+) -> LeakReport:
+    """Return the proof of the declared features, and of the planted leaks on some of the days."""
+    instants = draw_instants(whole, count, horizon_min=horizon_min, seed=seed)
+    changed = _with_progress(counterfactuals(whole, instants, seed=seed), len(instants), console)
+    proof = prove(whole, changed, features_table, features=NAMES, horizon_min=horizon_min)
+    part = middle_days(whole)
+    instants = draw_instants(part, PLANTED_INSTANTS, horizon_min=horizon_min, seed=seed)
+    few = tuple(counterfactuals(part, instants, seed=seed))
+    planted = [
+        prove(part, few, leak.compute, features=leak.names, horizon_min=horizon_min)
+        for leak in PLANTED
+    ]
+    return LeakReport(len(NAMES), proof, tuple(zip(PLANTED, planted, strict=True)))
 
 
 @dataclass(frozen=True)
 class LeakReport:
-    """The proof of the declared features, and how the planted leaks fared.
+    """The proof of the declared features, and the result for each planted leak.
 
     Attributes:
         features: How many features are declared.
@@ -84,7 +142,7 @@ class LeakReport:
             f"  {figures['leaks']:>4} changed with what became known then or later",
             f"  {len(proof.tested):>4} changed for flights predicted after it, as they should",
             f"  {untested:>4} changed for none: what they read was published before",
-            *(f"  leak: {told(leak)}" for leak in proof.leaks[:_SHOWN_LEAKS]),
+            *(f"  leak: {leak_line(leak)}" for leak in proof.leaks[:_SHOWN_LEAKS]),
             "",
             f"{figures['caught']} of {figures['planted']} planted leaks caught:",
             *(
@@ -102,8 +160,8 @@ class LeakReport:
         if self.proof.leaks:
             names = ", ".join(self.proof.leaking)
             raise LeakError(
-                f"Features that know what comes: {names}. Bound each of their inputs by when it is "
-                "known (the leaks above name flight and instant)."
+                f"Features that use later knowledge: {names}. Bound each of their inputs by when "
+                "it is known (the leaks above name flight and instant)."
             )
         if self.missed:
             raise LeakError(
@@ -112,8 +170,8 @@ class LeakReport:
             )
 
 
-def told(leak: Leak) -> str:
-    """Return a leak in a line."""
+def leak_line(leak: Leak) -> str:
+    """Return a leak as a line of text."""
     return (
         f"{leak.feature} of {leak.flight_id} was {leak.before}, and {leak.after} when what is "
         f"known from {utc_text(leak.instant)} on differs ({leak.flights:,} flights)"
@@ -121,52 +179,13 @@ def told(leak: Leak) -> str:
 
 
 def utc_text(minutes: int) -> str:
-    """Return an instant, in minutes since the epoch, for people."""
+    """Return an instant, in minutes since the epoch, as text."""
     return f"{datetime.fromtimestamp(minutes * 60, tz=UTC):%Y-%m-%d %H:%MZ}"
 
 
-NAMES = tuple(feature.name for feature in FEATURES)
-PLANTED_INSTANTS = 12
-
-
-def prove_no_leak(context: RunContext, *, count: int = 24, seed: int = 1) -> None:
-    """Ingest if there is no silver, look for leaks, print the report and write its figures.
-
-    Args:
-        context: What every stage is given.
-        count: How many instants, over the whole time.
-        seed: Chooses the instants and the changed worlds.
-
-    Raises:
-        LeakError: A feature leaks, or a planted leak is missed.
-    """
-    if not context.tables.exists("silver_flights"):
-        run_stage(stage_named("ingest"), context)
-    # Sorted, so that a seed gives the same worlds however the rows were written.
-    flights = context.tables.read("silver_flights").orderBy(c.FLIGHT_ID).toArrow()
-    weather = context.tables.read("silver_weather").orderBy(c.AIRPORT, c.OBSERVED).toArrow()
-    world, part = Dataset(flights, weather), middle_days(Dataset(flights, weather))
-    horizon_min = context.settings.features.horizon_min
-    instants = draw_instants(world, count, horizon_min=horizon_min, seed=seed)
-    others = _told(counterfactuals(world, instants, seed=seed), len(instants), context.console)
-    proof = prove(world, others, features_table, features=NAMES, horizon_min=horizon_min)
-    instants = draw_instants(part, PLANTED_INSTANTS, horizon_min=horizon_min, seed=seed)
-    few = tuple(counterfactuals(part, instants, seed=seed))
-    found = [
-        prove(part, few, leak.compute, features=leak.names, horizon_min=horizon_min)
-        for leak in PLANTED
-    ]
-
-    report = LeakReport(len(NAMES), proof, tuple(zip(PLANTED, found, strict=True)))
-    path = write_figures(context.settings.home, "prove-no-leak", report.figures())
-    for line in (*report.lines(), "", f"figures: {path}"):
-        context.console.say(line)
-    report.require_clean()
-
-
-def _told(
-    others: Iterable[Counterfactual], count: int, console: Console
+def _with_progress(
+    changed: Iterable[Counterfactual], count: int, console: Console
 ) -> Iterator[Counterfactual]:
-    for number, branch in enumerate(others, start=1):
-        console.step(f"instant {number} of {count}: {utc_text(branch.instant)}")
-        yield branch
+    for number, each in enumerate(changed, start=1):
+        console.step(f"instant {number} of {count}: {utc_text(each.instant)}")
+        yield each

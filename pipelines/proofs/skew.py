@@ -1,12 +1,7 @@
-"""`ontime prove skew`: online and offline features and probabilities of every flight are equal.
+"""`make skew-proof`: online and offline features and probabilities of every flight are equal.
 
-What the online path gave for each flight, beside what the feature table has.
-
-A year lived again: events in the order of time, each flight asked for at its prediction time.
-
-The path is the service's: what events change (`serving.online.online_state`), and what answers
-(`serving.inference.predictor`).
-Only the store is another one, in memory.
+The year is replayed in some processes, each for a part of the time (`pipelines.proofs.replay`), and
+compared with the feature table and the probabilities of the trained model.
 """
 
 from __future__ import annotations
@@ -14,12 +9,9 @@ from __future__ import annotations
 import multiprocessing
 import tempfile
 import time
-from collections import Counter
 from concurrent.futures import ProcessPoolExecutor, wait
-from dataclasses import dataclass, field
-from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 import numpy as np
@@ -29,271 +21,36 @@ import pyarrow.compute as pc
 from features.arrays.arrow import FLIGHT_COLUMNS, WEATHER_COLUMNS, to_minutes
 from features.contract.feature_contract import selected
 from features.declare import columns as c
-from features.declare.declarations import MAX_WINDOW_DAYS, MINUTES_PER_DAY
-from features.online.event_resolution import event_of_observation, events_of_flight
-from features.online.flight_events import MS_PER_MINUTE
-from features.online.item_layout import SUMS_DAYS
-from features.online.items_from_silver import flight_facts, weather_facts
 from ontime_base.errors import OntimeError
 from pipelines.online.materialize import network_of
+from pipelines.proofs.replay import (
+    EXPECTED,
+    FLIGHTS,
+    PROBABILITY,
+    WEATHER,
+    Replayed,
+    ReplayPart,
+    count_replayed,
+    replay,
+)
 from pipelines.run import run_pipeline
 from pipelines.runtime.figures import write_figures
-from serving.inference.predictor import Predictor
-from serving.models.model_loader import load_model
 from serving.models.release_document import read_release
-from serving.models.scorer import TOLERANCE
-from serving.models.traffic_split import ServedModel, TrafficSplit
-from serving.online.network import Network
-from serving.online.online_state import OnlineState, advance_watermark
-from serving.schema.clock import iso_minute
 from serving.settings import artifact_store_uri
-from serving.stores.online.memory import MemoryOnlineStore
-from serving.stores.opening import open_artifact_store
 from training.data.samples import to_sample
 from training.tracking.run_log import load_models
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from multiprocessing.sharedctypes import Synchronized
 
-    from numpy.typing import NDArray
-
-    from features.contract.feature_contract import Contract
-    from features.online.flight_events import Event
-    from features.online.row_mapping import Facts
     from pipelines.runtime.context import RunContext
     from serving.models.release_document import ReleasedVersion
 
-PROBABILITY: Final = "offline_probability"
-_AT_ONCE: Final = 2_000
-_EXAMPLES: Final = 5
-
-
-@dataclass
-class Replayed:
-    """What was found.
-
-    Attributes:
-        flights: Flights that were asked for, by month.
-        equal: Of those, all features the same bits, and the probability within the tolerance.
-        unequal_features: By feature, for how many flights it was not the same.
-        max_difference: The greatest difference between two probabilities.
-        features: How many features were compared.
-        events: How many events were applied.
-        examples: A few of the differences, in words.
-    """
-
-    flights: Counter[str] = field(default_factory=Counter)
-    equal: Counter[str] = field(default_factory=Counter)
-    unequal_features: Counter[str] = field(default_factory=Counter)
-    max_difference: float = 0.0
-    features: int = 0
-    events: int = 0
-    examples: list[str] = field(default_factory=list)
-
-    def add(self, other: Replayed) -> None:
-        """Take in what was found elsewhere."""
-        self.flights += other.flights
-        self.equal += other.equal
-        self.unequal_features += other.unequal_features
-        self.max_difference = max(self.max_difference, other.max_difference)
-        self.features = max(self.features, other.features)
-        self.events += other.events
-        self.examples = (self.examples + other.examples)[:_EXAMPLES]
-
-
-class Kept(msgspec.Struct):
-    """What is compared of a prediction that was kept."""
-
-    flight_id: str
-    probability: float
-    features: list[float | str | None]
-
-
-class Comparison:
-    """Compares predictions with what is expected, some thousand flights at a time.
-
-    Args:
-        expected: The feature table with the offline probability of each flight.
-        contract: The features that are compared.
-    """
-
-    def __init__(self, expected: pa.Table, contract: Contract) -> None:
-        self._expected = expected
-        self._rows = {own: row for row, own in enumerate(expected[c.FLIGHT_ID].to_pylist())}
-        self._names = [spec.name for spec in contract.features]
-        self._texts = set(contract.categorical)
-        self._waiting: list[Kept] = []
-        self.found = Replayed(features=len(self._names))
-
-    def add(self, kept: Kept) -> None:
-        """Compare a prediction, sooner or later."""
-        self._waiting.append(kept)
-        if len(self._waiting) >= _AT_ONCE:
-            self.finish()
-
-    def finish(self) -> Replayed:
-        """Compare what still waits, and return what was found."""
-        if self._waiting:
-            waiting, self._waiting = self._waiting, []
-            self._compare(waiting)
-        return self.found
-
-    def _compare(self, kept: list[Kept]) -> None:
-        rows = self._expected.take([self._rows[one.flight_id] for one in kept])
-        equal = np.ones(len(kept), dtype=np.bool_)
-        for number, name in enumerate(self._names):
-            online = [one.features[number] for one in kept]
-            offline = rows[name].to_pylist()
-            same = np.array([x == y for x, y in zip(online, offline, strict=True)])
-            equal &= same
-            self._note(name, same, kept, online, offline)
-        apart = np.abs([one.probability for one in kept] - rows[PROBABILITY].to_numpy())
-        self.found.max_difference = max(self.found.max_difference, float(apart.max()))
-        equal &= apart <= TOLERANCE
-        months = [f"{date:%Y-%m}" for date in rows[c.FLIGHT_DATE].to_pylist()]
-        self.found.flights.update(months)
-        self.found.equal.update(m for m, ok in zip(months, equal.tolist(), strict=True) if ok)
-
-    def _note(
-        self,
-        name: str,
-        same: NDArray[np.bool_],
-        kept: list[Kept],
-        online: list[Any],
-        offline: list[Any],
-    ) -> None:
-        if same.all():
-            return
-        self.found.unequal_features[name] += int((~same).sum())
-        for row in np.flatnonzero(~same)[: _EXAMPLES - len(self.found.examples)].tolist():
-            self.found.examples.append(
-                f"{kept[row].flight_id}: {name} is {online[row]} online, and {offline[row]} "
-                "in the feature table"
-            )
-
-
-FLIGHTS, WEATHER, EXPECTED = "flights.arrow", "weather.arrow", "expected.arrow"
-_HALO_MIN: Final = (MAX_WINDOW_DAYS + SUMS_DAYS // 4) * MINUTES_PER_DAY
-_BATCH: Final = 500
-_TOLD_EVERY: Final = 200
-
-
-@dataclass(frozen=True, slots=True)
-class ReplayPart:
-    """What one process replays.
-
-    Attributes:
-        folder: Holds silver flights, silver weather and what is expected, as Arrow files.
-        since: The first prediction time, in minutes since the epoch.
-        until: The first prediction time that is not replayed any more.
-        store_uri: Where the model package is.
-        model: The registered model.
-        version: Its version.
-        network: The airports and routes.
-    """
-
-    folder: str
-    since: int
-    until: int
-    store_uri: str
-    model: str
-    version: str
-    network: bytes
-
-
-_told: list[Synchronized[int]] = []
-
-
-def tell(flights: Synchronized[int]) -> None:
-    """Let this process add the flights that it replays to a number, for whoever waits."""
-    _told[:] = [flights]
-
-
-def replay(part: ReplayPart) -> Replayed:
-    """Return what the online path gives for the flights of one part, beside what is expected."""
-    store = MemoryOnlineStore()
-    artifacts = open_artifact_store(part.store_uri)
-    model = load_model(artifacts, model_name=part.model, version=part.version)
-    split = TrafficSplit(ServedModel(model, None, 0))
-    network = msgspec.msgpack.decode(part.network, type=Network)
-    now = [0]
-    core = Predictor(
-        split=lambda: split, network=lambda: network, online=store, clock=lambda: now[0]
-    )
-    contract = model.contract
-    flights = list(flight_facts(_read(part, FLIGHTS)))
-    asked = [f for f in flights if part.since <= _asked_at(f, contract) < part.until]
-    asked.sort(key=lambda facts: _asked_at(facts, contract))
-    events = _events(part, flights)
-    comparison = Comparison(_read(part, EXPECTED), contract)
-    advance_watermark(store, 0, horizon_min=contract.horizon_min)
-    state, at, replayed = OnlineState(store), 0, 0
-    for minute, group in groupby(asked, key=lambda facts: _asked_at(facts, contract)):
-        before = at
-        while at < len(events) and events[at].reported_at < minute * MS_PER_MINUTE:
-            at += 1
-        for first in range(before, at, _BATCH):
-            _apply(state, events[first : min(first + _BATCH, at)])
-        now[0] = minute * MS_PER_MINUTE
-        for facts in group:
-            body = core.predict(_request(facts)).record.body
-            comparison.add(msgspec.json.decode(body, type=Kept))
-            replayed += 1
-        if replayed >= _TOLD_EVERY:
-            for flights_told in _told:
-                with flights_told.get_lock():
-                    flights_told.value += replayed
-            replayed = 0
-    found = comparison.finish()
-    found.events = len(events)
-    return found
-
-
-def _asked_at(facts: Facts, contract: Contract) -> int:
-    departure: int = facts[c.SCHEDULED_DEPARTURE]
-    return departure - contract.horizon_min
-
-
-def _events(part: ReplayPart, flights: list[Facts]) -> list[Event]:
-    """Return the events that can matter to the part, in the order in which they were reported."""
-    since, until = part.since - _HALO_MIN, part.until * MS_PER_MINUTE
-    events: list[Event] = []
-    for facts in flights:
-        if facts[c.SCHEDULED_DEPARTURE] >= since:
-            events += events_of_flight(facts)
-    events += [
-        event_of_observation(f) for f in weather_facts(_read(part, WEATHER)) if f[c.KNOWN] >= since
-    ]
-    chosen = [event for event in events if event.reported_at < until]
-    return sorted(chosen, key=lambda event: event.reported_at)
-
-
-def _apply(state: OnlineState, events: list[Event]) -> None:
-    applied = state.apply(events)
-    assert applied.applied == len(events), applied  # noqa: S101 - in time, and few for each flight
-
-
-def _request(facts: Facts) -> bytes:
-    """Return the request for a flight as a client sends it."""
-    names = (c.CARRIER, c.FLIGHT_NUMBER, c.ORIGIN, c.DESTINATION, c.TAIL_NUMBER)
-    instants = {
-        "scheduled_departure": iso_minute(facts[c.SCHEDULED_DEPARTURE]),
-        "scheduled_arrival": iso_minute(facts[c.SCHEDULED_ARRIVAL]),
-    }
-    return msgspec.json.encode({name: facts[name] for name in names} | instants)
-
-
-def _read(part: ReplayPart, name: str) -> pa.Table:
-    with pa.memory_map(str(Path(part.folder, name))) as source:
-        return pa.ipc.open_file(source).read_all()
-
-
-_TOLD_SECONDS: Final = 30
+_REPORT_SECONDS: Final = 30
 
 
 class SkewError(OntimeError):
-    """Online and offline are not equal."""
+    """Online and offline features or probabilities differ."""
 
 
 def prove_no_skew(context: RunContext, *, processes: int = 2) -> None:
@@ -380,10 +137,10 @@ def _replayed(parts: list[ReplayPart], step: Callable[[str], None]) -> Replayed:
     spawned = multiprocessing.get_context("spawn")
     flights = spawned.Value("q", 0)
     with ProcessPoolExecutor(
-        len(parts), mp_context=spawned, initializer=tell, initargs=(flights,)
+        len(parts), mp_context=spawned, initializer=count_replayed, initargs=(flights,)
     ) as pool:
         replayed = [pool.submit(replay, part) for part in parts]
-        while wait(replayed, timeout=_TOLD_SECONDS).not_done:
+        while wait(replayed, timeout=_REPORT_SECONDS).not_done:
             step(f"{flights.value:,} flights replayed")
         for each in replayed:
             found.add(each.result())

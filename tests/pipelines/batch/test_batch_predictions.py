@@ -1,4 +1,4 @@
-"""The function that Spark's workers run, and what the driver hands them, without Spark."""
+"""The function that Spark's workers run, and what the driver passes to them, without Spark."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_null_is_nan_in_numbers_and_empty_in_texts() -> None:
     assert not (texts == None).any()  # noqa: E711 - element by element
 
 
-def test_what_workers_are_handed_is_small_and_pickles() -> None:
+def test_the_function_for_workers_is_small_and_pickles() -> None:
     made = small_model()
     score = scoring_function(made.onnx, to_json(made.contract))
     sent: bytes = cloudpickle.dumps(score)  # type: ignore[no-untyped-call] # is not typed

@@ -12,9 +12,14 @@ import pytest
 
 from features.declare import columns as c
 from ontime_base.errors import OntimeError
-from pipelines.batch import score_batch
 from pipelines.batch.batch_predictions import batch_model
-from pipelines.batch.score_batch import NotReleasedError, score_days, score_version
+from pipelines.batch.score_batch import (
+    NotReleasedError,
+    ScoresDifferError,
+    score_days,
+    score_version,
+    validate_equal_scores,
+)
 from pipelines.cli import execute
 from pipelines.online.materialize import materialize
 from pipelines.runtime.days import day_range
@@ -83,7 +88,7 @@ def test_every_flight_gets_the_score_that_the_service_gives_it(
     assert figures["requests_compared"] == 1_000
     assert figures["max_difference"] <= 1e-12
     assert figures["rows_per_minute"] > 0
-    # And each row tells what made it
+    # And each row has what made it
     first = tables.read(TABLE).first()
     assert first is not None
     assert (first["model_name"], first["model_version"]) == ("ontime", "1")
@@ -141,35 +146,34 @@ def test_a_scored_flight_that_is_gone_from_gold_loses_its_prediction(
     assert len(rows_of(tables)) == before - 1
 
 
-@pytest.mark.parametrize(("word", "told"), [("7", "Version 7 was not"), ("Staging", "challenger")])
+@pytest.mark.parametrize(
+    ("word", "problem"), [("7", "Version 7 was not"), ("Staging", "challenger")]
+)
 def test_a_version_that_was_not_published_is_named(
-    recorded: Recorded, word: str, told: str
+    recorded: Recorded, word: str, problem: str
 ) -> None:
     release_small_model(recorded.context.artifacts)
-    with pytest.raises(NotReleasedError, match=told):
+    with pytest.raises(NotReleasedError, match=problem):
         score_version(recorded.context, **asked(version=word))
 
 
-def test_without_a_release_the_pipeline_is_run_first(
-    recorded: Recorded, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_a_release_the_pipeline_is_run_first(recorded: Recorded) -> None:
     class PipelineRanError(OntimeError):
         """Ends the command where the pipeline would run."""
 
-    def ran(*_: object) -> None:
+    def ran(_: RunContext) -> None:
         raise PipelineRanError
 
-    monkeypatch.setattr(score_batch, "run_pipeline", ran)
     with pytest.raises(PipelineRanError):
-        score_version(recorded.context, **asked())
+        score_version(recorded.context, **asked(), release_one=ran)
 
 
 def test_scores_that_differ_from_the_service_are_an_error() -> None:
-    score_batch.validate_equal_scores({"rows": 3, "max_difference": 1e-9})
-    score_batch.validate_equal_scores({"rows": 3})
+    validate_equal_scores({"rows": 3, "max_difference": 1e-9})
+    validate_equal_scores({"rows": 3})
     for wrong in (1e-3, float("nan")):
-        with pytest.raises(score_batch.ScoresDifferError, match="fill it again"):
-            score_batch.validate_equal_scores({"max_difference": wrong})
+        with pytest.raises(ScoresDifferError, match="fill it again"):
+            validate_equal_scores({"max_difference": wrong})
 
 
 def test_the_help_names_what_can_be_set(capsys: pytest.CaptureFixture[str]) -> None:

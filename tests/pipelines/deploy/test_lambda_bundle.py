@@ -1,4 +1,4 @@
-"""What the function in the cloud runs: made of the lock and of three packages, byte for byte."""
+"""The bundle of the function: from the lock and our Spark-free packages, reproducible in bytes."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from benchmarks.lambda_runtime import copy_installed
 from pipelines.cli import execute
 from pipelines.deploy.lambda_bundle import (
     LIBRARIES,
     PLATFORMS,
+    ROOT,
     Bundle,
     BundleError,
     add_code,
@@ -27,6 +29,9 @@ from pipelines.deploy.lambda_bundle import (
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+HANDLERS = sorted((ROOT / "serving" / "lambdas").glob("*_handler.py"))
 
 
 def code_zip(folder: Path) -> Path:
@@ -44,15 +49,34 @@ def test_the_same_code_is_the_same_zip(tmp_path: Path) -> None:
     assert hashlib.sha256(one).digest() == hashlib.sha256(other).digest()
 
 
-def test_it_holds_the_packages_with_bytecode_that_nobody_checks(tmp_path: Path) -> None:
+def test_it_holds_our_packages_with_bytecode_that_is_not_checked(tmp_path: Path) -> None:
     with zipfile.ZipFile(code_zip(tmp_path)) as archive:
         names = archive.namelist()
-        bytecode = archive.read("serving/http/__pycache__/api.cpython-311.pyc")
+        bytecode = archive.read("serving/inference/__pycache__/core.cpython-311.pyc")
     assert {name.split("/")[0] for name in names} == {"ontime_base", "features", "serving"}
     assert names == sorted(names)
     # Flags of PEP 552: by hash, unchecked
     assert int.from_bytes(bytecode[4:8], "little") == 1
     assert b"/var/task/serving/http/api.py" in bytecode
+
+
+def test_every_handler_can_be_imported_where_there_is_nothing_but_the_bundle(
+    tmp_path: Path,
+) -> None:
+    # Given the code and the libraries of the bundle, as installed here
+    add_code(tmp_path)
+    copy_installed(tmp_path, LIBRARIES)
+    handlers = [f"serving.lambdas.{path.stem}" for path in HANDLERS]
+    assert "serving.lambdas.api_handler" in handlers
+    # Then a Python without site-packages imports all handlers, and the scorer that needs no numpy
+    modules = ", ".join([*handlers, "serving.models.python_scorer", "tzdata"])
+    run_python(tmp_path, f"import {modules}")
+
+
+def run_python(folder: Path, code: str) -> None:
+    """Run code in the base interpreter, where only a folder can be imported from."""
+    base = getattr(sys, "_base_executable", sys.executable)
+    subprocess.run([base, "-S", "-c", code], cwd=folder, env={}, check=True)
 
 
 def test_libraries_are_those_of_the_lock_by_hash() -> None:
@@ -83,14 +107,5 @@ def test_the_real_bundles_are_built_from_wheels_and_their_code_can_be_imported(
     # Then the one for this machine runs in a Python that has nothing else
     with zipfile.ZipFile(tmp_path / "ontime-x86_64.zip") as archive:
         archive.extractall(tmp_path / "task")
-    base = getattr(sys, "_base_executable", sys.executable)
-    subprocess.run(
-        [
-            base,
-            "-S",
-            "-c",
-            "import serving.lambdas.api_handler, serving.models.python_scorer, tzdata",
-        ],
-        cwd=tmp_path / "task",
-        check=True,
-    )
+    modules = "serving.lambdas.api_handler, serving.models.python_scorer, tzdata"
+    run_python(tmp_path / "task", f"import {modules}")

@@ -1,4 +1,4 @@
-"""Some real days through the online path, event by event, beside what the kernel makes of them."""
+"""Some real days through the online path, event by event, beside the kernel's features."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from features.arrays.arrow import FLIGHT_COLUMNS, WEATHER_COLUMNS, to_minutes
 from features.declare import columns as c
 from features.leaks.counterfactual import Dataset
 from features.offline.feature_table import features_table
-from pipelines.proofs.skew import EXPECTED, FLIGHTS, PROBABILITY, WEATHER, ReplayPart, replay
+from pipelines.proofs.replay import EXPECTED, FLIGHTS, PROBABILITY, WEATHER, ReplayPart, replay
 from serving.models.model_loader import open_scorer
 from serving.online.network import Network
 from serving.stores.artifacts.local import FolderArtifactStore
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SINCE = dt.datetime(2013, 11, 2, tzinfo=dt.UTC)  # clocks change on November 3
-KNOWN_SINCE = dt.datetime(2013, 10, 25, tzinfo=dt.UTC)  # nothing is known of the days before
+KNOWN_SINCE = dt.datetime(2013, 10, 25, tzinfo=dt.UTC)  # without the days before
 UNTIL = dt.datetime(2013, 11, 5, tzinfo=dt.UTC)
 ALWAYS = 0.25
 
@@ -99,9 +99,9 @@ def network() -> Network:
 
 
 def test_three_days_with_a_change_of_clocks_are_equal(tmp_path: Path, expected: pa.Table) -> None:
-    # Given the flights of three days, and all that was told about them and the days before
+    # Given the flights of three days, and all events of them and of the days before
     part = a_part(tmp_path, expected)
-    # When each is asked for at its prediction time, after the events until then
+    # When each is requested at its prediction time, after the events until then
     found = replay(part)
     # Then every feature of every flight is the same, and so is its probability
     assert found.examples == []
@@ -111,7 +111,7 @@ def test_three_days_with_a_change_of_clocks_are_equal(tmp_path: Path, expected: 
     assert found.events > 25_000
 
 
-def test_a_difference_is_found_and_named(tmp_path: Path, expected: pa.Table) -> None:
+def test_a_difference_is_detected_and_named(tmp_path: Path, expected: pa.Table) -> None:
     # Given a feature table in which one value of one flight is another one
     hurt = expected.slice(0, 40)
     at = hurt.schema.get_field_index("overdue_count_all")
@@ -122,7 +122,7 @@ def test_a_difference_is_found_and_named(tmp_path: Path, expected: pa.Table) -> 
     first = int(to_minutes(hurt[c.PREDICTION_TIME]).min())
     # When the flights of its prediction time are replayed
     found = replay(dataclasses.replace(part, until=first + 1))
-    # Then that flight differs, and by what is told
+    # Then that flight differs, and the feature is named
     assert found.unequal_features == {"overdue_count_all": 1}
     assert found.equal.total() == found.flights.total() - 1
     assert "overdue_count_all is" in found.examples[0]
