@@ -52,12 +52,12 @@ def test_the_same_code_is_the_same_zip(tmp_path: Path) -> None:
 def test_it_holds_our_packages_with_bytecode_that_is_not_checked(tmp_path: Path) -> None:
     with zipfile.ZipFile(code_zip(tmp_path)) as archive:
         names = archive.namelist()
-        bytecode = archive.read("serving/inference/__pycache__/core.cpython-311.pyc")
+        bytecode = archive.read("serving/inference/__pycache__/predictor.cpython-311.pyc")
     assert {name.split("/")[0] for name in names} == {"ontime_base", "features", "serving"}
     assert names == sorted(names)
     # Flags of PEP 552: by hash, unchecked
     assert int.from_bytes(bytecode[4:8], "little") == 1
-    assert b"/var/task/serving/http/api.py" in bytecode
+    assert b"/var/task/serving/inference/predictor.py" in bytecode
 
 
 def test_every_handler_can_be_imported_where_there_is_nothing_but_the_bundle(
