@@ -143,7 +143,7 @@ def parse_serving(section: Mapping[str, Any]) -> ServingSettings:
     try:
         return msgspec.convert(section, ServingSettings)
     except msgspec.ValidationError as error:
-        raise ConfError(_explained(str(error), section)) from error
+        raise ConfError(_store_errors(str(error), section)) from error
 
 
 def with_environment_keys(settings: ServingSettings) -> ServingSettings:
@@ -166,7 +166,7 @@ def artifact_store_uri(settings: ServingSettings, home: Path) -> str:
     return settings.store_uri or str(home / "store")
 
 
-def _explained(message: str, section: Mapping[str, Any]) -> str:
+def _store_errors(message: str, section: Mapping[str, Any]) -> str:
     found = _PLACE.search(message)
     place = [part for part in found["place"].split(".") if part] if found else []
     if unknown := _UNKNOWN.search(message):

@@ -79,9 +79,9 @@ class _Fallback:
             limit=limit, cursor=cursor, flight_id=flight_id, since_ms=since_ms, until_ms=until_ms
         )
 
-    def forget(self, *, before_ms: int) -> int:
-        """Delete old predictions; see `PredictionHistory.forget`."""
-        return self._history.forget(before_ms=before_ms)
+    def delete_before(self, *, before_ms: int) -> int:
+        """Delete old predictions; see `PredictionHistory.delete_before`."""
+        return self._history.delete_before(before_ms=before_ms)
 
     def close(self) -> None:
         """Close the history."""

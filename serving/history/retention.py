@@ -49,6 +49,6 @@ class Retention:
             return
         self._due_at = now + _PAUSE_SECONDS
         try:
-            self._history.forget(before_ms=self._clock() - self._retention_ms)
+            self._history.delete_before(before_ms=self._clock() - self._retention_ms)
         except StoreError as error:
             log(logging.ERROR, "forgetting_failed", reason=str(error))

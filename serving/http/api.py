@@ -141,7 +141,7 @@ class Api:
     def _committed(self, route: Route, request: Request) -> Reply:
         reply = route.answer(request)
         if reply.records:
-            self.service.keep(reply.records)
+            self.service.append_records(reply.records)
         return reply
 
     def failure(self, request: Request, error: Exception) -> Reply:

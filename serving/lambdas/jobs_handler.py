@@ -45,7 +45,7 @@ class JobsAdapter:
 
     def _done(self, job_id: str) -> bool:
         try:
-            return self._service.jobs.work_on(job_id)
+            return self._service.jobs.process(job_id)
         except (StoreError, NotReadyError) as error:
             log(logging.ERROR, "jobs_failed", reason=str(error))
             return False

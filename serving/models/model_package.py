@@ -39,7 +39,7 @@ class PackagedFile(msgspec.Struct, frozen=True):
 
 
 class Manifest(msgspec.Struct, frozen=True):
-    """What a model package holds.
+    """The manifest of a model package.
 
     Attributes:
         model_name: Registered model.
@@ -57,7 +57,7 @@ class Manifest(msgspec.Struct, frozen=True):
 
 
 class SelfTest(msgspec.Struct, frozen=True):
-    """Rows with the probabilities that the version gave them when it was made.
+    """Rows with the probabilities that the version gave them when it was exported.
 
     Attributes:
         rows: Feature values in the order of the contract; null is missing, strings as they are.
@@ -73,7 +73,7 @@ class ModelPackage:
     """A package with every checksum verified.
 
     Attributes:
-        manifest: What it is.
+        manifest: Its manifest.
         manifest_sha256: Checksum of the manifest: names the package with all it holds.
         files: Bytes of each file.
     """
@@ -92,9 +92,9 @@ def write_model_package(
     created_at: str,
     files: dict[str, bytes],
 ) -> str:
-    """Store a package and return the checksum of its manifest; the same package again is no change.
+    """Store a package and return the checksum of its manifest; idempotent.
 
-    A writer that was killed leaves files without a manifest: no package yet, so they are replaced.
+    A writer that was killed leaves files without a manifest: they are replaced.
 
     Args:
         store: Where to.
@@ -122,7 +122,7 @@ def write_model_package(
     for name in FILES:
         put(store, f"{folder}{name}", files[name])
     _create_or_same(store, f"{folder}{MANIFEST}", body)
-    # Of two writers at once, one manifest is in, and the files may be the other's.
+    # Of two concurrent writers one wrote the manifest, and the files may be those of the other.
     read_model_package(store, model_name=model_name, version=version, manifest_sha256=_sha256(body))
     return _sha256(body)
 
@@ -136,7 +136,7 @@ def read_model_package(
         store: Where from.
         model_name: Registered model.
         version: Its version.
-        manifest_sha256: What the release document says the manifest is; None does not check it.
+        manifest_sha256: Checksum in the release document; None does not check it.
 
     Raises:
         ModelPackageError: The package is not there, incomplete, damaged, or another one.
@@ -191,7 +191,7 @@ def _read_checked(store: ArtifactStore, folder: str, name: str, expected: Packag
 
 
 def _create_or_replace(store: ArtifactStore, key: str, body: bytes) -> None:
-    """Store a file of a package without a manifest, over what a killed writer left."""
+    """Store a file of a package without a manifest, replacing what a killed writer left."""
     try:
         store.create(key, body)
     except ObjectExistsError:

@@ -1,7 +1,7 @@
-"""The release document: which model versions answer, and how requests are split between them.
+"""The release document: which model versions answer, and how traffic is split between them.
 
-One small JSON object in the artifact store. Publishing and promoting replace it conditionally;
-every server follows it.
+One small JSON object in the artifact store. Publishing and promoting replace it by a conditional
+write; every server polls it.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def read_release(store: ArtifactStore) -> StoredRelease | None:
 
 
 def write_release(store: ArtifactStore, document: ReleaseDocument, *, after: str | None) -> str:
-    """Store the release document at once, and return its etag.
+    """Store the release document atomically, and return its etag.
 
     Args:
         store: Where to.
@@ -115,5 +115,5 @@ def write_release(store: ArtifactStore, document: ReleaseDocument, *, after: str
     except (ConflictError, ObjectExistsError) as error:
         raise ReleaseError(
             "The release document changed while revision "
-            f"{document.revision} was being written: read it again and decide anew."
+            f"{document.revision} was being written: read it again and decide again."
         ) from error

@@ -1,9 +1,9 @@
-"""Events from their sources to the online state: accepted into a queue, applied from it, none lost.
+"""Event intake: accepts events into a queue and applies them from it to the online state.
 
-A request is answered once its events are durable in the queue. Whoever works on the queue applies
-them, a few messages at a time; a message is deleted once its events are in the state. An event that
-cannot be applied goes to the dead letters with the reason; a store that is down brings all of its
-messages again.
+A request is answered once its events are durable in the queue. A queue worker applies them, a few
+messages at a time, and deletes a message once its events are in the state. An event that cannot be
+applied goes to the dead-letter queue with the reason. While a store is down, messages are
+redelivered.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from features.online.flight_events import (
 )
 from ontime_base.errors import OntimeError
 from serving.online.event_messages import (
+    EventPayload,
     EventsAnswer,
     FlightArrived,
     FlightCancelled,
@@ -35,7 +36,6 @@ from serving.online.event_messages import (
     FlightDiverted,
     FlightScheduled,
     QueuedEvents,
-    Told,
     WeatherObserved,
     parse_events,
 )
@@ -64,11 +64,11 @@ _KINDS: Final[dict[type, type[Departed | Cancelled | Diverted]]] = {
 
 
 class EventRefusedError(OntimeError):
-    """An event says what cannot be."""
+    """An event is not plausible, such as one of the future."""
 
 
-class DeadEvent(msgspec.Struct, frozen=True):
-    """An event that was not applied, as it is kept among the dead letters."""
+class DeadLetter(msgspec.Struct, frozen=True):
+    """An event that was not applied, as stored in the dead-letter queue."""
 
     reason: str
     received_at: int
@@ -76,25 +76,25 @@ class DeadEvent(msgspec.Struct, frozen=True):
 
 
 @dataclass
-class Worked:
-    """What became of the events of some messages.
+class IntakeResult:
+    """The outcome of applying messages.
 
     Attributes:
-        applied: How many are in the state.
-        dead: Those that are not, each with its reason.
+        applied: Number of applied events.
+        dead: The events that were not applied, each with its reason.
     """
 
     applied: int = 0
-    dead: list[DeadEvent] = field(default_factory=list)
+    dead: list[DeadLetter] = field(default_factory=list)
 
 
-class EventInbox:
-    """Accepts events and applies them; safe to use from several threads and processes.
+class EventIntake:
+    """Accepts events and applies them; may be used by several threads and processes.
 
     Args:
-        queue: Where they wait.
-        state: What they are applied to.
-        network: Gives the airports and routes, or raises `NotReadyError`.
+        queue: Holds events until they are applied.
+        state: The online state.
+        network: Returns the airports and routes, or raises `NotReadyError`.
         metrics: Counts.
         clock: Milliseconds since the epoch.
     """
@@ -132,13 +132,13 @@ class EventInbox:
         self._metrics.count("events_total", len(events), state="accepted")
         return EventsAnswer(len(events))
 
-    def work_off(self, *, wait_seconds: float) -> int:
-        """Apply what the queue holds; return how many messages came.
+    def process_messages(self, *, wait_seconds: float) -> int:
+        """Receive and apply messages; return how many were received.
 
         Raises:
-            StoreError: A store cannot be used; the messages come again.
-            NotReadyError: The airports are not known yet; likewise.
-            ItemError: The state was written by other code; likewise.
+            StoreError: A store cannot be used; the messages are redelivered.
+            NotReadyError: The network is not loaded yet; likewise.
+            ItemError: The state has another format; likewise.
         """
         messages: Sequence[Message] = self._queue.receive(wait_seconds=wait_seconds)
         if messages:
@@ -146,35 +146,40 @@ class EventInbox:
             self._queue.delete(messages)
         return len(messages)
 
-    def apply(self, bodies: Iterable[str]) -> Worked:
-        """Apply the events of messages; those that cannot be are dead letters when this returns.
+    def apply(self, bodies: Iterable[str]) -> IntakeResult:
+        """Apply the events of messages; those that cannot be applied become dead letters.
 
         Raises:
-            StoreError, NotReadyError, ItemError: See `work_off`.
+            StoreError, NotReadyError, ItemError: See `process_messages`.
         """
-        worked, events = Worked(), dict[Event, tuple[int, Told]]()
+        result, events = IntakeResult(), dict[Event, tuple[int, EventPayload]]()
         network = self._network()
         for body in bodies:
             try:
                 queued = msgspec.json.decode(body, type=QueuedEvents)
             except msgspec.MsgspecError as error:
                 raw = msgspec.Raw(msgspec.json.encode(body))
-                worked.dead.append(DeadEvent(f"not a message: {error}", self._clock(), raw))
+                result.dead.append(DeadLetter(f"not a message: {error}", self._clock(), raw))
                 continue
-            for told in queued.events:
+            for payload in queued.events:
                 try:
-                    events[to_event(told, queued.received_at, network)] = queued.received_at, told
+                    events[to_event(payload, queued.received_at, network)] = (
+                        queued.received_at,
+                        payload,
+                    )
                 except (EventRefusedError, InvalidRequestError) as error:
-                    worked.dead.append(_dead(str(error), queued.received_at, told))
+                    result.dead.append(_dead_letter(str(error), queued.received_at, payload))
         applied = self._state.apply(list(events))
-        worked.applied = applied.applied
-        worked.dead += [_dead(reason, *events[event]) for event, reason in applied.refused]
-        worked.dead += [_dead("it came too late", *events[event]) for event in applied.too_late]
-        self._bury(worked.dead)
-        self._metrics.count("events_total", worked.applied, state="applied")
-        return worked
+        result.applied = applied.applied
+        result.dead += [_dead_letter(reason, *events[event]) for event, reason in applied.refused]
+        result.dead += [
+            _dead_letter("it came too late", *events[event]) for event in applied.too_late
+        ]
+        self._send_dead_letters(result.dead)
+        self._metrics.count("events_total", result.applied, state="applied")
+        return result
 
-    def _bury(self, dead: list[DeadEvent]) -> None:
+    def _send_dead_letters(self, dead: list[DeadLetter]) -> None:
         if dead:
             letters = [msgspec.json.encode(one).decode() for one in dead]
             self._queue.dead_letters().send(letters)
@@ -182,50 +187,52 @@ class EventInbox:
             log(logging.WARNING, "events_dead", number=len(dead), reason=dead[0].reason)
 
 
-def to_event(told: Told, received_at: int, network: Network) -> Event:
-    """Return what an event means.
+def to_event(payload: EventPayload, received_at: int, network: Network) -> Event:
+    """Return the event of a payload.
 
     Raises:
         EventRefusedError: It is of the future, or of an unknown airport.
         InvalidRequestError: A field has a value that cannot be.
     """
     reported_at = received_at
-    if told.reported_at is not None:
-        reported_at = _milliseconds("reported_at", told.reported_at)
+    if payload.reported_at is not None:
+        reported_at = _milliseconds("reported_at", payload.reported_at)
     if reported_at > received_at + _AHEAD_MS:
-        raise EventRefusedError(f"It was reported at {told.reported_at}, which is yet to come.")
-    match told:
+        raise EventRefusedError(
+            f"It was reported at {payload.reported_at}, which is in the future."
+        )
+    match payload:
         case FlightScheduled():
-            return _scheduled(told, reported_at, network)
+            return _scheduled(payload, reported_at, network)
         case WeatherObserved():
-            return _observed(told, reported_at, network)
-    at = _milliseconds("at", told.at) // MS_PER_MINUTE
+            return _observed(payload, reported_at, network)
+    at = _milliseconds("at", payload.at) // MS_PER_MINUTE
     if at * MS_PER_MINUTE > received_at + _AHEAD_MS:
-        raise EventRefusedError(f"It happened at {told.at}, which is yet to come.")
-    if isinstance(told, FlightArrived):
-        own, air_time = told.flight_id, told.air_time_min
+        raise EventRefusedError(f"It happened at {payload.at}, which is in the future.")
+    if isinstance(payload, FlightArrived):
+        own, air_time = payload.flight_id, payload.air_time_min
         return Arrived(reported_at=reported_at, flight_id=own, at=at, air_time_min=air_time)
-    return _KINDS[type(told)](reported_at=reported_at, flight_id=told.flight_id, at=at)
+    return _KINDS[type(payload)](reported_at=reported_at, flight_id=payload.flight_id, at=at)
 
 
-def _scheduled(told: FlightScheduled, reported_at: int, network: Network) -> Scheduled:
+def _scheduled(payload: FlightScheduled, reported_at: int, network: Network) -> Scheduled:
     names = PredictionRequest.__struct_fields__
-    fields = {name: getattr(told, name) for name in names if name != "as_of"}
+    fields = {name: getattr(payload, name) for name in names if name != "as_of"}
     flight = to_flight(PredictionRequest(**fields), network)
     return Scheduled(reported_at=reported_at, **msgspec.structs.asdict(flight))
 
 
-def _observed(told: WeatherObserved, reported_at: int, network: Network) -> Observed:
-    if told.airport not in network.origins:
+def _observed(payload: WeatherObserved, reported_at: int, network: Network) -> Observed:
+    if payload.airport not in network.origins:
         raise EventRefusedError(
-            f"The weather at {told.airport} is in no feature: send that of "
+            f"The weather at {payload.airport} is in no feature: send that of "
             f"{', '.join(network.origins)}."
         )
-    observed_at = _milliseconds("observed_at", told.observed_at) // MS_PER_MINUTE
+    observed_at = _milliseconds("observed_at", payload.observed_at) // MS_PER_MINUTE
     known_at = observed_at + WEATHER_KNOWN_AFTER_MIN
-    measures = tuple(getattr(told, measure.column) for measure in WEATHER.measures)
+    measures = tuple(getattr(payload, measure.column) for measure in WEATHER.measures)
     return Observed(
-        reported_at=reported_at, airport=told.airport, known_at=known_at, measures=measures
+        reported_at=reported_at, airport=payload.airport, known_at=known_at, measures=measures
     )
 
 
@@ -241,5 +248,5 @@ def _milliseconds(name: str, text: str) -> int:
     return int(at.timestamp() * 1000)
 
 
-def _dead(reason: str, received_at: int, told: Told) -> DeadEvent:
-    return DeadEvent(reason, received_at, msgspec.Raw(msgspec.json.encode(told)))
+def _dead_letter(reason: str, received_at: int, payload: EventPayload) -> DeadLetter:
+    return DeadLetter(reason, received_at, msgspec.Raw(msgspec.json.encode(payload)))

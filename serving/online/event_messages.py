@@ -1,4 +1,4 @@
-"""Events as a source sends them: JSON decoded into strict structs."""
+"""Event messages: JSON decoded into strict structs."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ Reported: TypeAlias = Annotated[
 
 
 class EventMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="event"):
-    """What all events have."""
+    """The base of all event messages."""
 
 
 class FlightScheduled(EventMessage, frozen=True, kw_only=True, tag="flight_scheduled"):
@@ -99,7 +99,7 @@ class WeatherObserved(EventMessage, frozen=True, kw_only=True, tag="weather_obse
     reported_at: Reported = None
 
 
-Told: TypeAlias = (
+EventPayload: TypeAlias = (
     FlightScheduled
     | FlightDeparted
     | FlightArrived
@@ -112,7 +112,7 @@ Told: TypeAlias = (
 class EventsRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Events, in any order; the same may be sent again."""
 
-    events: Annotated[list[Told], Meta(min_length=1, max_length=MOST_EVENTS)]
+    events: Annotated[list[EventPayload], Meta(min_length=1, max_length=MOST_EVENTS)]
 
 
 class EventsAnswer(msgspec.Struct, frozen=True):
@@ -130,18 +130,18 @@ class QueuedEvents(msgspec.Struct, frozen=True):
     """
 
     received_at: int
-    events: list[Told]
+    events: list[EventPayload]
 
 
 _REQUEST: Final = msgspec.json.Decoder(EventsRequest)
 
 
-def parse_events(body: bytes) -> Sequence[Told]:
-    """Return the events in a request body; types and shapes are checked, not yet what they mean.
+def parse_events(body: bytes) -> Sequence[EventPayload]:
+    """Return the events in a request body; checks types and shapes, not values.
 
     Raises:
         MalformedBodyError: The body is not JSON.
-        InvalidRequestError: Names what is at fault, such as `events[3].at`.
+        InvalidRequestError: Names the invalid field, such as `events[3].at`.
     """
     try:
         return _REQUEST.decode(body).events

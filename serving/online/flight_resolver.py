@@ -1,4 +1,4 @@
-"""From a request to a flight: codes looked up in the network, local times made instants."""
+"""Resolves a request to a flight: airports and distance by the network, local times to UTC."""
 
 from __future__ import annotations
 

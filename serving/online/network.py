@@ -23,14 +23,14 @@ class NetworkError(OntimeError):
 
 
 class Network(msgspec.Struct, frozen=True):
-    """Where flights may go.
+    """The airports and routes that are served.
 
     Attributes:
         time_zones: IANA time zone of each airport, such as `{"JFK": "America/New_York"}`.
-        origins: Airports whose departures the model has learned from.
+        origins: Airports whose departures the model was trained on.
         distances_mi: Miles of each known route, such as `{"JFK-LAX": 2475}`.
-        earlier_mi: Of routes that were measured anew: until which minute (of the departure) which
-            miles held, in the order of time.
+        earlier_mi: For routes whose distance was corrected: miles valid for departures before a
+            minute, in the order of time.
     """
 
     time_zones: dict[str, str]
@@ -47,7 +47,7 @@ class Network(msgspec.Struct, frozen=True):
 
 
 def write_network(store: OnlineStore, network: Network) -> None:
-    """Store the network, in place of the one before.
+    """Store the network, replacing the previous one.
 
     Raises:
         NetworkError: A time zone does not exist.
@@ -68,14 +68,14 @@ def read_network(store: OnlineItems) -> Network:
     body = store.get_many([NETWORK_KEY]).get(NETWORK_KEY)
     if body is None:
         raise NetworkError(
-            "The online store knows no airports yet: run `make run`, which fills it from the data."
+            "The online store holds no airports yet: run `make run`, which fills it from the data."
         )
     try:
         return msgspec.msgpack.decode(body, type=Network)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise NetworkError(
             f"The airports in the online store cannot be read ({error}): run `make run`, which "
-            "writes them anew."
+            "rewrites them."
         ) from error
 
 

@@ -1,9 +1,9 @@
-"""Events update the online state: what is known of their subjects, then the items that hold it.
+"""Applies events to the online state: the event set of each flight, then the items derived from it.
 
-Three kinds of items follow from each other: what is known of a flight (all events about it), the
-rows of its entity keys, and their sums. Each is written by compare-and-swap, and is made of what
-the one before is *after* the item itself was read. So of all who write an item, the last one has
-seen everything, and any number of workers, repeats and crashes end in the same bytes.
+Three kinds of items derive from each other: the event set of a flight, the rows of its entity keys,
+and their daily sums. Each is written by compare-and-swap, and its source is read *after* the item
+itself. So the last writer of an item has seen everything, and any number of workers, redeliveries
+and crashes end in the same bytes.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from serving.stores.online.protocol import OnlineItem, OnlineStore
 
 OPEN_DAYS: Final = 4
-"""Days after it was due in which an event can still change what is known of a flight."""
+"""Days after a flight was due in which events about it are still accepted."""
 
 _TRIES: Final = 20
 _WATERMARK_STEP_MIN: Final = 60
@@ -66,12 +66,12 @@ class Watermark(msgspec.Struct, frozen=True):
 
 @dataclass
 class Applied:
-    """What became of some events.
+    """The outcome of applying events.
 
     Attributes:
-        applied: How many are in the state, repeats included.
-        too_late: Those that came more than `OPEN_DAYS` after their flight was due.
-        refused: Those that cannot be kept, each with the reason.
+        applied: Number of events in the state, duplicates included.
+        too_late: Events that arrived more than `OPEN_DAYS` after their flight was due.
+        refused: Events that contradict others, each with the reason.
     """
 
     applied: int = 0
@@ -80,11 +80,11 @@ class Applied:
 
 
 class OnlineState:
-    """Applies events to an online store; several may work on one store at the same time.
+    """Applies events to an online store; several workers may share one store.
 
     Args:
         store: The store.
-        features: The declared features, which say what items hold.
+        features: The declared features; they determine the items.
         open_days: See `OPEN_DAYS`.
     """
 
@@ -101,22 +101,22 @@ class OnlineState:
         self._open_min = open_days * MINUTES_PER_DAY
 
     def apply(self, events: Sequence[Event]) -> Applied:
-        """Bring the events into the state; safe to repeat.
+        """Apply the events; idempotent.
 
         Raises:
             StoreError: The store cannot be used; apply the events again.
-            ItemError: An item was written by other code: the pipeline has to write it anew.
+            ItemError: An item was written by other code: the pipeline has to rewrite it.
         """
         applied = Applied()
         by_subject = self._in_time(events, applied)
-        self._keep(by_subject, applied)
+        self._merge_event_sets(by_subject, applied)
         applied.applied = sum(map(len, by_subject.values()))
-        placed = self._change_rows(by_subject)
-        self._change_sums(placed)
+        placed = self._update_rows(by_subject)
+        self._update_sums(placed)
         return applied
 
     def _in_time(self, events: Sequence[Event], applied: Applied) -> dict[str, list[Event]]:
-        """Return the events that are not too late, by subject, and move the state's mark."""
+        """Return the events that are not too late, by subject, and advance the watermark."""
         watermark = read_watermark(self._store)
         newest = max(map(known_minute, events), default=0)
         if newest >= watermark.newest + _WATERMARK_STEP_MIN:
@@ -132,8 +132,10 @@ class OnlineState:
                 by_subject[subject_key(event)].append(event)
         return by_subject
 
-    def _keep(self, by_subject: dict[str, list[Event]], applied: Applied) -> dict[str, bytes]:
-        """Merge the events into what is known of their subjects, and return that."""
+    def _merge_event_sets(
+        self, by_subject: dict[str, list[Event]], applied: Applied
+    ) -> dict[str, bytes]:
+        """Merge the events into the event sets of their subjects, and return these."""
 
         def change(found: Mapping[str, OnlineItem]) -> dict[str, bytes]:
             bodies = {}
@@ -148,26 +150,26 @@ class OnlineState:
 
         return self._swap(list(by_subject), change)
 
-    def _change_rows(self, by_subject: Mapping[str, list[Event]]) -> list[RowChange]:
-        """Put the rows that follow from what is known of the subjects into their items."""
+    def _update_rows(self, by_subject: Mapping[str, list[Event]]) -> list[RowChange]:
+        """Upsert the rows derived from the event sets into their items."""
         placed: list[RowChange] = []
         bodies: dict[str, bytes] = {}
 
-        def look() -> dict[str, list[RowChange]]:
-            """Read what is known, and return the rows that follow from it, by item."""
+        def derive() -> dict[str, list[RowChange]]:
+            """Read the event sets, and return the rows derived from them, by item."""
             items = self._store.read_many(by_subject)
             now = {key: item.body for key, item in items.items()}
             if now != bodies:
                 bodies.clear()
                 bodies.update(now)
-                placed[:] = self._placements(now, by_subject)
+                placed[:] = self._row_changes(now, by_subject)
             by_key: dict[str, list[RowChange]] = defaultdict(list)
             for placement in placed:
                 by_key[placement.key].append(placement)
             return by_key
 
         def change(found: Mapping[str, OnlineItem]) -> dict[str, bytes]:
-            by_key = look()
+            by_key = derive()
             return {
                 key: upsert_rows(
                     self._placer.layouts[by_key[key][0].entity].rows,
@@ -178,11 +180,11 @@ class OnlineState:
                 if key in found or any(placement.row is not None for placement in by_key[key])
             }
 
-        keys = list(look())
+        keys = list(derive())
         self._swap(keys, change)
         return placed
 
-    def _placements(
+    def _row_changes(
         self, bodies: Mapping[str, bytes], by_subject: Mapping[str, list[Event]]
     ) -> list[RowChange]:
         """Return the rows of subjects, and those that must go since a report was corrected."""
@@ -205,7 +207,7 @@ class OnlineState:
                 placements += [p for p in gone if (p.key, p.track, p.row_id) not in kept]
         return placements
 
-    def _change_sums(self, placed: Iterable[RowChange]) -> None:
+    def _update_sums(self, placed: Iterable[RowChange]) -> None:
         """Make the sums follow from the rows."""
         sums: dict[str, tuple[EntityLayout, dict[str, int]]] = {}
         for placement in placed:
@@ -229,7 +231,7 @@ class OnlineState:
     def _swap(
         self, keys: list[str], change: Callable[[Mapping[str, OnlineItem]], dict[str, bytes]]
     ) -> dict[str, bytes]:
-        """Change items by compare-and-swap until nobody was in between; return their bodies."""
+        """Update items by compare-and-swap, with retries; return their bodies."""
         done: dict[str, bytes] = {}
         for _ in range(_TRIES):
             if not keys:

@@ -16,7 +16,7 @@ from serving.http.messages import Request
 from serving.schema.problems import RequestTimeoutError
 from serving.server.micro_batch import MicroBatcher
 from serving.service.idempotency import HEADER as IDEMPOTENCY_KEY
-from serving.service.jobs import JobWorker
+from serving.service.jobs import QueueWorker
 from serving.telemetry.logs import log
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class AsgiEndpoint:
             for route in self._api.table.routes
             if route.answer_batch is not None
         }
-        workers = JobWorker(service.jobs), JobWorker(service.events, name="events")
+        workers = QueueWorker(service.jobs), QueueWorker(service.events, name="events")
         for worker in workers:
             worker.start()
         service.shadows.start()

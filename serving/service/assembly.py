@@ -1,4 +1,4 @@
-"""The stores of the service, opened as the options say."""
+"""Opens the stores of the service as configured."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from serving.history.history_fallback import open_history_with_fallback
-from serving.online.event_intake import EventInbox
+from serving.online.event_intake import EventIntake
 from serving.online.online_state import OnlineState
 from serving.stores.opening import (
     open_artifact_store,
@@ -33,17 +33,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Stores:
-    """What the service reads and writes.
+    """The stores of the service.
 
     Attributes:
         artifacts: Release document and model packages.
-        history: Where predictions are kept.
-        online: State of the features, and the network.
+        history: Predictions.
+        online: Online items and the network, as read by requests.
         jobs: Asynchronous predictions.
-        queue: Brings the ids of jobs to whoever works on them.
-        idempotency: Answers by idempotency key.
-        events: Brings events to whoever applies them.
-        state: The state of the features, to apply them to.
+        queue: Delivers job ids to workers.
+        idempotency: Replies by idempotency key.
+        events: Delivers events to workers.
+        state: The online items, as written by workers.
     """
 
     artifacts: ArtifactStore
@@ -57,7 +57,7 @@ class Stores:
 
 
 def open_stores(options: ServingSettings, home: Path) -> Stores:
-    """Return the stores that the options name.
+    """Return the configured stores.
 
     Args:
         options: Name them.
@@ -81,7 +81,7 @@ def open_stores(options: ServingSettings, home: Path) -> Stores:
 
 def inbox_of(
     stores: Stores, network: Callable[[], Network], *, metrics: Metrics, clock: Callable[[], int]
-) -> EventInbox:
-    """Return what accepts events and applies them to the state of the features."""
+) -> EventIntake:
+    """Return the event intake over the stores."""
     state = OnlineState(stores.state)
-    return EventInbox(stores.events, state, network, metrics=metrics, clock=clock)
+    return EventIntake(stores.events, state, network, metrics=metrics, clock=clock)

@@ -1,4 +1,4 @@
-"""Values of this moment, for who reads the metrics."""
+"""The gauges of the metrics: release, challenger weight, spool."""
 
 from __future__ import annotations
 

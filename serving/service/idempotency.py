@@ -129,4 +129,4 @@ class Idempotency:
 
     def delete_expired(self) -> None:
         """Delete expired keys."""
-        self._store.forget(expired_at_ms=self._clock())
+        self._store.delete_expired(expired_at_ms=self._clock())

@@ -1,4 +1,4 @@
-"""Predictions that are made later: accepted once they are durable, made once, found by their id."""
+"""Asynchronous predictions: accepted once durable, processed by a worker, read by their id."""
 
 from __future__ import annotations
 
@@ -35,21 +35,21 @@ _MS_PER_HOUR: Final = 3_600_000
 
 
 class Jobs:
-    """Asynchronous predictions over a job store and a queue; safe to use from several threads.
+    """Asynchronous predictions over a job store and a queue; may be used by several threads.
 
     Args:
         predictor: Makes predictions.
-        keep: Keeps records in the prediction history.
-        store: Where jobs and their results are.
-        queue: Brings their ids to whoever works on them.
-        hours: How long a result can be asked for.
+        append: Appends records to the prediction history.
+        store: Holds jobs and their results.
+        queue: Delivers job ids to workers.
+        hours: How long a result is stored.
         metrics: Counts.
     """
 
     def __init__(
         self,
         predictor: Predictor,
-        keep: Callable[[Sequence[PredictionRecord]], None],
+        append: Callable[[Sequence[PredictionRecord]], None],
         *,
         store: JobStore,
         queue: Queue,
@@ -57,7 +57,7 @@ class Jobs:
         metrics: Metrics,
     ) -> None:
         self._predictor = predictor
-        self._keep = keep
+        self._append = append
         self._store = store
         self._queue = queue
         self._hours = hours
@@ -81,7 +81,7 @@ class Jobs:
         return JobAnswer(job_id, "pending", None, None)
 
     def find(self, job_id: str) -> JobAnswer:
-        """Return how it stands with a job.
+        """Return the state of a job.
 
         Raises:
             UnknownJobError: There is none of this id.
@@ -93,7 +93,7 @@ class Jobs:
             raise StoreUnavailableError(str(error)) from error
         if job is None or job.expires_at_ms <= self._predictor.clock():
             raise UnknownJobError(
-                f"No asynchronous prediction has the id '{job_id}': results are kept for "
+                f"No asynchronous prediction has the id '{job_id}': results are stored for "
                 f"{self._hours:g} hours; send the request again."
             )
         if job.state == "done" and job.result is not None:
@@ -103,13 +103,13 @@ class Jobs:
             return JobAnswer(job_id, "failed", None, msgspec.json.decode(job.result, type=Problem))
         return JobAnswer(job_id, "pending", None, None)
 
-    def work_on(self, job_id: str) -> bool:
-        """Make the prediction of a job; return whether its message has done its service.
+    def process(self, job_id: str) -> bool:
+        """Make the prediction of a job; return whether its message can be deleted.
 
-        The prediction has the id of the job: made twice, it is in the history once.
+        The prediction has the id of the job: processed twice, it is in the history once.
 
         Raises:
-            StoreError: A store cannot be used; the job stays.
+            StoreError: A store cannot be used; the job stays pending.
         """
         now = self._predictor.clock()
         job = self._store.claim(job_id, at_ms=now, until_ms=now + CLAIM_SECONDS * 1000)
@@ -118,10 +118,10 @@ class Jobs:
             return found is None or found.state in FINISHED
         try:
             prediction = self._predictor.predict(job.request, prediction_id=job_id)
-            self._keep([prediction.record])
+            self._append([prediction.record])
         except ProblemError as error:
             if error.status >= ProblemError.status:
-                raise StoreError(str(error)) from error  # comes again
+                raise StoreError(str(error)) from error  # redelivered
             self._store.fail(job_id, error.to_json(job_id))
             self._metrics.count("jobs_total", state="failed")
         else:
@@ -129,60 +129,60 @@ class Jobs:
             self._metrics.count("jobs_total", state="done")
         return True
 
-    def work_off(self, *, wait_seconds: float) -> int:
-        """Work on what the queue holds; return how many messages came.
+    def process_messages(self, *, wait_seconds: float) -> int:
+        """Receive and process messages; return how many were received.
 
         Raises:
-            StoreError: A store cannot be used; what was not finished comes again.
+            StoreError: A store cannot be used; unfinished messages are redelivered.
         """
         messages = self._queue.receive(hidden_seconds=2 * CLAIM_SECONDS, wait_seconds=wait_seconds)
         for message in messages:
-            if self.work_on(message.body):
+            if self.process(message.body):
                 self._queue.delete([message])
         return len(messages)
 
     def delete_expired(self) -> None:
         """Delete jobs whose results have expired."""
-        self._store.forget(expired_at_ms=self._predictor.clock())
+        self._store.delete_expired(expired_at_ms=self._predictor.clock())
 
 
-class WorksOff(Protocol):
-    """What has a queue to work on."""
+class QueueConsumer(Protocol):
+    """Processes the messages of a queue."""
 
-    def work_off(self, *, wait_seconds: float) -> int:
-        """Work on what the queue holds; return how many messages came."""
+    def process_messages(self, *, wait_seconds: float) -> int:
+        """Receive and process messages; return how many were received."""
 
 
-class JobWorker:
-    """Works on a queue in a thread of its own.
+class QueueWorker:
+    """Processes a queue in a background thread.
 
     Args:
-        jobs: What works: jobs, or events.
-        name: What the log calls it.
+        consumer: Processes the messages: jobs, or events.
+        name: Prefix of its log events.
     """
 
-    def __init__(self, jobs: WorksOff, *, name: str = "jobs") -> None:
-        self._jobs = jobs
+    def __init__(self, consumer: QueueConsumer, *, name: str = "jobs") -> None:
+        self._consumer = consumer
         self._name = name
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._work, name=name, daemon=True)
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
-        """Work in the background from now on."""
+        """Start the thread."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Finish what is being worked on, then stop."""
+        """Finish the current messages, then stop."""
         self._stopping.set()
         self._thread.join()
 
-    def _work(self) -> None:
+    def _run(self) -> None:
         while not self._stopping.is_set():
             try:
-                self._jobs.work_off(wait_seconds=_PAUSE_SECONDS)
+                self._consumer.process_messages(wait_seconds=_PAUSE_SECONDS)
             except (StoreError, NotReadyError) as error:
                 log(logging.ERROR, f"{self._name}_failed", reason=str(error))
                 self._stopping.wait(_PAUSE_SECONDS)
-            except Exception as error:  # noqa: BLE001 - one job must not end all others
+            except Exception as error:  # noqa: BLE001 - one job must not stop the worker
                 log(logging.ERROR, f"{self._name}_failed", error=error)
                 self._stopping.wait(_PAUSE_SECONDS)

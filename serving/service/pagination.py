@@ -1,4 +1,4 @@
-"""Pages of the prediction history, as a query asks for them."""
+"""Pages of the prediction history: validates the query and encodes the answer."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def _instant(name: str, given: str | None) -> int | None:
     try:
         at = dt.datetime.fromisoformat(given)
         if at.tzinfo is None or at < _EPOCH:
-            raise ValueError  # noqa: TRY301 - told with the others
+            raise ValueError  # noqa: TRY301 - reported with the others
     except (ValueError, OverflowError):
         fix = 'Send an instant with its offset, such as "2013-12-31T12:00:00Z".'
         raise _invalid(name, f"'{given[:_SHOWN]}' is no instant from 1970 on.", fix) from None

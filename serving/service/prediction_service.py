@@ -1,4 +1,4 @@
-"""The service: every use case over the stores, for whichever adapter speaks to callers."""
+"""The prediction service: every use case over the stores, without HTTP."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ ALIASES: Final[Mapping[str, Alias]] = {
 
 
 class PredictionService:
-    """Answers requests; safe to use from several threads.
+    """The use cases; may be used by several threads.
 
     Args:
         options: How requests are answered.
@@ -87,10 +87,10 @@ class PredictionService:
             metrics=self.metrics,
             stale_min=options.stale_min,
         )
-        self.shadows = ShadowScorer(self._predictor, self.keep, self.metrics)
+        self.shadows = ShadowScorer(self._predictor, self.append_records, self.metrics)
         self.jobs = Jobs(
             self._predictor,
-            self.keep,
+            self.append_records,
             store=stores.jobs,
             queue=stores.queue,
             hours=options.job_hours,
@@ -102,9 +102,9 @@ class PredictionService:
         )
 
     def refresh(self) -> None:
-        """Take over a new release and a new network, if there are any; never raises.
+        """Load a new release and a new network, if there are any; logs failures.
 
-        To be called every `follow_seconds`, beside the requests.
+        To be called every `follow_seconds`, in the background.
         """
         self._follower.refresh()
         try:
@@ -123,7 +123,7 @@ class PredictionService:
             self.refresh()
 
     def tidy(self) -> None:
-        """Remove what has expired; a store that fails is tidied the next time."""
+        """Delete expired predictions, jobs and keys; logs failures."""
         self._retention.apply_when_due()
         try:
             self.jobs.delete_expired()
@@ -132,7 +132,7 @@ class PredictionService:
             log(logging.WARNING, "tidying_failed", reason=str(error))
 
     def predict(self, body: bytes, *, explain: bool = False) -> Prediction:
-        """Return the prediction for a request body; to be kept before it is given.
+        """Return the prediction for a request; append it to the history before it is sent.
 
         Raises:
             ProblemError: See `Predictor.predict`.
@@ -144,7 +144,7 @@ class PredictionService:
         return self._predictor.predict_many([RawRequest(body) for body in bodies])
 
     def predict_batch(self, body: bytes, *, request_id: str) -> Batch:
-        """Return the predictions for the flights in a request body; to be kept before given.
+        """Return the predictions for a batch; append them to the history before they are sent.
 
         Raises:
             ProblemError: See `Predictor.predict_batch`.
@@ -153,11 +153,11 @@ class PredictionService:
             body, max_flights=self.options.batch_max, request_id=request_id
         )
 
-    def keep(self, records: Sequence[PredictionRecord]) -> None:
-        """Return once the predictions are in the history.
+    def append_records(self, records: Sequence[PredictionRecord]) -> None:
+        """Append predictions to the history; durable when it returns.
 
         Raises:
-            HistoryUnavailableError: They could not be kept.
+            HistoryUnavailableError: They could not be stored.
         """
         try:
             self.history.append(records)
@@ -165,7 +165,7 @@ class PredictionService:
             raise not_kept(error) from error
 
     def load(self, body: bytes) -> bytes:
-        """Switch this server to the version or alias that the body names; return what answers now.
+        """Switch this server to the version or alias in the body; return the models that answer.
 
         Raises:
             ProblemError: The body is not valid, or there is no such version, or it is refused.
@@ -186,7 +186,7 @@ class PredictionService:
         return msgspec.json.encode(model_status(self._follower))
 
     def card(self, alias: str | None) -> bytes:
-        """Return the model card of the model that answers, or of the one on trial.
+        """Return the model card of the primary model or of the challenger.
 
         Raises:
             NotReadyError: No model answers.
@@ -198,7 +198,7 @@ class PredictionService:
         if ALIASES.get(alias) == CHALLENGER and split.challenger is not None:
             return split.challenger.model.card
         raise UnknownModelError(
-            f"No model answers here as '{alias[:20]}': GET /model says which ones do."
+            f"No model answers here as '{alias[:20]}': GET /model lists those that do."
         )
 
     def history_page(self, query: Mapping[str, str]) -> bytes:
@@ -206,14 +206,14 @@ class PredictionService:
         return history_page(self.history, self.options, query)
 
     def health(self) -> bytes:
-        """Return that the process is alive, whatever it depends on."""
+        """Return that the process is alive."""
         return msgspec.json.encode(HealthAnswer("ok"))
 
     def ready(self) -> bytes:
-        """Return the models that answer, once there are model and network, and answers can be kept.
+        """Return the models that answer, if predictions can be made and stored.
 
         Raises:
-            ProblemError: Names what is not there yet.
+            ProblemError: Names what is missing.
         """
         self._known_network()
         try:
@@ -223,7 +223,7 @@ class PredictionService:
         return self.model()
 
     def metrics_text(self) -> bytes:
-        """Return everything counted, and the values of this moment."""
+        """Return all metrics: counters and gauges."""
         return self.metrics.text(gauges(self._follower, self.history))
 
     def _known_network(self) -> Network:

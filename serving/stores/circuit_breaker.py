@@ -1,4 +1,4 @@
-"""A circuit breaker: calls to a store that failed are skipped for a while, with back-off."""
+"""A circuit breaker: after a failure, calls to a store are skipped, with exponential back-off."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class CircuitBreaker:
-    """Says whether a store may be called; opens on a failure, for a pause that doubles each time.
+    """Opens on a failure, for a pause that doubles with each further failure.
 
     Args:
         shortest_pause: Seconds that it stays open after the first failure.

@@ -1,4 +1,4 @@
-"""How the SQLite stores open the one file they share (`serving.db`)."""
+"""SQLite files of the stores: opening, transactions, errors, and a base class."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ def connect(path: Path, schema: str, *, busy_ms: int = _BUSY_MS) -> sqlite3.Conn
     """Return a connection whose commits are on disk when they return (WAL, synchronous FULL).
 
     Args:
-        path: The file; it and its folder are made when missing.
+        path: The file; it and its folder are created when missing.
         schema: Statements, each safe to repeat, that make what the store needs.
-        busy_ms: How long a statement waits for another process that has the file locked.
+        busy_ms: How long a statement waits for a lock of another process.
 
     Raises:
         StoreError: The file cannot be opened, or is not a database.
     """
-    with explained(path):
+    with store_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         try:
@@ -44,7 +44,7 @@ def connect(path: Path, schema: str, *, busy_ms: int = _BUSY_MS) -> sqlite3.Conn
 
 @contextlib.contextmanager
 def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """Commit what is done inside, all of it or, after any error, nothing."""
+    """Run the block in one transaction, rolled back after any error."""
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield
@@ -55,8 +55,8 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def explained(path: Path) -> Iterator[None]:
-    """Turn an error of SQLite or of the file system into a `StoreError` that says what to do."""
+def store_errors(path: Path) -> Iterator[None]:
+    """Convert an error of SQLite or of the file system to a `StoreError`."""
     try:
         yield
     except (sqlite3.Error, OSError) as error:
@@ -67,10 +67,10 @@ def explained(path: Path) -> Iterator[None]:
 
 
 class SqliteStore:
-    """What the stores with one connection share; one object may be used by several threads.
+    """Base of the stores with one connection; may be used by several threads.
 
     Args:
-        path: The file, made when missing.
+        path: The file, created when missing.
         schema: Statements, each safe to repeat, that make what the store needs.
     """
 
@@ -85,6 +85,6 @@ class SqliteStore:
             self._connection.close()
 
     def _write(self, statement: str, *values: str | bytes | int) -> int:
-        """Carry out one statement as a transaction, and return how many rows it changed."""
-        with self._lock, explained(self._path), transaction(self._connection):
+        """Run one statement as a transaction, and return how many rows it changed."""
+        with self._lock, store_errors(self._path), transaction(self._connection):
             return self._connection.execute(statement, values).rowcount

@@ -1,7 +1,7 @@
-"""The tables and queues that the stores need, as data: for whoever creates them.
+"""The tables and queues of the stores in AWS, as data for provisioning.
 
-Tables are on demand (nothing to size), with point-in-time recovery. docs/stores.md says which
-question each key answers.
+Tables are on demand (nothing to size), with point-in-time recovery. docs/stores.md lists
+the access pattern of each key.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class TableDefinition:
         name: Its name.
         partition_key: Attribute that is its key; text.
         indexes: Name, partition key and sort key of each index; both text, keys only.
-        ttl_attribute: Attribute that says when an item goes; None: items stay.
+        ttl_attribute: Attribute with the expiry of an item; None: items never expire.
     """
 
     name: str
@@ -72,7 +72,7 @@ class QueueDefinition:
         name: Its name.
         dead_letters: Name of the queue of its dead letters.
         most_receives: A message received so often without being deleted is a dead letter.
-        kept_seconds: How long a message is kept; a dead letter is kept for the longest, 14 days.
+        kept_seconds: Retention of a message; that of a dead letter is 14 days.
     """
 
     name: str
@@ -101,7 +101,7 @@ def table_definitions(prefix: str) -> tuple[TableDefinition, ...]:
 
 
 def queue_definitions(prefix: str, *, most_receives: int = 5) -> tuple[QueueDefinition, ...]:
-    """Return the queues: asynchronous jobs, events, and predictions that wait to be kept."""
+    """Return the queues: asynchronous jobs, events, and predictions for the history."""
     return tuple(
         QueueDefinition(f"{prefix}-{name}", f"{prefix}-{name}-dead", most_receives)
         for name in QUEUES

@@ -1,4 +1,4 @@
-"""What can go wrong in a store."""
+"""The errors of stores."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ class ObjectExistsError(StoreError):
 
 
 class ConflictError(StoreError):
-    """Somebody else replaced the object since it was read."""
+    """Another writer replaced the object since it was read."""
 
 
 class InvalidCursorError(StoreError):
-    """A cursor was not handed out by the prediction history."""
+    """A cursor was not issued by the prediction history."""
 
 
 class ItemTooLargeError(StoreError):

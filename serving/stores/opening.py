@@ -1,4 +1,4 @@
-"""Opening the stores that the configuration names."""
+"""Opens the configured stores."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def open_online_store(options: StoreSettings, home: Path) -> OnlineStore:
 def open_online_items(options: StoreSettings, home: Path) -> OnlineItems:
     """Return the online store as requests read it.
 
-    A file on this disk is read by way of memory; DynamoDB is not waited for when it is down.
+    A SQLite file is cached in memory; DynamoDB has a circuit breaker.
 
     Raises:
         StoreError: It cannot be opened.
@@ -115,7 +115,7 @@ def open_job_stores(options: StoreSettings, home: Path) -> JobStores:
 def open_queue(
     options: StoreSettings, home: Path, name: Literal["jobs", "events", "records"]
 ) -> Queue:
-    """Return a queue: of asynchronous jobs, of events, or of predictions that wait to be kept.
+    """Return a queue: of asynchronous jobs, of events, or of predictions for the history.
 
     Raises:
         StoreError: It cannot be opened.

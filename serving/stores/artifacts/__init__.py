@@ -1,4 +1,4 @@
 """The artifact store: a folder, an S3 bucket.
 
-Reads and writes objects by key. May import the modules of stores and of aws.
+Reads and writes objects by key. May import `serving.stores.aws` and the modules beside it.
 """

@@ -29,7 +29,7 @@ class FolderArtifactStore:
     by a rename once it is complete and on disk.
 
     Args:
-        root: The folder; made when first written to.
+        root: The folder; created at the first write.
     """
 
     def __init__(self, root: Path) -> None:
@@ -65,7 +65,7 @@ class FolderArtifactStore:
         with self._one_writer(key):
             if not path.is_file() or _etag(path.read_bytes()) != etag:
                 raise ConflictError(
-                    f"The object '{key}' changed since it was read: read it again and decide anew."
+                    f"The object '{key}' changed since it was read: read it again and decide again."
                 )
             write_atomically(path, body)
         return _etag(body)

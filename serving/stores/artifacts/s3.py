@@ -1,6 +1,6 @@
 """The artifact store in an S3 bucket: conditional writes make one writer win.
 
-The only module of serving that needs boto3; a local service never imports it.
+The only module of serving that needs boto3; a local service does not import it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from serving.stores.errors import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_PATIENCE: Final = Config(
+_CONFIG: Final = Config(
     connect_timeout=3,
     read_timeout=10,
     retries={"mode": "standard", "total_max_attempts": 4},
@@ -32,7 +32,7 @@ _PATIENCE: Final = Config(
 )
 _REFUSED: Final = frozenset({"PreconditionFailed", "412"})
 _GONE: Final = frozenset({"NoSuchKey", "404"})
-_AT_THE_SAME_TIME: Final = "ConditionalRequestConflict"
+_CONCURRENT: Final = "ConditionalRequestConflict"
 _TRIES: Final = 5
 
 
@@ -51,13 +51,13 @@ class S3ArtifactStore:
         self._bucket = bucket
         self._root = f"{prefix}/" if prefix else ""
         self._keys_per_page = keys_per_page
-        with self._explained(""):
-            self._s3: Any = boto3.client("s3", config=_PATIENCE)
+        with self._store_errors(""):
+            self._s3: Any = boto3.client("s3", config=_CONFIG)
 
     def get(self, key: str) -> StoredObject:
         """Return the object; see `ArtifactStore.get`."""
         require_key(key)
-        with self._explained(key):
+        with self._store_errors(key):
             try:
                 found = self._s3.get_object(Bucket=self._bucket, Key=self._root + key)
                 return StoredObject(body=found["Body"].read(), etag=found["ETag"])
@@ -83,7 +83,7 @@ class S3ArtifactStore:
         new = self._put(key, body, IfMatch=etag)
         if new is None:
             raise ConflictError(
-                f"The object '{key}' changed since it was read: read it again and decide anew."
+                f"The object '{key}' changed since it was read: read it again and decide again."
             )
         return new
 
@@ -94,18 +94,17 @@ class S3ArtifactStore:
             Prefix=self._root + prefix,
             PaginationConfig={"PageSize": self._keys_per_page},
         )
-        with self._explained(prefix):
+        with self._store_errors(prefix):
             found = [each["Key"] for page in pages for each in page.get("Contents", ())]
         return sorted(key[len(self._root) :] for key in found)
 
     def _put(self, key: str, body: bytes, **condition: str) -> str | None:
         """Write under a condition; return the new etag, or None when the condition does not hold.
 
-        S3 answers 409 to a write during which another one went on: that says nothing yet, so it is
-        tried again.
+        S3 answers 409 to concurrent writes, whose outcome is unknown: these are retried.
         """
         require_key(key)
-        with self._explained(key):
+        with self._store_errors(key):
             for turn in range(_TRIES):
                 try:
                     answer = self._s3.put_object(
@@ -114,16 +113,16 @@ class S3ArtifactStore:
                     return str(answer["ETag"])
                 except ClientError as error:
                     if _code(error) in _REFUSED | _GONE:
-                        return self._ours_after_all(key, body, error)
-                    if _code(error) != _AT_THE_SAME_TIME or turn == _TRIES - 1:
+                        return self._own_earlier_attempt(key, body, error)
+                    if _code(error) != _CONCURRENT or turn == _TRIES - 1:
                         raise
                 time.sleep(0.05 * 2**turn)
         raise AssertionError(key)  # the last turn returned or raised
 
-    def _ours_after_all(self, key: str, body: bytes, refusal: ClientError) -> str | None:
-        """Return the etag of what an earlier try of the same request wrote; else None.
+    def _own_earlier_attempt(self, key: str, body: bytes, refusal: ClientError) -> str | None:
+        """Return the etag that an earlier attempt of the same request wrote; else None.
 
-        When the answer to a write is lost, boto3 sends it again, and S3 refuses the second.
+        When the answer to a write is lost, boto3 retries it, and S3 refuses the second attempt.
         """
         if refusal.response["ResponseMetadata"].get("RetryAttempts", 0) == 0:
             return None
@@ -138,7 +137,7 @@ class S3ArtifactStore:
         return f"s3://{self._bucket}/{self._root}".rstrip("/")
 
     @contextlib.contextmanager
-    def _explained(self, key: str) -> Iterator[None]:
+    def _store_errors(self, key: str) -> Iterator[None]:
         try:
             yield
         except (ClientError, BotoCoreError) as error:

@@ -1,6 +1,6 @@
-"""The artifact store in S3 as a server reads it: signed GETs, without boto3.
+"""A read-only artifact store in S3: signed GETs, without boto3 (docs/adr/0016).
 
-Who publishes and promotes writes with `serving.stores.artifacts.s3`; here nothing can be written.
+The pipeline writes with `serving.stores.artifacts.s3`.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class S3ArtifactReader:
     Args:
         bucket: The bucket.
         prefix: What all keys of this store start with in the bucket, without its last `/`.
-        access: How S3 is reached; by default as the environment says.
+        access: How S3 is reached; by default from the environment.
         keys_per_page: How many keys one request of a listing returns.
     """
 
@@ -104,7 +104,7 @@ class S3ArtifactReader:
         raise self._read_only(key)
 
     def _read(self, path: str, query: str) -> tuple[int, str, bytes]:
-        """Return status, etag and body of a GET, tried again when S3 could not be reached."""
+        """Return status, etag and body of a GET, with retries."""
         last: Exception | None = None
         for turn in range(_TRIES):
             if turn:

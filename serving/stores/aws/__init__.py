@@ -1,5 +1,4 @@
-"""The stores in AWS: DynamoDB and SQS, through a small signed HTTP client instead of boto3.
+"""DynamoDB and SQS through a small signed HTTP client instead of boto3 (docs/adr/0016).
 
-Reads AWS's own environment variables; writes tables and queues that exist (`definitions.py` says
-which). May import the stores' protocols and ontime_base.errors.
+Reads the environment variables of AWS; calls its services. May import `serving.stores.errors`.
 """

@@ -1,4 +1,4 @@
-"""How AWS is reached: region, endpoint and credentials, as AWS's own tools find them."""
+"""Access to AWS: region, endpoint and credentials, from the standard environment variables."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _CHINA: Final = "cn-"
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Credentials:
-    """Who signs; never shown in logs.
+    """AWS credentials; never logged.
 
     Attributes:
-        access_key: Names the secret.
-        secret_key: The secret.
-        session_token: Goes with temporary credentials.
+        access_key: Id of the key.
+        secret_key: Secret of the key.
+        session_token: Token of temporary credentials.
     """
 
     access_key: str
@@ -31,13 +31,13 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class AwsAccess:
-    """How one service of AWS is reached.
+    """Access to one service of AWS.
 
     Attributes:
         service: Its name in endpoints and signatures, such as `dynamodb`.
         region: The region.
         endpoint: Scheme, host and perhaps port.
-        credentials: Gives the credentials of the moment: those of a role are renewed.
+        credentials: Returns the current credentials; those of a role are renewed.
     """
 
     service: str
@@ -47,7 +47,7 @@ class AwsAccess:
 
 
 def aws_access(service: str) -> AwsAccess:
-    """Return how a service is reached, by the environment (`AWS_REGION`, `AWS_ENDPOINT_URL`, …).
+    """Return the access to a service from the environment (`AWS_REGION`, `AWS_ENDPOINT_URL`, …).
 
     Without keys in the environment (a container or a machine with a role), botocore finds them.
 
@@ -71,7 +71,7 @@ def _credentials() -> Callable[[], Credentials]:
     if access_key and secret_key:
         given = Credentials(access_key, secret_key, os.environ.get("AWS_SESSION_TOKEN") or None)
         return lambda: given
-    from botocore.session import get_session  # noqa: PLC0415 - slow, and seldom needed
+    from botocore.session import get_session  # noqa: PLC0415 - slow, and rarely needed
 
     found = get_session().get_credentials()
     if found is None:

@@ -1,7 +1,7 @@
 """A small client of AWS services that speak JSON over HTTP: DynamoDB and SQS.
 
-It signs, keeps connections open, gives up in time, and tries again with jitter what is worth it.
-boto3 does the same and takes half a second to import, which a cold start cannot spend.
+It signs requests, reuses connections, applies time-outs, and retries with jitter. boto3 does the
+same and takes half a second to import, which a cold start cannot afford (docs/adr/0016).
 
 Signature Version 4, as AWS documents it ("Authenticating Requests", AWS IAM user guide).
 """
@@ -129,16 +129,16 @@ class AwsError(StoreError):
 
 
 class _TryAgainError(Exception):
-    """This try failed and the next may not."""
+    """This attempt failed and a retry may succeed."""
 
 
 class AwsClient:
     """Calls the operations of one service; may be used by several threads.
 
     Args:
-        access: Where the service is and who signs.
-        tries: How often a call is tried in all.
-        timeout_seconds: How long to wait to be connected, and for each answer.
+        access: Endpoint and credentials.
+        tries: Attempts per call.
+        timeout_seconds: Time-out for connecting, and for each answer.
         clock: Seconds since the epoch.
     """
 
@@ -157,7 +157,7 @@ class AwsClient:
         self._tries = tries
         self._timeout = timeout_seconds
         self._clock = clock
-        self._skew = 0.0  # what our clock lacks to AWS's
+        self._skew = 0.0  # added to this clock to get that of AWS
         self._idle: list[http.client.HTTPConnection] = []
 
     def call(
@@ -165,8 +165,8 @@ class AwsClient:
     ) -> dict[str, Any]:
         """Return the decoded answer of an operation.
 
-        A call whose answer was lost is made again: a conditional write must be able to tell that
-        it was its own earlier try that won.
+        A call whose answer was lost is retried: a conditional write must recognize its own earlier
+        attempt.
 
         Args:
             operation: Such as `GetItem`.
@@ -174,7 +174,7 @@ class AwsClient:
             extra_seconds: How much longer than usual the answer may take (long polling).
 
         Raises:
-            AwsError: The service refused, or did not answer however often it was tried.
+            AwsError: The service refused, or did not answer any attempt.
         """
         body = msgspec.json.encode(request)
         last: Exception | None = None
@@ -243,7 +243,7 @@ class AwsClient:
                 connection.close()
                 if not used:
                     raise
-                self.close()  # AWS closes what was idle for long: all of these are old
+                self.close()  # AWS closes connections that were idle for long: all of these are old
                 continue
             except BaseException:
                 connection.close()
@@ -265,7 +265,7 @@ class AwsClient:
         return kind(self._host, timeout=timeout), False
 
     def _set_clock_by(self, date: str | None) -> bool:
-        """Take over AWS's clock if ours is wrong; return whether it was."""
+        """Correct the clock skew by the clock of AWS; return whether it changed."""
         if date is None:
             return False
         skew = email.utils.parsedate_to_datetime(date).timestamp() - self._clock()

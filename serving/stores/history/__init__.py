@@ -1,4 +1,4 @@
 """The store of the prediction history: SQLite, DynamoDB.
 
-Reads and writes predictions. May import the modules of stores and of aws.
+Reads and writes predictions. May import `serving.stores.aws` and the modules beside it.
 """

@@ -35,7 +35,7 @@ class DynamoPredictionHistory:
 
     Args:
         table: The table, keyed by `prediction_id`.
-        retention_days: How long a prediction is kept after it was asked for.
+        retention_days: Time to live of a prediction, from its request on.
     """
 
     def __init__(self, table: DynamoTable, *, retention_days: int) -> None:
@@ -44,7 +44,7 @@ class DynamoPredictionHistory:
         self._known_days: set[str] = set()
 
     def append(self, records: Sequence[PredictionRecord]) -> None:
-        """Keep the records; see `PredictionHistory.append`."""
+        """Append the records; see `PredictionHistory.append`."""
         try:
             days = {_day(record.requested_at_ms) for record in records} - self._known_days
             if days:  # before their first record, or a page could miss it
@@ -72,7 +72,7 @@ class DynamoPredictionHistory:
     ) -> HistoryPage:
         """Return a page, newest first; see `PredictionHistory.page`."""
         end = upper_end(cursor, until_ms)
-        most = limit + 1  # one more tells whether an older page exists
+        most = limit + 1  # one more, to know whether an older page exists
         since = since_ms or 0
         keys: list[Item] = []
         if flight_id is not None:
@@ -89,13 +89,13 @@ class DynamoPredictionHistory:
         more = len(keys) == most
         return HistoryPage(records, to_cursor(_position_in(keys[limit - 1])) if more else None)
 
-    def forget(self, *, before_ms: int) -> int:
+    def delete_before(self, *, before_ms: int) -> int:
         """Do nothing: DynamoDB removes what has expired, by its time to live."""
         del before_ms
         return 0
 
     def check(self) -> None:
-        """Look into the table; see `PredictionHistory.check`."""
+        """Read from the table; see `PredictionHistory.check`."""
         self._table.get({"prediction_id": text("check")})
 
     def close(self) -> None:

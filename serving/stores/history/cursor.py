@@ -1,4 +1,4 @@
-"""Cursors of the prediction history: a position in its order, as text for a caller to hand back."""
+"""Cursors of the prediction history: a position in its order, as text that a caller sends back."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def upper_end(cursor: str | None, until_ms: int | None) -> Position:
         until_ms: Only records of before this instant.
 
     Raises:
-        InvalidCursorError: The cursor is not one that a page handed out.
+        InvalidCursorError: The cursor is not one that a page returned.
     """
     start = AFTER_ALL if cursor is None else _position(cursor)
     return start if until_ms is None else min(start, (until_ms, ""))

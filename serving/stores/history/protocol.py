@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class PredictionRecord:
-    """One prediction as it is kept.
+    """A stored prediction.
 
     Attributes:
-        requested_at_ms: When it was asked for, in milliseconds since the epoch.
+        requested_at_ms: When it was requested, in milliseconds since the epoch.
         prediction_id: Unique name of the prediction.
         flight_id: The flight it is about.
         body: The whole record as JSON.
@@ -45,20 +45,20 @@ class HistoryPage:
 
 
 class PredictionSink(Protocol):
-    """Where predictions go before they are given."""
+    """Where predictions are appended before they are sent."""
 
     def append(self, records: Sequence[PredictionRecord]) -> None:
-        """Keep the records; they are durable when it returns.
+        """Append the records; they are durable when it returns.
 
-        A prediction id that is there already changes nothing, so appending again is safe.
+        Idempotent: a record whose prediction id exists is ignored.
 
         Raises:
-            StoreError: Not all of them could be kept (but some may be): append them again.
+            StoreError: Not all of them were stored, but some may be: append them again.
         """
 
 
 class PredictionHistory(PredictionSink, Protocol):
-    """Predictions, kept as long as the retention says; newest first."""
+    """Predictions, newest first, until their retention ends."""
 
     def get(self, prediction_id: str) -> PredictionRecord | None:
         """Return one prediction, or None when there is none of this id.
@@ -82,29 +82,29 @@ class PredictionHistory(PredictionSink, Protocol):
             limit: The most records to return, at least 1.
             cursor: `next_cursor` of the page before; None for the newest page.
             flight_id: Only predictions of this flight.
-            since_ms: Only predictions asked for at this instant or later.
-            until_ms: Only predictions asked for before this instant.
+            since_ms: Only predictions requested at this instant or later.
+            until_ms: Only predictions requested before this instant.
 
         Raises:
-            InvalidCursorError: The cursor is not one that a page handed out.
+            InvalidCursorError: The cursor is not one that a page returned.
             StoreError: The history cannot be read.
         """
 
-    def forget(self, *, before_ms: int) -> int:
-        """Remove predictions asked for before an instant; return how many it removed.
+    def delete_before(self, *, before_ms: int) -> int:
+        """Delete predictions requested before an instant; return how many were deleted.
 
-        A store that forgets by itself (DynamoDB, by its time to live) does nothing and returns 0.
+        A store with a time to live (DynamoDB) does nothing and returns 0.
 
         Raises:
             StoreError: The history cannot be written.
         """
 
     def check(self) -> None:
-        """Return if a prediction could be kept now, as far as a cheap look tells.
+        """Check cheaply whether a prediction could be stored.
 
         Raises:
             StoreError: It could not.
         """
 
     def close(self) -> None:
-        """Let go of files and connections."""
+        """Close files and connections."""

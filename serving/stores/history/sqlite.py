@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from serving.stores.database import connect, explained, transaction
+from serving.stores.database import connect, store_errors, transaction
 from serving.stores.history.cursor import to_cursor, upper_end
 from serving.stores.history.protocol import HistoryPage, PredictionRecord
 
@@ -48,7 +48,7 @@ DELETE FROM predictions WHERE (requested_at_ms, prediction_id) IN (
     ORDER BY requested_at_ms LIMIT ?
 )
 """
-_FORGOTTEN_AT_ONCE = 2_000  # a longer transaction would keep predictions waiting
+_DELETE_BATCH = 2_000  # a longer transaction would delay predictions
 
 
 class SqlitePredictionHistory:
@@ -57,7 +57,7 @@ class SqlitePredictionHistory:
     Readers have a connection of their own: a page never waits for a write to reach the disk.
 
     Args:
-        path: The file, made when missing.
+        path: The file, created when missing.
         busy_ms: How long to wait for another process that has the file locked.
     """
 
@@ -69,14 +69,14 @@ class SqlitePredictionHistory:
         self._reading = threading.Lock()
 
     def append(self, records: Sequence[PredictionRecord]) -> None:
-        """Keep the records with one commit, all or none; see `PredictionHistory.append`."""
+        """Append the records in one transaction; see `PredictionHistory.append`."""
         rows = [(r.requested_at_ms, r.prediction_id, r.flight_id, r.body) for r in records]
-        with self._writing, explained(self._path), transaction(self._writer):
+        with self._writing, store_errors(self._path), transaction(self._writer):
             self._writer.executemany(_APPEND, rows)
 
     def get(self, prediction_id: str) -> PredictionRecord | None:
         """Return one prediction; see `PredictionHistory.get`."""
-        with self._reading, explained(self._path):
+        with self._reading, store_errors(self._path):
             found = self._reader.execute(_GET, (prediction_id,)).fetchone()
         return None if found is None else PredictionRecord(*found)
 
@@ -91,8 +91,12 @@ class SqlitePredictionHistory:
     ) -> HistoryPage:
         """Return a page, newest first; see `PredictionHistory.page`."""
         end = upper_end(cursor, until_ms)
-        range_and_one_more = (*end, since_ms or 0, limit + 1)  # tells whether an older page exists
-        with self._reading, explained(self._path):
+        range_and_one_more = (
+            *end,
+            since_ms or 0,
+            limit + 1,
+        )  # to know whether an older page exists
+        with self._reading, store_errors(self._path):
             if flight_id is None:
                 found = self._reader.execute(_PAGE, range_and_one_more).fetchall()
             else:
@@ -104,18 +108,18 @@ class SqlitePredictionHistory:
         last = records[-1]
         return HistoryPage(records, to_cursor((last.requested_at_ms, last.prediction_id)))
 
-    def forget(self, *, before_ms: int) -> int:
-        """Remove old predictions, a few at a time; see `PredictionHistory.forget`."""
+    def delete_before(self, *, before_ms: int) -> int:
+        """Delete old predictions in batches; see `PredictionHistory.delete_before`."""
         removed = 0
         while True:
-            with self._writing, explained(self._path), transaction(self._writer):
-                gone = self._writer.execute(_FORGET, (before_ms, _FORGOTTEN_AT_ONCE)).rowcount
+            with self._writing, store_errors(self._path), transaction(self._writer):
+                gone = self._writer.execute(_FORGET, (before_ms, _DELETE_BATCH)).rowcount
             removed += gone
-            if gone < _FORGOTTEN_AT_ONCE:
+            if gone < _DELETE_BATCH:
                 return removed
 
     def check(self) -> None:
-        """Look into the file; see `PredictionHistory.check`."""
+        """Read from the file; see `PredictionHistory.check`."""
         self.get("")
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
 """The store of idempotency keys: SQLite, DynamoDB.
 
-Reads and writes keys with their answers. May import the modules of stores and of aws.
+Reads and writes keys with their answers. May import `serving.stores.aws` and the modules beside it.
 """

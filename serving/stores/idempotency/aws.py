@@ -1,4 +1,4 @@
-"""The idempotency store in DynamoDB: who writes a key first, answers."""
+"""The idempotency store in DynamoDB: the first conditional write of a key gets the claim."""
 
 from __future__ import annotations
 
@@ -55,22 +55,22 @@ class DynamoIdempotencyStore:
                     return Begun(answer, "")
 
     def finish(self, key: str, claim: str, answer: bytes) -> bool:
-        """Keep the answer; see `IdempotencyStore.finish`."""
-        kept = packed(answer, f"The answer to the request with idempotency key '{key}'")
+        """Store the answer; see `IdempotencyStore.finish`."""
+        stored = packed(answer, f"The answer to the request with idempotency key '{key}'")
         update = {
             "Key": {"idempotency_key": text(key)},
             "UpdateExpression": "SET answer = :answer",
             "ConditionExpression": _OURS,
         }
-        done, found = self._table.write_if("UpdateItem", update, claim=text(claim), answer=kept)
-        return done or (found.get("claim") == text(claim) and found.get("answer") == kept)
+        done, found = self._table.write_if("UpdateItem", update, claim=text(claim), answer=stored)
+        return done or (found.get("claim") == text(claim) and found.get("answer") == stored)
 
     def release(self, key: str, claim: str) -> None:
         """Free the key; see `IdempotencyStore.release`."""
         delete = {"Key": {"idempotency_key": text(key)}, "ConditionExpression": _OURS}
         self._table.write_if("DeleteItem", delete, claim=text(claim))
 
-    def forget(self, *, expired_at_ms: int) -> int:
+    def delete_expired(self, *, expired_at_ms: int) -> int:
         """Do nothing: DynamoDB removes what has expired, by its time to live."""
         del expired_at_ms
         return 0

@@ -14,7 +14,7 @@ from serving.stores.errors import InProgressError, KeyReusedError
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """How a request with a key begins.
+    """The outcome of beginning a request with a key.
 
     Attributes:
         answer: The answer that was given to this request before; None: the caller is to answer.
@@ -27,7 +27,7 @@ class Begun:
 
 @dataclass(frozen=True, slots=True)
 class KnownKey:
-    """What a store holds under a key.
+    """The stored state of a key.
 
     Attributes:
         body_hash: Of the first request.
@@ -48,14 +48,14 @@ class IdempotencyStore(Protocol):
     def begin(
         self, key: str, *, body_hash: str, at_ms: int, until_ms: int, expires_at_ms: int
     ) -> Begun:
-        """Return the answer given before, or make the caller the one who answers.
+        """Return the answer given before, or give the caller the claim to answer.
 
         Args:
-            key: The idempotency key, with whatever tells callers apart.
+            key: The idempotency key, prefixed by caller and path.
             body_hash: Hash of the request, so that a key used for another one is noticed.
             at_ms: Now.
-            until_ms: When the caller is taken for dead, and another may answer.
-            expires_at_ms: When key and answer are forgotten.
+            until_ms: When the claim expires and another caller may answer.
+            expires_at_ms: When key and answer expire.
 
         Raises:
             KeyReusedError: The key belongs to another request.
@@ -64,9 +64,9 @@ class IdempotencyStore(Protocol):
         """
 
     def finish(self, key: str, claim: str, answer: bytes) -> bool:
-        """Keep the answer; durable when it returns. False: the caller was taken for dead.
+        """Store the answer; durable when it returns. False: the claim has expired.
 
-        Then another one answers, and what the caller has is not to be given.
+        Then another caller answers, and this answer must not be sent.
 
         Raises:
             StoreError: The store cannot be written.
@@ -79,7 +79,7 @@ class IdempotencyStore(Protocol):
             StoreError: The store cannot be written.
         """
 
-    def forget(self, *, expired_at_ms: int) -> int:
+    def delete_expired(self, *, expired_at_ms: int) -> int:
         """Remove keys that expired by an instant; return how many (0 where the store does so).
 
         Raises:
@@ -88,7 +88,7 @@ class IdempotencyStore(Protocol):
 
 
 def answer_of(key: str, known: KnownKey, *, body_hash: str, at_ms: int) -> bytes | None:
-    """Return the answer for a request whose key is known; None when it may be answered anew.
+    """Return the answer for a request whose key is known; None when it may be answered again.
 
     Raises:
         KeyReusedError: The key belongs to another request.

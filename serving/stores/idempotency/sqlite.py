@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING
 
-from serving.stores.database import SqliteStore, explained, transaction
+from serving.stores.database import SqliteStore, store_errors, transaction
 from serving.stores.idempotency.protocol import Begun, KnownKey, answer_of
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class SqliteIdempotencyStore(SqliteStore):
     """The idempotency store in a SQLite file; one object may be used by several threads.
 
     Args:
-        path: The file, made when missing.
+        path: The file, created when missing.
     """
 
     def __init__(self, path: Path) -> None:
@@ -52,7 +52,7 @@ class SqliteIdempotencyStore(SqliteStore):
     ) -> Begun:
         """Begin a request; see `IdempotencyStore.begin`."""
         claim = secrets.token_hex(8)
-        with self._lock, explained(self._path), transaction(self._connection):
+        with self._lock, store_errors(self._path), transaction(self._connection):
             row = self._connection.execute(_FIND, (key,)).fetchone()
             if row is not None:
                 answer = answer_of(key, KnownKey(*row), body_hash=body_hash, at_ms=at_ms)
@@ -62,13 +62,13 @@ class SqliteIdempotencyStore(SqliteStore):
         return Begun(None, claim)
 
     def finish(self, key: str, claim: str, answer: bytes) -> bool:
-        """Keep the answer; see `IdempotencyStore.finish`."""
+        """Store the answer; see `IdempotencyStore.finish`."""
         return self._write(_FINISH, answer, key, claim) == 1
 
     def release(self, key: str, claim: str) -> None:
         """Free the key; see `IdempotencyStore.release`."""
         self._write(_RELEASE, key, claim)
 
-    def forget(self, *, expired_at_ms: int) -> int:
-        """Remove expired keys; see `IdempotencyStore.forget`."""
+    def delete_expired(self, *, expired_at_ms: int) -> int:
+        """Remove expired keys; see `IdempotencyStore.delete_expired`."""
         return self._write(_FORGET, expired_at_ms)

@@ -1,4 +1,4 @@
 """The store of asynchronous jobs: SQLite, DynamoDB.
 
-Reads and writes jobs. May import the modules of stores and of aws.
+Reads and writes jobs. May import `serving.stores.aws` and the modules beside it.
 """

@@ -29,7 +29,7 @@ class DynamoJobStore:
         self._table = table
 
     def submit(self, job_id: str, request: bytes, *, at_ms: int, expires_at_ms: int) -> None:
-        """Keep a new job; see `JobStore.submit`."""
+        """Store a new job; see `JobStore.submit`."""
         item = {
             "job_id": text(job_id),
             "state": text("pending"),
@@ -71,7 +71,7 @@ class DynamoJobStore:
         """Finish a job with a problem; see `JobStore.fail`."""
         return self._finish(job_id, "failed", problem)
 
-    def forget(self, *, expired_at_ms: int) -> int:
+    def delete_expired(self, *, expired_at_ms: int) -> int:
         """Do nothing: DynamoDB removes what has expired, by its time to live."""
         del expired_at_ms
         return 0

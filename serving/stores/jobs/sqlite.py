@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from serving.stores.database import SqliteStore, explained, transaction
+from serving.stores.database import SqliteStore, store_errors, transaction
 from serving.stores.jobs.protocol import Job
 
 if TYPE_CHECKING:
@@ -44,25 +44,25 @@ class SqliteJobStore(SqliteStore):
     """The job store in a SQLite file; one object may be used by several threads.
 
     Args:
-        path: The file, made when missing.
+        path: The file, created when missing.
     """
 
     def __init__(self, path: Path) -> None:
         super().__init__(path, _SCHEMA)
 
     def submit(self, job_id: str, request: bytes, *, at_ms: int, expires_at_ms: int) -> None:
-        """Keep a new job; see `JobStore.submit`."""
+        """Store a new job; see `JobStore.submit`."""
         self._write(_SUBMIT, job_id, request, at_ms, expires_at_ms)
 
     def get(self, job_id: str) -> Job | None:
         """Return a job; see `JobStore.get`."""
-        with self._lock, explained(self._path):
+        with self._lock, store_errors(self._path):
             row = self._connection.execute(_GET, (job_id,)).fetchone()
         return None if row is None else Job(*row)
 
     def claim(self, job_id: str, *, at_ms: int, until_ms: int) -> Job | None:
         """Claim a job; see `JobStore.claim`."""
-        with self._lock, explained(self._path), transaction(self._connection):
+        with self._lock, store_errors(self._path), transaction(self._connection):
             if not self._connection.execute(_CLAIM, (until_ms, job_id, at_ms)).rowcount:
                 return None
             return Job(*self._connection.execute(_GET, (job_id,)).fetchone())
@@ -75,6 +75,6 @@ class SqliteJobStore(SqliteStore):
         """Finish a job with a problem; see `JobStore.fail`."""
         return self._write(_FINISH, "failed", problem, job_id) == 1
 
-    def forget(self, *, expired_at_ms: int) -> int:
-        """Remove expired jobs; see `JobStore.forget`."""
+    def delete_expired(self, *, expired_at_ms: int) -> int:
+        """Remove expired jobs; see `JobStore.delete_expired`."""
         return self._write(_FORGET, expired_at_ms)

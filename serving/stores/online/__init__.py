@@ -1,4 +1,4 @@
-"""The store of online items: SQLite, DynamoDB, memory; a cache; a guard.
+"""The store of online items: SQLite, DynamoDB, memory; a cache; a circuit breaker.
 
-Reads and writes items. May import the modules of stores and of aws.
+Reads and writes items. May import `serving.stores.aws` and the modules beside it.
 """

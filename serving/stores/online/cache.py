@@ -11,7 +11,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from features.online.item_bytes import CachedItem
-from serving.stores.database import connect, explained
+from serving.stores.database import connect, store_errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -88,7 +88,7 @@ class OnlineCache:
 
     def _invalidate(self) -> None:
         """Empty the cache if an item has changed, or it holds too many."""
-        with explained(self._path):
+        with store_errors(self._path):
             changes = self._cursor.execute(_CHANGES).fetchone()
         if changes != self._changes or len(self._items) > self._max_items:
             self._items = {}

@@ -1,4 +1,4 @@
-"""An online store in memory, for one process that lives no longer than what it does."""
+"""An online store in memory, for one process."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class MemoryOnlineStore:
         self._writes = 0
 
     def close(self) -> None:
-        """Keep all: it ends with the process."""
+        """Do nothing."""
 
     def get_many(self, keys: Iterable[str]) -> dict[str, bytes]:
         """Return the items that exist."""

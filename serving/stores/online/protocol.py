@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class OnlineItem:
-    """An item as read, to be replaced only if nobody else has done so since.
+    """An item as read; its tag makes a conditional replace possible.
 
     Attributes:
         body: The bytes.
@@ -31,7 +31,7 @@ class OnlineItems(Protocol):
     def get_many(self, keys: Iterable[str]) -> dict[str, bytes]:
         """Return the items that exist, in one batched read; a key without an item is left out.
 
-        A write of a moment ago may not show yet (DynamoDB reads are cheap and eventually right).
+        Eventually consistent: a recent write may not be visible yet.
 
         Raises:
             StoreError: The store cannot be read.
@@ -39,10 +39,10 @@ class OnlineItems(Protocol):
 
 
 class OnlineStore(OnlineItems, Protocol):
-    """Items of bytes by entity key, such as `origin=JFK`. What the bytes mean is not its matter."""
+    """Items of bytes by entity key, such as `origin=JFK`. The bytes are opaque."""
 
     def close(self) -> None:
-        """Let go of files and connections."""
+        """Close files and connections."""
 
     def put_many(self, items: Mapping[str, bytes]) -> None:
         """Store the items, each replacing the one of its key; durable when it returns.
@@ -70,12 +70,12 @@ class OnlineStore(OnlineItems, Protocol):
             tag: As read; None when there was no item.
 
         Raises:
-            ConflictError: Somebody else wrote the item since; it is untouched.
+            ConflictError: Another writer changed the item since; it is untouched.
             StoreError: The store cannot be written, or the item is larger than it takes.
         """
 
     def replace_many(self, changes: Mapping[str, tuple[bytes, str | None]]) -> set[str]:
-        """Replace each item that has its tag; return the keys of those that somebody else wrote.
+        """Replace each item that has its tag; return the keys of those that another writer changed.
 
         Args:
             changes: By key the new bytes, and the tag as read; None when there was no item.
@@ -87,12 +87,12 @@ class OnlineStore(OnlineItems, Protocol):
 
 
 def new_tag() -> str:
-    """Return a tag that no item had before."""
+    """Return a new unique tag."""
     return secrets.token_hex(8)
 
 
 def lost_race(key: str) -> ConflictError:
-    """Return the error of who replaces an item that somebody else wrote first."""
+    """Return the error for a replace of an item that another writer changed first."""
     return ConflictError(
-        f"The online item '{key}' changed since it was read: read it again and decide anew."
+        f"The online item '{key}' changed since it was read: read it again and decide again."
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from serving.stores.database import SqliteStore, explained, transaction
+from serving.stores.database import SqliteStore, store_errors, transaction
 from serving.stores.online.protocol import OnlineItem, lost_race, new_tag
 
 if TYPE_CHECKING:
@@ -38,38 +38,38 @@ class SqliteOnlineStore(SqliteStore):
     """The online store in a SQLite file; one object may be used by several threads.
 
     Args:
-        path: The file, made when missing.
+        path: The file, created when missing.
     """
 
     def __init__(self, path: Path) -> None:
         super().__init__(path, _SCHEMA)
-        with explained(path):
-            _bring_up_to_date(self._connection)
+        with store_errors(path):
+            _migrate(self._connection)
 
     def get_many(self, keys: Iterable[str]) -> dict[str, bytes]:
         """Return the items that exist; see `OnlineStore.get_many`."""
         wanted = msgspec.json.encode(list(keys)).decode()
-        with self._lock, explained(self._path):
+        with self._lock, store_errors(self._path):
             return dict(self._connection.execute(_READ, (wanted,)).fetchall())
 
     def put_many(self, items: Mapping[str, bytes]) -> None:
         """Store the items, all or none; see `OnlineStore.put_many`."""
         tag = new_tag()
         rows = [(key, body, tag) for key, body in items.items()]
-        with self._lock, explained(self._path), transaction(self._connection):
+        with self._lock, store_errors(self._path), transaction(self._connection):
             self._connection.executemany(_WRITE, rows)
 
     def read_many(self, keys: Iterable[str]) -> dict[str, OnlineItem]:
         """Return the items with their tags; see `OnlineStore.read_many`."""
         wanted = msgspec.json.encode(list(keys)).decode()
-        with self._lock, explained(self._path):
+        with self._lock, store_errors(self._path):
             found = self._connection.execute(_READ_TAGGED, (wanted,)).fetchall()
         return {key: OnlineItem(body, tag) for key, body, tag in found}
 
     def replace(self, key: str, body: bytes, *, tag: str | None) -> str:
         """Replace the item that has this tag; see `OnlineStore.replace`."""
         new = new_tag()
-        with self._lock, explained(self._path), transaction(self._connection):
+        with self._lock, store_errors(self._path), transaction(self._connection):
             if not self._replaced(key, body, tag, new):
                 raise lost_race(key)
         return new
@@ -77,7 +77,7 @@ class SqliteOnlineStore(SqliteStore):
     def replace_many(self, changes: Mapping[str, tuple[bytes, str | None]]) -> set[str]:
         """Replace each item that has its tag, in one commit; see `OnlineStore.replace_many`."""
         new = new_tag()
-        with self._lock, explained(self._path), transaction(self._connection):
+        with self._lock, store_errors(self._path), transaction(self._connection):
             return {
                 key
                 for key, (body, tag) in changes.items()
@@ -91,8 +91,8 @@ class SqliteOnlineStore(SqliteStore):
         return self._connection.execute(statement, values).rowcount > 0
 
 
-def _bring_up_to_date(connection: sqlite3.Connection) -> None:
-    """Add the tags to a file made before there were any."""
+def _migrate(connection: sqlite3.Connection) -> None:
+    """Add the column `tag` to a file of an earlier version."""
     columns = {row[1] for row in connection.execute("PRAGMA table_info(online_items)")}
     if "tag" in columns:
         return

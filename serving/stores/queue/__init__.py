@@ -1,4 +1,4 @@
 """Queues: SQLite, SQS.
 
-Reads and writes messages. May import the modules of stores and of aws.
+Reads and writes messages. May import `serving.stores.aws` and the modules beside it.
 """

@@ -28,8 +28,8 @@ class SqsQueue:
 
     Args:
         client: Calls SQS.
-        name: The queue; its dead letters go where its redrive policy says, by convention to the
-            queue of this name and `-dead`.
+        name: The queue; its redrive policy names the dead-letter queue, by convention this name
+            and `-dead`.
     """
 
     def __init__(self, client: AwsClient, name: str) -> None:
@@ -38,7 +38,7 @@ class SqsQueue:
         self._url: str | None = None
 
     def send(self, bodies: Sequence[str]) -> None:
-        """Keep the messages; see `Queue.send`."""
+        """Send the messages; see `Queue.send`."""
         for batch in _batches(bodies):
             entries = [{"Id": str(n), "MessageBody": body} for n, body in enumerate(batch)]
             self._batch("SendMessageBatch", entries)
@@ -65,7 +65,7 @@ class SqsQueue:
         ]
 
     def delete(self, messages: Sequence[Message]) -> None:
-        """Remove messages; see `Queue.delete`."""
+        """Delete messages; see `Queue.delete`."""
         for start in range(0, len(messages), MOST_AT_ONCE):
             some = messages[start : start + MOST_AT_ONCE]
             entries = [{"Id": str(n), "ReceiptHandle": m.receipt} for n, m in enumerate(some)]
@@ -81,10 +81,10 @@ class SqsQueue:
         return sum(int(answer["Attributes"].get(name, 0)) for name in _COUNTS)
 
     def _batch(self, operation: str, entries: list[dict[str, str]]) -> None:
-        """Call a batch operation, again for the entries that SQS had trouble with.
+        """Call a batch operation, with retries for the entries that failed.
 
         Raises:
-            StoreError: SQS refused entries, or had trouble with them every time.
+            StoreError: SQS refused entries, or they failed in every attempt.
         """
         failed: list[Mapping[str, Any]] = []
         for turn in range(_ROUNDS):
@@ -108,8 +108,8 @@ class SqsQueue:
     ) -> dict[str, Any]:
         if self._url is None:
             self._url = str(self._client.call("GetQueueUrl", {"QueueName": self._name})["QueueUrl"])
-        asked = {"QueueUrl": self._url, **request}
-        return self._client.call(operation, asked, extra_seconds=extra_seconds)
+        body = {"QueueUrl": self._url, **request}
+        return self._client.call(operation, body, extra_seconds=extra_seconds)
 
 
 def _batches(bodies: Sequence[str]) -> list[list[str]]:

@@ -35,20 +35,20 @@ class Queue(Protocol):
     """Messages of text (such as JSON) from any sender to any receiver."""
 
     def send(self, bodies: Sequence[str]) -> None:
-        """Keep the messages; they are durable when it returns.
+        """Send the messages; they are durable when it returns.
 
         Raises:
-            StoreError: Not all could be kept, but some may be: send them again.
+            StoreError: Not all were stored, but some may be: send them again.
         """
 
     def receive(
         self, *, most: int = MOST_AT_ONCE, hidden_seconds: int = 30, wait_seconds: float = 0
     ) -> list[Message]:
-        """Return messages, hidden from other receivers for a while; empty when there are none.
+        """Return messages, hidden from other receivers for their visibility time-out.
 
         Args:
             most: The most messages to return, 1 to 10.
-            hidden_seconds: How long the caller has to delete them.
+            hidden_seconds: The visibility time-out.
             wait_seconds: How long to wait for a first message.
 
         Raises:
@@ -56,12 +56,12 @@ class Queue(Protocol):
         """
 
     def delete(self, messages: Sequence[Message]) -> None:
-        """Remove messages that were dealt with.
+        """Delete processed messages.
 
-        One whose time was over may have been delivered again: it may or may not be removed.
+        After its visibility time-out a message may have been redelivered and may stay.
 
         Raises:
-            StoreError: The queue cannot be used; they will be delivered again.
+            StoreError: The queue cannot be used; they will be redelivered.
         """
 
     def dead_letters(self) -> Queue:

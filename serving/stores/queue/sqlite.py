@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from serving.stores.database import SqliteStore, explained, transaction
+from serving.stores.database import SqliteStore, store_errors, transaction
 from serving.stores.queue.protocol import MOST_AT_ONCE, Message
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ CREATE TABLE IF NOT EXISTS messages (
 CREATE INDEX IF NOT EXISTS messages_by_time ON messages (queue, visible_at);
 """
 _SEND = "INSERT INTO messages (queue, body, visible_at) VALUES (?, ?, 0)"
-_BURY = """
+_MOVE_DEAD = """
 UPDATE messages SET queue = ?, visible_at = 0, receives = 0
 WHERE queue = ? AND visible_at <= ? AND receives >= ?
 """
@@ -49,9 +49,9 @@ class SqliteQueue(SqliteStore):
     """A queue in a SQLite file, which several queues may share; used by threads and processes.
 
     Args:
-        path: The file, made when missing.
-        name: Tells the queues in the file apart.
-        most_receives: A message that was received so often goes to the dead letters.
+        path: The file, created when missing.
+        name: The queue within the file.
+        most_receives: After so many receives a message moves to the dead letters.
         clock: Seconds since the epoch.
     """
 
@@ -69,8 +69,8 @@ class SqliteQueue(SqliteStore):
         self._clock = clock
 
     def send(self, bodies: Sequence[str]) -> None:
-        """Keep the messages, all or none; see `Queue.send`."""
-        with self._lock, explained(self._path), transaction(self._connection):
+        """Send the messages in one transaction; see `Queue.send`."""
+        with self._lock, store_errors(self._path), transaction(self._connection):
             self._connection.executemany(_SEND, [(self._name, body) for body in bodies])
 
     def receive(
@@ -86,9 +86,9 @@ class SqliteQueue(SqliteStore):
             time.sleep(_POLL_SECONDS)
 
     def delete(self, messages: Sequence[Message]) -> None:
-        """Remove messages; one that was delivered again is left; see `Queue.delete`."""
+        """Delete messages; a redelivered one stays; see `Queue.delete`."""
         receipts = "[" + ",".join(message.receipt for message in messages) + "]"
-        with self._lock, explained(self._path), transaction(self._connection):
+        with self._lock, store_errors(self._path), transaction(self._connection):
             self._connection.execute(_DELETE, (self._name, receipts))
 
     def dead_letters(self) -> SqliteQueue:
@@ -99,17 +99,17 @@ class SqliteQueue(SqliteStore):
 
     def depth(self) -> int:
         """Return how many messages there are; see `Queue.depth`."""
-        with self._lock, explained(self._path):
+        with self._lock, store_errors(self._path):
             return int(self._connection.execute(_COUNT, (self._name,)).fetchone()[0])
 
     def _take(self, most: int, hidden_seconds: int) -> list[Message]:
         now = self._clock()
-        with self._lock, explained(self._path):
-            if not self._any_visible(now):  # a look costs nobody a write
+        with self._lock, store_errors(self._path):
+            if not self._any_visible(now):  # polling must not take the write lock
                 return []
             with transaction(self._connection):
-                buried = (_dead(self._name), self._name, now, self._most_receives)
-                self._connection.execute(_BURY, buried)
+                dead = (_dead(self._name), self._name, now, self._most_receives)
+                self._connection.execute(_MOVE_DEAD, dead)
                 taken = (now + hidden_seconds, self._name, now, most)
                 rows = self._connection.execute(_RECEIVE, taken).fetchall()
         return [

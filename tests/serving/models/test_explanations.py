@@ -124,7 +124,7 @@ def test_a_feature_that_no_tree_tests_has_no_effect() -> None:
         assert all(effects[i] == 0 for i in unused)
 
 
-def test_a_model_without_leaf_counts_is_not_explained() -> None:
+def test_a_model_without_leaf_counts_is_not_store_errors() -> None:
     with pytest.raises(ScorerError):
         Explainer(a_model(a_contract(), 0.25), a_contract())
 

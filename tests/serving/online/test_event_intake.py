@@ -12,7 +12,7 @@ import pytest
 from features.catalog import FEATURES
 from serving.docs.openapi_examples import EVENTS, EXAMPLE_REQUEST
 from serving.lambdas.events_handler import EventsAdapter
-from serving.online.event_intake import DeadEvent, EventRefusedError, to_event
+from serving.online.event_intake import DeadLetter, EventRefusedError, to_event
 from serving.online.event_messages import FlightDeparted
 from serving.schema.problems import InvalidRequestError, MalformedBodyError
 from serving.stores.database import connect
@@ -33,13 +33,13 @@ def body_of(*events: dict[str, Any]) -> bytes:
     return json.dumps({"events": events}).encode()
 
 
-def dead_letters(service_home: Path) -> list[DeadEvent]:
+def dead_letters(service_home: Path) -> list[DeadLetter]:
     queue = open_queue(OPTIONS.stores, service_home, "events").dead_letters()
-    return [msgspec.json.decode(m.body, type=DeadEvent) for m in queue.receive()]
+    return [msgspec.json.decode(m.body, type=DeadLetter) for m in queue.receive()]
 
 
 def delays(service: PredictionService) -> object:
-    """Return the delay of departures in the last hour, as a later flight is told it."""
+    """Return the delay of departures in the last hour, as a later flight is payload it."""
     request = {**EXAMPLE_REQUEST, "scheduled_departure": "2013-12-30T21:30", "flight_number": 5,
                "scheduled_arrival": "2013-12-31T01:30", "as_of": "2013-12-31T00:30Z"}  # fmt: skip
     record = service.predict(json.dumps(request).encode()).record
@@ -52,7 +52,7 @@ def test_what_is_told_by_http_is_in_the_next_features(tmp_path: Path) -> None:
     # Given a running service that knows of no departures
     service = a_service(a_home(tmp_path), OPTIONS)
     with running_server(service) as url, httpx.Client(base_url=url) as client:
-        # When it is told of a flight that left 22 minutes late, in the wrong order and twice
+        # When it is payload of a flight that left 22 minutes late, in the wrong order and twice
         answers = [
             client.post("/events", json={"events": [event]})
             for event in (DEPARTED, EVENTS[0], DEPARTED)
@@ -68,9 +68,9 @@ def test_the_examples_are_applied(tmp_path: Path) -> None:
     # Given the events of the documentation / When they are accepted and worked on
     service = a_service(a_home(tmp_path), OPTIONS)
     assert service.events.submit(body_of(*EVENTS)).accepted == len(EVENTS)
-    assert service.events.work_off(wait_seconds=0) == 1
+    assert service.events.process_messages(wait_seconds=0) == 1
     # Then all of them are in the state, and the queue is empty
-    assert service.events.work_off(wait_seconds=0) == 0
+    assert service.events.process_messages(wait_seconds=0) == 0
     assert delays(service) == 22.0
     assert not dead_letters(tmp_path)
     assert 'events_total{state="applied"} 4' in service.metrics_text().decode()
@@ -82,7 +82,7 @@ def test_the_examples_are_applied(tmp_path: Path) -> None:
         ({"origin": "XXX"}, "origin: 'XXX' is not one of"),
         ({"scheduled_departure": "2013-12-30T25:30"}, "scheduled_departure: "),
         ({"reported_at": "2313-01-01T00:00Z"}, "reported_at: "),
-        ({"reported_at": "2099-01-01T00:00Z"}, "yet to come"),
+        ({"reported_at": "2099-01-01T00:00Z"}, "in the future"),
         ({"reported_at": "2013-01-01T00:00"}, "has no offset"),
     ],
 )
@@ -94,7 +94,7 @@ def test_an_event_that_cannot_be_is_a_dead_letter_with_its_reason(
     wrong = {**EVENTS[0], **change}
     service.events.submit(body_of(EVENTS[0], wrong, DEPARTED))
     # When it is worked on
-    service.events.work_off(wait_seconds=0)
+    service.events.process_messages(wait_seconds=0)
     # Then the others are applied, and it is kept as it came with the reason
     assert delays(service) == 22.0
     (dead,) = dead_letters(tmp_path)
@@ -111,10 +111,10 @@ def test_other_events_that_cannot_be(tmp_path: Path) -> None:
     # When they are worked on / Then both are dead letters, and so is a message that is none
     service.events.submit(body_of(weather, ahead))
     open_queue(OPTIONS.stores, tmp_path, "events").send(["nonsense"])
-    assert service.events.work_off(wait_seconds=0) == 2
+    assert service.events.process_messages(wait_seconds=0) == 2
     reasons = " ".join(dead.reason for dead in dead_letters(tmp_path))
     assert "The weather at SFO is in no feature" in reasons
-    assert "which is yet to come" in reasons
+    assert "which is in the future" in reasons
     assert "not a message" in reasons
 
 
@@ -138,7 +138,7 @@ def test_a_request_at_fault_is_refused_and_says_where(
     with pytest.raises(InvalidRequestError) as refused:
         service.events.submit(body)
     assert refused.value.errors[0].field == field
-    assert service.events.work_off(wait_seconds=0) == 0
+    assert service.events.process_messages(wait_seconds=0) == 0
 
 
 def test_what_is_no_json_is_malformed(tmp_path: Path) -> None:
@@ -166,7 +166,7 @@ def test_a_function_names_the_messages_that_must_come_again(tmp_path: Path) -> N
 
 def test_a_time_that_is_none_is_refused() -> None:
     # Given an instant with the shape of one / When it is read / Then it is refused
-    told = msgspec.json.decode(body_of({**DEPARTED, "at": "2013-13-30T23:52:00Z"}))
-    event = msgspec.convert(told["events"][0], FlightDeparted)
+    payload = msgspec.json.decode(body_of({**DEPARTED, "at": "2013-13-30T23:52:00Z"}))
+    event = msgspec.convert(payload["events"][0], FlightDeparted)
     with pytest.raises(EventRefusedError, match="at: '2013-13-30T23:52:00Z' is not a date"):
         to_event(event, 0, NETWORK)

@@ -56,7 +56,7 @@ def test_the_same_key_and_body_get_the_same_bytes(
     first, again = ask(api, b"k1", body, path), ask(api, b"k1", body, path)
     assert (again.status, again.body, again.headers) == (first.status, first.body, first.headers)
     # And it was done once
-    service.jobs.work_off(wait_seconds=0)
+    service.jobs.process_messages(wait_seconds=0)
     assert len(json.loads(service.history_page({}))["items"]) == 1
     # And another key is another request
     assert ask(api, b"k2", body, path).body != first.body

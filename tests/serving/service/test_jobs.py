@@ -53,8 +53,8 @@ def test_what_is_accepted_is_made_once_and_found_by_its_id(service: PredictionSe
     assert accepted.state == "pending"
     assert service.jobs.find(accepted.id).state == "pending"
     # When a worker comes, twice
-    assert service.jobs.work_off(wait_seconds=0) == 1
-    assert service.jobs.work_off(wait_seconds=0) == 0
+    assert service.jobs.process_messages(wait_seconds=0) == 1
+    assert service.jobs.process_messages(wait_seconds=0) == 0
     # Then the prediction is there, and in the history, under the id of the job
     found = service.jobs.find(accepted.id)
     assert found.state == "done"
@@ -68,7 +68,7 @@ def test_it_survives_its_service(service: PredictionService, home: Path) -> None
     accepted = service.jobs.submit(body_of())
     other = a_service(home, SETTINGS)
     # Then it works on it, and either finds it
-    other.jobs.work_off(wait_seconds=0)
+    other.jobs.process_messages(wait_seconds=0)
     assert service.jobs.find(accepted.id).state == "done"
 
 
@@ -88,7 +88,7 @@ def test_one_that_cannot_be_any_more_fails_with_the_reason(
     assert network is not None
     zones = {name: zone for name, zone in network.time_zones.items() if name != "SFO"}
     monkeypatch.setattr(service, "_network", type(network)(zones, network.origins, {}))
-    service.jobs.work_off(wait_seconds=0)
+    service.jobs.process_messages(wait_seconds=0)
     # Then it has failed, and says why
     found = service.jobs.find(accepted.id)
     assert (found.state, found.prediction) == ("failed", None)
@@ -103,11 +103,11 @@ def test_without_a_model_it_waits(home: Path, clock: Clock) -> None:
     accepted = service.jobs.submit(body_of())
     unready = open_service(SETTINGS, home, clock=clock)
     with pytest.raises(StoreError):
-        unready.jobs.work_on(accepted.id)
+        unready.jobs.process(accepted.id)
     # Then it is not lost: when its time is over another works on it
-    assert service.jobs.work_on(accepted.id) is False
+    assert service.jobs.process(accepted.id) is False
     clock.now += CLAIM_SECONDS * 1000
-    assert service.jobs.work_on(accepted.id) is True
+    assert service.jobs.process(accepted.id) is True
     assert service.jobs.find(accepted.id).state == "done"
 
 
@@ -119,7 +119,7 @@ def test_unknown_and_old_ones_are_not_found(service: PredictionService, clock: C
     with pytest.raises(UnknownJobError):
         service.jobs.find(accepted.id)
     service.tidy()
-    assert service.jobs.work_on(accepted.id) is True  # nothing is left to do
+    assert service.jobs.process(accepted.id) is True  # nothing is left to do
 
 
 def test_what_cannot_be_kept_is_not_accepted(

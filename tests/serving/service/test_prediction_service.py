@@ -157,7 +157,7 @@ def test_with_a_spool_it_answers_though_its_history_fails(service: PredictionSer
     assert isinstance(service.history, SpooledHistory)
     service.history._history.close()
     assert json.loads(service.ready())["version"] == "1"
-    service.keep([service.predict(body_of()).record])
+    service.append_records([service.predict(body_of()).record])
     assert service.history.statistics().waiting == 1
     service.history.close()
 

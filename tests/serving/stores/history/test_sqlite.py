@@ -224,9 +224,9 @@ def test_sqlite_forgets_what_is_old(tmp_path: Path) -> None:
     history = SqlitePredictionHistory(tmp_path / "serving.db")
     history.append([record(at) for at in range(5_000)])
     # When those before an instant are forgotten, Then the others are there
-    assert history.forget(before_ms=4_990) == 4_990
+    assert history.delete_before(before_ms=4_990) == 4_990
     assert [r.requested_at_ms for r in all_pages(history, 100)] == list(range(4_999, 4_989, -1))
-    assert history.forget(before_ms=4_990) == 0
+    assert history.delete_before(before_ms=4_990) == 0
     history.close()
 
 

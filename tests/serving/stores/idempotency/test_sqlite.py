@@ -113,7 +113,7 @@ def test_of_many_at_once_one_answers(keys: IdempotencyStore) -> None:
 def test_sqlite_forgets_expired_keys(tmp_path: Path) -> None:
     keys = SqliteIdempotencyStore(tmp_path / "work.db")
     begin(keys)
-    assert keys.forget(expired_at_ms=NOW + KEPT - 1) == 0
-    assert keys.forget(expired_at_ms=NOW + KEPT) == 1
+    assert keys.delete_expired(expired_at_ms=NOW + KEPT - 1) == 0
+    assert keys.delete_expired(expired_at_ms=NOW + KEPT) == 1
     assert begin(keys, "other").answer is None
     keys.close()

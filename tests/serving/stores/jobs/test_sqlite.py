@@ -118,7 +118,7 @@ def test_sqlite_forgets_expired_jobs(tmp_path: Path) -> None:
     jobs = SqliteJobStore(tmp_path / "work.db")
     for name, expiry in (("old", NOW), ("new", NOW + 1)):
         jobs.submit(name, b"", at_ms=0, expires_at_ms=expiry)
-    assert jobs.forget(expired_at_ms=NOW) == 1
+    assert jobs.delete_expired(expired_at_ms=NOW) == 1
     assert jobs.get("old") is None
     assert jobs.get("new") is not None
     jobs.close()
