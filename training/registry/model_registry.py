@@ -58,25 +58,34 @@ class Registry:
         store: Address of the MLflow tracking store.
         name: The registered model.
         registry: Address of the registry; None if it is the tracking store.
+        client: MLflow's client of both; by default one is made when it is first needed.
 
     Raises:
         RegistryError: The registry cannot have a model of this name.
     """
 
-    def __init__(self, store: str, name: str, registry: str | None = None) -> None:
-        self._store = store
+    def __init__(
+        self,
+        store: str,
+        name: str,
+        registry: str | None = None,
+        *,
+        client: MlflowClient | None = None,
+    ) -> None:
+        self.store = store
         self._address = registry or store
         self._kind = kind_of(self._address)
         require_name(self._kind, name)
-        self._name = name
+        self.name = name
+        self._given = client
 
     @cached_property
     def _client(self) -> MlflowClient:
-        return client_of(self._store, self._address)
+        return self._given or client_of(self.store, self._address)
 
     @cached_property
     def _aliases(self) -> AliasStore:
-        return aliases_in(self._kind, self._client, self._name)
+        return aliases_in(self._kind, self._client, self.name)
 
     def register(self, run_id: str) -> RegisteredVersion:
         """Return the version of a training run, registered now unless its fingerprint has one.
@@ -93,8 +102,8 @@ class Registry:
             return found
         self._make_model()
         tags = {FINGERPRINT_TAG: fingerprint}
-        with explained(self._address), mlflow_at(self._store):
-            made = self._client.create_model_version(self._name, source, run_id, tags)
+        with explained(self._address), mlflow_at(self.store):
+            made = self._client.create_model_version(self.name, source, run_id, tags)
         return self.get(str(made.version))
 
     def with_fingerprint(self, fingerprint: str) -> RegisteredVersion | None:
@@ -109,7 +118,7 @@ class Registry:
         with explained(self._address):
             aliases = self._aliases.all()
             try:
-                found = found_versions(self._kind, self._client, self._name)
+                found = found_versions(self._kind, self._client, self.name)
             except MlflowException as error:
                 if error.error_code != NOT_THERE:
                     raise
@@ -128,7 +137,7 @@ class Registry:
             if found.version == version:
                 return found
         raise RegistryError(
-            f"Model {self._name} has no version {version} in the registry: "
+            f"Model {self.name} has no version {version} in the registry: "
             f"it has {', '.join(each.version for each in versions) or 'none'}."
         )
 
@@ -144,7 +153,7 @@ class Registry:
         version = self.version_of(alias)
         if version is None:
             raise RegistryError(
-                f"No version of model {self._name} is {alias} yet: run `make run` first, "
+                f"No version of model {self.name} is {alias} yet: run `make run` first, "
                 "or give a number."
             )
         return self.get(version)
@@ -183,7 +192,7 @@ class Registry:
 
         try:
             with explained(self._address):
-                self._client.create_registered_model(self._name)
+                self._client.create_registered_model(self.name)
         except MlflowException as error:
             if error.error_code != THERE_ALREADY:
                 raise

@@ -38,7 +38,7 @@ class Tracking:
     def __init__(self, store: str, experiment: str, artifacts: str | None = None) -> None:
         self.store = store
         self._experiment = experiment
-        self._artifacts = artifacts
+        self.artifacts = artifacts
 
     @cached_property
     def client(self) -> MlflowClient:
@@ -52,7 +52,7 @@ class Tracking:
         if found is not None:
             identity: str = found.experiment_id
             return identity
-        place = f"{self._artifacts}/{self._experiment}" if self._artifacts else None
+        place = f"{self.artifacts}/{self._experiment}" if self.artifacts else None
         made: str = self.client.create_experiment(self._experiment, artifact_location=place)
         return made
 

@@ -19,7 +19,7 @@ def context(home: Path, monkeypatch: pytest.MonkeyPatch) -> RunContext:
 
 def test_runs_and_their_files_are_kept_at_home(context: RunContext, home: Path) -> None:
     assert context.tracking.store == f"sqlite:///{home}/mlflow.db"
-    assert context.tracking._artifacts == f"file://{home}/mlartifacts"
+    assert context.tracking.artifacts == f"file://{home}/mlartifacts"
 
 
 def test_the_tracking_store_that_the_environment_names_is_used(
@@ -27,7 +27,7 @@ def test_the_tracking_store_that_the_environment_names_is_used(
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:5000")
     assert context.tracking.store == "http://127.0.0.1:5000"
-    assert context.tracking._artifacts is None
+    assert context.tracking.artifacts is None
 
 
 def test_what_mlflow_falls_back_to_by_itself_is_nobodys_choice(
@@ -41,7 +41,7 @@ def test_the_store_at_home_named_by_the_environment_keeps_its_files_at_home(
     context: RunContext, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{home}/mlflow.db")
-    assert context.tracking._artifacts == f"file://{home}/mlartifacts"
+    assert context.tracking.artifacts == f"file://{home}/mlartifacts"
 
 
 def test_outputs_of_a_stage_that_has_not_run_are_an_error(context: RunContext) -> None:

@@ -47,9 +47,9 @@ def registry(plain: Registry, kind: str, monkeypatch: pytest.MonkeyPatch) -> Reg
     """Return the same registry, reached as the kind of the test says."""
     if kind != "stages":
         return plain
-    monkeypatch.setenv("DATABRICKS_HOST", plain._store)
+    monkeypatch.setenv("DATABRICKS_HOST", plain.store)
     monkeypatch.setenv("DATABRICKS_TOKEN", "none")
-    return Registry(plain._store, plain._name, "databricks")
+    return Registry(plain.store, plain.name, "databricks")
 
 
 @pytest.fixture

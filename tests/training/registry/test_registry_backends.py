@@ -75,9 +75,7 @@ def catalog() -> UnityCatalog:
 
 @pytest.fixture
 def registry(catalog: UnityCatalog) -> Registry:
-    registry = Registry("databricks", NAME, UNITY)
-    registry.__dict__["_client"] = catalog
-    return registry
+    return Registry("databricks", NAME, UNITY, client=cast("MlflowClient", catalog))
 
 
 @pytest.mark.parametrize(

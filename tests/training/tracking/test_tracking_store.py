@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 import mlflow
 import msgspec
@@ -11,10 +10,7 @@ import pytest
 
 from training.tracking.processes import ProcessIdentity
 from training.tracking.run_files import FINGERPRINT_TAG, write_files
-from training.tracking.tracking_store import PARENT_TAG, PROCESS_TAG, PROJECT_TAG
-
-if TYPE_CHECKING:
-    from training.tracking.tracking_store import Tracking
+from training.tracking.tracking_store import PARENT_TAG, PROCESS_TAG, PROJECT_TAG, Tracking
 
 DEAD = msgspec.structs.replace(ProcessIdentity.of_this_process(), started="long ago").to_text()
 
@@ -133,8 +129,7 @@ def test_a_metric_is_written_again_only_if_it_changed(tracking: Tracking) -> Non
 
 def test_the_experiment_is_made_once_with_its_place(tracking: Tracking) -> None:
     first = tracking.experiment_id
-    del tracking.__dict__["experiment_id"]
-    assert tracking.experiment_id == first
+    assert Tracking(tracking.store, "ontime").experiment_id == first
     place = tracking.client.get_experiment(first).artifact_location
     assert place.endswith("/artifacts/ontime")
 
