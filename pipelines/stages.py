@@ -167,6 +167,7 @@ STAGES: tuple[Stage, ...] = (
         reads=("build_features.gold_hash",),
         settings=(
             "features.horizon_min",
+            "features.late_from_min",
             "serving.model_name",
             "training.experiment",
             "training.split",

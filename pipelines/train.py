@@ -84,7 +84,13 @@ def _train(context: RunContext, made_from: str, parts: dict[str, str]) -> str:
     ) as run_id:
         learned, later = read_part(context, "train"), read_part(context, "validate")
         context.console.step(f"fitting to {len(learned):,} flights")
-        trained = train(learned, later, horizon_min=horizon, settings=settings)
+        trained = train(
+            learned,
+            later,
+            horizon_min=horizon,
+            settings=settings,
+            late_from_min=context.settings.features.late_from_min,
+        )
         lineage = Lineage(
             fingerprint=made_from,
             parts=parts,

@@ -10,6 +10,7 @@ import numpy as np
 
 from features.catalog import FEATURES
 from features.contract.feature_contract import contract_of
+from features.declare.streams import LATE_FROM_MIN
 from ontime_base.errors import OntimeError
 from training.evaluate.learning_curve import learning_curve
 from training.evaluate.quality_metrics import measure, ranking
@@ -88,6 +89,7 @@ def train(
     *,
     horizon_min: int,
     settings: TrainingSettings,
+    late_from_min: int = LATE_FROM_MIN,
     declared: Sequence[Feature] = FEATURES,
 ) -> Trained:
     """Return the fitted model, the naive model beside it, and the export of the first.
@@ -97,6 +99,7 @@ def train(
         validate_part: What the operating threshold is chosen on.
         horizon_min: Minutes from the prediction time to the scheduled departure.
         settings: How.
+        late_from_min: Arrival delay from which a flight is labelled late.
         declared: All features that there are.
 
     Raises:
@@ -115,7 +118,9 @@ def train(
     return Trained(
         model=model,
         naive=naive,
-        contract=contract_of(horizon_min, threshold, features=features),
+        contract=contract_of(
+            horizon_min, threshold, late_from_min=late_from_min, features=features
+        ),
         onnx=model.to_onnx(),
         self_test=self_test_of(model, validate_part.features),
         metrics=metrics,

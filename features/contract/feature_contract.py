@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 
 from features.catalog import FEATURES
 from features.declare.declarations import Own
-from features.declare.streams import STREAMS
+from features.declare.streams import LATE_FROM_MIN, STREAMS
 from ontime_base.errors import OntimeError
 
 if TYPE_CHECKING:
@@ -18,11 +19,16 @@ if TYPE_CHECKING:
     from features.declare.declarations import Feature
 
 SCHEMA: Final = 1
-LABEL_MEANING: Final = "arrival delay >= 15 min"
+_LABEL: Final = re.compile(r"arrival delay >= (\d+) min")
 
 
 class ContractError(OntimeError):
     """A contract cannot be read, or names features that are not declared."""
+
+
+def label_meaning(late_from_min: int) -> str:
+    """Return the label of a contract in words, by the arrival delay from which a flight is late."""
+    return f"arrival delay >= {late_from_min} min"
 
 
 class FeatureSpec(msgspec.Struct, frozen=True):
@@ -58,7 +64,22 @@ class Contract(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     features: tuple[FeatureSpec, ...]
     feature_hash: str
     operating_threshold: float
-    label: str = LABEL_MEANING
+    label: str = label_meaning(LATE_FROM_MIN)
+
+    @property
+    def late_from_min(self) -> int:
+        """The arrival delay from which a flight is labelled late.
+
+        Raises:
+            ContractError: The label is another one.
+        """
+        found = _LABEL.fullmatch(self.label)
+        if found is None:
+            raise ContractError(
+                f"The contract has the label '{self.label}', which this code does not know: deploy "
+                "the code that trained the model."
+            )
+        return int(found[1])
 
     @property
     def numeric(self) -> tuple[str, ...]:
@@ -76,6 +97,7 @@ def contract_of(
     threshold: float,
     names: Iterable[str] | None = None,
     *,
+    late_from_min: int = LATE_FROM_MIN,
     features: tuple[Feature, ...] = FEATURES,
 ) -> Contract:
     """Return the contract for a model over declared features.
@@ -84,6 +106,7 @@ def contract_of(
         horizon_min: Minutes from the prediction time to the scheduled departure.
         threshold: The operating threshold.
         names: The model's features, in order; by default all declared ones.
+        late_from_min: Arrival delay from which a flight is labelled late.
         features: The declared features.
 
     Raises:
@@ -91,7 +114,8 @@ def contract_of(
     """
     chosen = selected(names, features)
     specs = tuple(FeatureSpec(f.name, f.dtype, f.unit, f.null) for f in chosen)
-    return Contract(SCHEMA, horizon_min, specs, feature_hash(chosen), threshold)
+    label = label_meaning(late_from_min)
+    return Contract(SCHEMA, horizon_min, specs, feature_hash(chosen), threshold, label)
 
 
 def selected(

@@ -18,7 +18,7 @@ from features.arrays.arrow import FLIGHT_COLUMNS, WEATHER_COLUMNS
 from features.catalog import FEATURES
 from features.declare import columns as c
 from features.declare.declarations import MAX_WINDOW_DAYS, MINUTES_PER_DAY
-from features.declare.streams import MAX_EVENT_LAG_MIN
+from features.declare.streams import LATE_FROM_MIN, MAX_EVENT_LAG_MIN
 from features.offline.feature_table import features_table, gold_columns
 
 if TYPE_CHECKING:
@@ -93,6 +93,7 @@ def to_features(
     horizon_min: int,
     block_days: int,
     days: DayRange = EVERY_DAY,
+    late_from_min: int = LATE_FROM_MIN,
     features: tuple[Feature, ...] = FEATURES,
 ) -> DataFrame:
     """Return the feature table: one row per flight of silver_flights in the range of days.
@@ -103,6 +104,7 @@ def to_features(
         horizon_min: Minutes from the prediction time to the scheduled departure.
         block_days: Days of flights that one task computes.
         days: The flight dates (local, at the origin) to compute.
+        late_from_min: Arrival delay from which a flight is labelled late.
         features: The features to compute, by default the catalog.
 
     Returns:
@@ -119,7 +121,8 @@ def to_features(
         .groupBy(BLOCK)
         .cogroup(with_blocks(weather_rows, c.KNOWN, block_days=block_days).groupBy(BLOCK))
         .applyInArrow(
-            _block_function(horizon_min, block_days, features), schema=gold_schema(features)
+            _block_function(horizon_min, late_from_min, block_days, features),
+            schema=gold_schema(features),
         )
     )
 
@@ -137,13 +140,20 @@ def with_blocks(rows: DataFrame, instant: str, *, block_days: int) -> DataFrame:
 
 
 def _block_function(
-    horizon_min: int, block_days: int, features: tuple[Feature, ...]
+    horizon_min: int, late_from_min: int, block_days: int, features: tuple[Feature, ...]
 ) -> Callable[[tuple[pa.Scalar, ...], pa.Table, pa.Table], pa.Table]:
     def features_of_block(
         key: tuple[pa.Scalar, ...], flights: pa.Table, weather: pa.Table
     ) -> pa.Table:
         own = flights[DAY].to_numpy() // block_days == key[0].as_py()
         wanted = own & flights[WANTED].to_numpy()
-        return features_table(flights, weather, wanted, horizon_min=horizon_min, features=features)
+        return features_table(
+            flights,
+            weather,
+            wanted,
+            horizon_min=horizon_min,
+            late_from_min=late_from_min,
+            features=features,
+        )
 
     return features_of_block

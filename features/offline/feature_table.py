@@ -51,6 +51,7 @@ def features_table(
     wanted: NDArray[np.bool_],
     *,
     horizon_min: int,
+    late_from_min: int = LATE_FROM_MIN,
     features: tuple[Feature, ...] = FEATURES,
 ) -> pa.Table:
     """Return the feature table's rows for the wanted flights of a block.
@@ -60,6 +61,7 @@ def features_table(
         weather: Rows of silver_weather: `features.arrays.arrow.WEATHER_COLUMNS`.
         wanted: Which flights to return, one flag per row of `flights`.
         horizon_min: Minutes from the prediction time to the scheduled departure.
+        late_from_min: Arrival delay from which a flight is labelled late.
         features: The features to compute, by default the catalog.
 
     Returns:
@@ -68,11 +70,18 @@ def features_table(
     if not wanted.any():
         return gold_arrow_schema(features).empty_table()
     kernel = Kernel(*to_events(flights, weather), wanted, horizon_min=horizon_min)
-    return table_of(kernel, flights, horizon_min=horizon_min, features=features)
+    return table_of(
+        kernel, flights, horizon_min=horizon_min, late_from_min=late_from_min, features=features
+    )
 
 
 def table_of(
-    kernel: Kernel, flights: pa.Table, *, horizon_min: int, features: tuple[Feature, ...]
+    kernel: Kernel,
+    flights: pa.Table,
+    *,
+    horizon_min: int,
+    late_from_min: int = LATE_FROM_MIN,
+    features: tuple[Feature, ...],
 ) -> pa.Table:
     """Return the feature table's rows that a kernel computes from these flights."""
     schema = gold_arrow_schema(features)
@@ -82,5 +91,5 @@ def table_of(
     found |= {name: with_nulls(array) for name, array in values.items()}
     horizon = pa.scalar(horizon_min * MICROSECONDS_PER_MINUTE, pa.duration("us"))
     found[c.PREDICTION_TIME] = pc.subtract(rows[c.SCHEDULED_DEPARTURE], horizon)
-    found[c.LABEL] = pc.greater_equal(rows[c.ARRIVAL_DELAY], LATE_FROM_MIN).cast(pa.int32())
+    found[c.LABEL] = pc.greater_equal(rows[c.ARRIVAL_DELAY], late_from_min).cast(pa.int32())
     return pa.table({name: found[name] for name in schema.names}).cast(schema)

@@ -129,7 +129,10 @@ def score_days(context: RunContext, model: BatchModel, *, days: DayRange) -> Sco
 
 def tables_of(model: BatchModel) -> tuple[str, str]:
     """Return the names of the feature table that a model reads, and of the table it fills."""
-    features = FeatureSettings(horizon_min=model.contract.horizon_min)
+    contract = model.contract
+    features = FeatureSettings(
+        horizon_min=contract.horizon_min, late_from_min=contract.late_from_min
+    )
     return features.table, f"predictions_{features.key}"
 
 

@@ -18,6 +18,7 @@ from deltalake.transaction import AddAction
 
 from features.arrays.arrow import FLIGHT_COLUMNS, WEATHER_COLUMNS
 from features.declare import columns as c
+from features.declare.streams import LATE_FROM_MIN
 from features.offline.blocks import LOOK_AHEAD_DAYS, LOOK_BACK_DAYS, DayRange
 from features.offline.feature_table import features_table
 from pipelines.tables.arrow_files import DayColumn, DayFile, day_span, read_days, write_file
@@ -56,12 +57,14 @@ class BlockInputs:
         folder: The folder of the feature table.
         horizon_min: Minutes from the prediction time to the scheduled departure.
         features: The features to compute.
+        late_from_min: Arrival delay from which a flight is labelled late.
     """
 
     silver: SilverFiles
     folder: Path
     horizon_min: int
     features: tuple[Feature, ...]
+    late_from_min: int = LATE_FROM_MIN
 
 
 def write_blocks(
@@ -134,5 +137,10 @@ def features_of_days(inputs: BlockInputs, first: dt.date, last: dt.date) -> pa.T
     wanted = pc.and_(pc.greater_equal(date, pa.scalar(first)), pc.less_equal(date, pa.scalar(last)))
     flags = wanted.to_numpy().astype(np.bool_)
     return features_table(
-        flights, weather, flags, horizon_min=inputs.horizon_min, features=inputs.features
+        flights,
+        weather,
+        flags,
+        horizon_min=inputs.horizon_min,
+        late_from_min=inputs.late_from_min,
+        features=inputs.features,
     )

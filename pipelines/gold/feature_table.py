@@ -69,7 +69,9 @@ def _write_with_arrow(
         tuple(files_of_table(flights, FLIGHT_DAY, commit.flights.version)),
         tuple(files_of_table(weather, WEATHER_DAY, commit.weather.version)),
     )
-    inputs = BlockInputs(silver, gold, settings.horizon_min, FEATURES)
+    inputs = BlockInputs(
+        silver, gold, settings.horizon_min, FEATURES, late_from_min=settings.late_from_min
+    )
     adds = write_blocks(context.spark, inputs, days=days, block_days=settings.block_days)
     if EVERY_DAY in days:
         replace_all(gold, gold_arrow_schema(), adds, to_description(commit))
@@ -92,6 +94,7 @@ def _write_by_spark(
             flights,
             weather,
             horizon_min=settings.horizon_min,
+            late_from_min=settings.late_from_min,
             block_days=settings.block_days,
             days=one,
         )

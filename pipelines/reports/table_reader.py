@@ -39,7 +39,7 @@ class TableReader:
         self._context = context
         settings = context.settings
         self._root = settings.tables.uri or str(settings.home / "tables")
-        self._gold = f"gold_features_h{settings.features.horizon_min}"
+        self._gold = settings.features.table
 
     def names(self) -> list[str]:
         """Return the tables that there are: bronze, silver, quarantine, and then all others."""

@@ -150,6 +150,7 @@ def _require_known(contract: Contract) -> None:
         contract.horizon_min,
         contract.operating_threshold,
         [feature.name for feature in contract.features],
+        late_from_min=contract.late_from_min,
     )
     if ours != contract:
         raise ContractError(
