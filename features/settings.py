@@ -17,8 +17,8 @@ class FeatureSettings(Settings):
     Attributes:
         horizon_min: Minutes from the prediction time to the scheduled departure.
         block_days: Days of flights that one task computes at a time.
-        late_from_min: Arrival delay, in minutes, from which a flight is labelled late. Features that
-            count late flights keep the 15 minutes of their declarations.
+        late_from_min: Arrival delay, in minutes, from which a flight is labelled late. Features
+            that count late flights keep the 15 minutes of their declarations.
         as_of_ingest: Only rows ingested by then are used; None: all rows.
     """
 

@@ -125,3 +125,17 @@ def test_conflicts_between_models_are_described() -> None:
     label, distance = conflicts_between(one, other)
     assert "arrival delay >= 30 min" in label
     assert distance == "distance is float64 in mi in one and float64 in km in the other"
+
+
+def test_another_label_is_another_contract_that_is_not_served_beside_the_default() -> None:
+    # Given contracts of two labels
+    default, other = contract_of(120, 0.25), contract_of(120, 0.25, late_from_min=45)
+    # Then each says from when on a flight is late, also after it was written and read
+    assert (default.label, default.late_from_min) == ("arrival delay >= 15 min", 15)
+    assert from_json(to_json(other)).late_from_min == 45
+    assert any("the label is" in each for each in conflicts_between(default, other))
+
+
+def test_a_label_that_this_code_does_not_know_is_refused() -> None:
+    with pytest.raises(ContractError, match="has the label 'cancelled'"):
+        _ = msgspec.structs.replace(contract_of(120, 0.25), label="cancelled").late_from_min
