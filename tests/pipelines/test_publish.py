@@ -1,11 +1,18 @@
 from __future__ import annotations
 
+import io
 from typing import TYPE_CHECKING
 
 import pytest
 
 from operations.release.decisions import Interventions
 from pipelines import publish, register
+from pipelines.runtime import runner
+from pipelines.runtime.command import CommonOptions, settings_of
+from pipelines.runtime.console import Console
+from pipelines.runtime.context import RunContext, StageOutcome
+from pipelines.runtime.runner import run_stage
+from pipelines.stages import stage_named
 from serving.models.model_package import FILES, ModelPackageError, read_model_package
 from serving.models.release_document import read_release
 from training.registry.registry_errors import RegistryError
@@ -130,3 +137,35 @@ def test_what_a_person_took_back_is_not_released_again(recorded: Recorded) -> No
     release = read_release(recorded.context.artifacts)
     assert release is not None
     assert release.document.challenger is None
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("operations.online_days", 9),
+        ("serving.store_uri", "s3://another/store"),
+        ("serving.stores.online", "dynamodb"),
+        ("serving.stores.prefix", "another"),
+    ],
+)
+def test_it_runs_again_where_a_setting_fills_another_store_or_other_days(
+    recorded: Recorded, monkeypatch: pytest.MonkeyPatch, key: str, value: str | int
+) -> None:
+    # Given a publish that succeeded
+    recorded.record("ingest", silver={"flights": "a" * 64})
+    recorded.record("register", version="1", passed=True)
+    outputs = {"version": "1", "manifest_sha256": None, "items": 7}
+    monkeypatch.setattr(runner, "stage_function", lambda _: lambda *_, **__: StageOutcome(outputs))
+    home = recorded.context.settings.home
+    (home / "serving.db").touch()
+    stage, as_before = stage_named("publish"), CommonOptions(overrides=(f"home={home}",))
+
+    def publish_with(values: dict[str, str | int]) -> bool:
+        context = RunContext(settings_of(as_before, values), Console(io.StringIO()))
+        return not run_stage(stage, context).skipped
+
+    assert publish_with({})
+    assert not publish_with({})
+    # When a setting is another, Then the stage runs again; before, it was skipped
+    assert publish_with({key: value})
+    assert not publish_with({key: value})
