@@ -11,7 +11,7 @@ from features.declare.columns import SOURCE_CHECKSUM, SOURCE_FILE
 from pipelines.gold.training_data import read_part, silver_lineage, table_lineage
 from pipelines.runtime.context import StageOutcome
 from pipelines.runtime.fingerprint import fingerprint, parts_of
-from pipelines.spark.concurrency import at_once
+from pipelines.spark.concurrency import run_concurrently
 from pipelines.stages import stage_named
 from training.environment import surrounding_run
 from training.fit import train
@@ -33,13 +33,13 @@ def sources_of(context: RunContext) -> tuple[SourceLineage, ...]:
         return [SourceLineage(source, row[SOURCE_FILE], row[SOURCE_CHECKSUM]) for row in found]
 
     names = [source for source, _ in context.settings.sources]
-    return tuple(sorted(file for found in at_once(files, names) for file in found))
+    return tuple(sorted(file for found in run_concurrently(files, names) for file in found))
 
 
 def settings_of_result(settings: PipelineSettings) -> dict[str, Any]:
     """Return the configuration that decides a model, by section, as plain data.
 
-    Where things are kept is left out: it decides nothing, and an address may hold a password.
+    Where results are stored is left out: it decides nothing, and an address may hold a password.
     """
     return {
         "sources": settings.sources.model_dump(mode="json"),

@@ -1,4 +1,4 @@
-"""Progress for a person at a terminal and for the log of a CI run: plain lines, flushed at once."""
+"""Progress for a terminal and for the log of a CI run: plain lines, each flushed."""
 
 from __future__ import annotations
 

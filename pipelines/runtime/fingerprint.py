@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("ontime_base", "features", "training", "serving", "operations", "pipelines")
-# They run stages and tell people about it: no result depends on them.
+# They run stages and report on them: no result depends on them.
 FRAME = frozenset(
     (
         "pipelines.run",

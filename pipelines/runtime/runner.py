@@ -68,7 +68,7 @@ def run_stage(
     Args:
         stage: The stage.
         context: What it is given.
-        force: Run it even if nothing changed, and let it make everything anew.
+        force: Run it even if nothing changed, and let it rebuild everything.
         arguments: Named arguments of its `run`; those left out have their defaults.
 
     Raises:
@@ -129,13 +129,15 @@ def _require_declared(stage: Stage, context: RunContext, reads: set[str]) -> Non
     undeclared = undeclared_settings(stage, reads)
     if not undeclared:
         return
-    told = (
+    message = (
         f"stage {stage.name} reads {', '.join(undeclared)}, which its declaration in "
         "pipelines/stages.py does not name"
     )
     if context.settings.environment == "strict":
-        raise UndeclaredSettingError(f"{told}: add them to its settings, places or other_settings")
-    context.console.step(f"warning: {told}")
+        raise UndeclaredSettingError(
+            f"{message}: add them to its settings, places or other_settings"
+        )
+    context.console.step(f"warning: {message}")
 
 
 def _reason_to_run(

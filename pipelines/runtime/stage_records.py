@@ -72,7 +72,7 @@ class StageRecords:
         except msgspec.MsgspecError as error:
             raise UnreadableRecordError(
                 f"The stage record {path} is not readable ({error}): "
-                f"run `ontime {stage}`, which makes it anew."
+                f"run `ontime {stage}`, which writes it again."
             ) from error
 
     def require(self, stage: str) -> StageRecord:

@@ -18,7 +18,7 @@ from pipelines.silver.table_names import bronze_table
 from pipelines.sources.discovery import find_files
 from pipelines.sources.mappings import load_mappings
 from pipelines.sources.staging import StagedFile, stage_file
-from pipelines.spark.concurrency import at_once
+from pipelines.spark.concurrency import run_concurrently
 from pipelines.tables.commit_metadata import BronzeCommit, from_description, to_description
 from pipelines.tables.delta_tables import TableMissingError
 
@@ -57,7 +57,7 @@ def ingest_new_files(context: RunContext) -> dict[str, int]:
         def append(source: str) -> list[StagedFile]:
             return append_new_files(context, source, folder=folder, at=at)
 
-        added = dict(zip(RAW_COLUMNS, at_once(append, RAW_COLUMNS), strict=True))
+        added = dict(zip(RAW_COLUMNS, run_concurrently(append, RAW_COLUMNS), strict=True))
     for source, files in added.items():
         _report_files(context, source, files)
     return {source: sum(file.rows for file in files) for source, files in added.items()}

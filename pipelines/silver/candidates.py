@@ -24,8 +24,8 @@ from ontime_base.errors import OntimeError
 from pipelines.runtime.fingerprint import code_of
 from pipelines.silver.bronze import last_ingest
 from pipelines.silver.table_names import bronze_table, silver_table
-from pipelines.spark.concurrency import at_once
-from pipelines.spark.persist import kept, let_go
+from pipelines.spark.concurrency import run_concurrently
+from pipelines.spark.persist import persisted, unpersist
 from pipelines.tables.commit_metadata import SilverCommit, from_description
 from pipelines.tables.content_hash import ContentHash, content_hash_of
 from pipelines.tables.day_ranges import months_of, ranges_of, sql_of
@@ -104,8 +104,8 @@ class Candidates:
 
     def release(self) -> None:
         """Remove the cached rows from memory."""
-        let_go(self.rows)
-        let_go(self.silver)
+        unpersist(self.rows)
+        unpersist(self.silver)
 
 
 def all_candidates(
@@ -148,7 +148,7 @@ def all_candidates(
 
     # The longest, which comes last, first.
     rest = [source for source in reversed(RAW_COLUMNS) if source != AIRPORTS]
-    found = reversed(at_once(candidates, rest))
+    found = reversed(run_concurrently(candidates, rest))
     return [*first, *(one for one in found if one is not None)]
 
 
@@ -204,7 +204,7 @@ def candidates_of_all_files(
     """
     bronze = tables.read(bronze_table(plan.source))
     typed = SILVER[plan.source].candidates(bronze, bronze if airports is None else airports)
-    rows = _with_duplicates(kept(typed), plan.source)
+    rows = _with_duplicates(persisted(typed), plan.source)
     quarantined = _validate_counts(plan.source, bronze, rows)
     silver = to_silver(rows)
     content = content_hash_of(silver)
@@ -236,21 +236,21 @@ def candidates_of_new_files(
     bronze, silver = tables.read(bronze_table(plan.source)), tables.read(name)
     is_new = F.col(INGESTED) > F.lit(since)
     new = bronze.where(is_new)
-    typed = kept(table.candidates(new, airports))
+    typed = persisted(table.candidates(new, airports))
     _validate_counts(plan.source, new, typed)
     good, day = to_silver(typed), F.to_date(table.day)
     around = F.explode(F.array(F.date_sub(day, 1), day, F.date_add(day, 1)))
     near = silver.where(_in_months(good, around, silver, table.day)[1])
     old = near.join(good.select(*table.key).distinct(), on=list(table.key), how="left_semi")
     either = typed.unionByName(old.withColumn(REFUSAL, F.lit(None)))
-    rows = _with_duplicates(kept(either), plan.source)
-    let_go(typed)
+    rows = _with_duplicates(persisted(either), plan.source)
+    unpersist(typed)
     winners, superseded = to_silver(rows), rows.where(~is_new).drop(REFUSAL)
     months, inside = _in_months(winners.unionByName(superseded), day, silver, table.day)
     rest = silver.where(inside).join(
         winners.select(*table.key), on=list(table.key), how="left_anti"
     )
-    written = kept(rest.select(*silver.columns).unionByName(winners))
+    written = persisted(rest.select(*silver.columns).unionByName(winners))
     before = hashes.get(name)
     return Candidates(
         plan=plan,
@@ -310,13 +310,15 @@ def _with_superseded(new: DataFrame, bronze: DataFrame, superseded: DataFrame) -
 def _with_duplicates(typed: DataFrame, source: str) -> DataFrame:
     """Return the candidates with duplicate keys marked for quarantine; computes and caches them."""
     table = SILVER[source]
-    duplicates = kept(to_duplicate_keys(typed, table.key))
+    duplicates = persisted(to_duplicate_keys(typed, table.key))
     rows = typed
     if not duplicates.isEmpty():
-        rows = kept(with_duplicates_refused(typed, duplicates, key=table.key, words=table.words))
+        rows = persisted(
+            with_duplicates_refused(typed, duplicates, key=table.key, words=table.words)
+        )
         rows.count()
-        let_go(typed)
-    let_go(duplicates)
+        unpersist(typed)
+    unpersist(duplicates)
     return rows
 
 

@@ -13,7 +13,7 @@ from features.silver.fields import REASON, RULE
 from features.silver.silver_tables import SILVER, to_quarantine
 from pipelines.silver.candidates import ReconciliationError
 from pipelines.silver.table_names import QUARANTINE, bronze_table, silver_table
-from pipelines.spark.concurrency import at_once
+from pipelines.spark.concurrency import run_concurrently
 from pipelines.tables.commit_metadata import SilverCommit, days_of_ranges, to_description
 from pipelines.tables.day_ranges import count_days
 
@@ -56,7 +56,7 @@ def write_silver(
         hashes.put(name, one.content)
 
     # The longest first.
-    at_once(write, sorted(candidates, key=lambda one: -one.content.rows))
+    run_concurrently(write, sorted(candidates, key=lambda one: -one.content.rows))
 
 
 def count_rows(tables: Tables, hashes: ContentHashCache, source: str) -> SourceCounts:

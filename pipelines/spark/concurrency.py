@@ -1,4 +1,4 @@
-"""Several Spark jobs at once: while one is planned by a single thread, others use the cores."""
+"""Concurrent Spark jobs: while one is planned by a single thread, others use the cores."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ ResultT = TypeVar("ResultT")
 _THREADS = 3
 
 
-def at_once(work: Callable[[ItemT], ResultT], items: Iterable[ItemT]) -> list[ResultT]:
+def run_concurrently(work: Callable[[ItemT], ResultT], items: Iterable[ItemT]) -> list[ResultT]:
     """Return the result of the work on each item, in the order of the items.
 
-    When one fails, its error is raised after those that have begun have ended.
+    If one fails, its error is raised after those that are running have ended.
     """
     pool = ThreadPoolExecutor(_THREADS)
     try:

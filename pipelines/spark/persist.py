@@ -1,4 +1,4 @@
-"""Keeping a frame in memory, where the platform lets one."""
+"""Persisting a frame in memory, where the platform allows it."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from pyspark.errors import PySparkException
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-# What Databricks serverless compute says to it.
-_NOT_HERE = ("NOT_SUPPORTED_WITH_SERVERLESS", "PERSIST TABLE is not supported")
+# What Databricks serverless compute answers.
+_NOT_ALLOWED = ("NOT_SUPPORTED_WITH_SERVERLESS", "PERSIST TABLE is not supported")
 
 
-def kept(frame: DataFrame) -> DataFrame:
-    """Return the frame, kept in memory once it is computed; as it is where that cannot be.
+def persisted(frame: DataFrame) -> DataFrame:
+    """Return the frame, persisted once it is computed; unchanged where the platform refuses.
 
-    Without it a frame is computed as often as it is read: slower, and the same rows.
+    A frame that is not persisted is computed each time it is read: slower, with the same rows.
     """
     try:
         return frame.persist()
@@ -26,8 +26,8 @@ def kept(frame: DataFrame) -> DataFrame:
         raise
 
 
-def let_go(frame: DataFrame) -> None:
-    """Free the memory of a frame that was kept."""
+def unpersist(frame: DataFrame) -> None:
+    """Free the memory of a persisted frame."""
     try:
         frame.unpersist()
     except PySparkException as error:
@@ -36,4 +36,4 @@ def let_go(frame: DataFrame) -> None:
 
 
 def _is_refusal(error: PySparkException) -> bool:
-    return any(sign in str(error) for sign in _NOT_HERE)
+    return any(sign in str(error) for sign in _NOT_ALLOWED)

@@ -82,7 +82,7 @@ def open_session(
     """Return the session that is there, or a new one that reads and writes Delta tables.
 
     A new one is classic, or of Spark Connect where `settings.remote` is set. What Java and Spark
-    have to say goes to `logs/spark.log` below the home folder, not to the terminal.
+    print goes to `logs/spark.log` below the home folder, not to the terminal.
 
     Args:
         settings: How a new session is built.
@@ -93,7 +93,7 @@ def open_session(
         JavaError: Java is missing, too old or trimmed.
         JarsError: The Delta jars are not here and cannot be fetched.
         DiskSpaceError: The disk of the home folder is nearly full.
-        SparkStartError: Spark did not start for another reason; tells the last line of its log.
+        SparkStartError: Spark did not start for another reason; names the last line of its log.
     """
     taken = taken_session()
     if taken is not None:

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from pipelines.spark.concurrency import at_once
+from pipelines.spark.concurrency import run_concurrently
 
 
 def test_results_come_in_the_order_of_the_items() -> None:
@@ -21,12 +21,12 @@ def test_results_come_in_the_order_of_the_items() -> None:
 
     # When / Then
 
-    assert at_once(work, range(7)) == [0, 1, 4, 9, 16, 25, 36]
+    assert run_concurrently(work, range(7)) == [0, 1, 4, 9, 16, 25, 36]
 
 
 def test_items_are_worked_on_together() -> None:
     together = threading.Barrier(3, timeout=10)
-    assert at_once(lambda _: together.wait() >= 0, range(3)) == [True] * 3
+    assert run_concurrently(lambda _: together.wait() >= 0, range(3)) == [True] * 3
 
 
 def test_an_error_is_raised_when_what_has_begun_has_ended() -> None:
@@ -44,5 +44,5 @@ def test_an_error_is_raised_when_what_has_begun_has_ended() -> None:
     # When / Then
 
     with pytest.raises(ValueError, match="the first"):
-        at_once(work, range(50))
+        run_concurrently(work, range(50))
     assert 1 <= len(ended) < 10

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pyspark.errors import AnalysisException
 
-from pipelines.spark.persist import kept, let_go
+from pipelines.spark.persist import persisted, unpersist
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -26,23 +26,23 @@ class Refusing:
 
 
 @pytest.mark.spark
-def test_a_frame_is_kept_and_let_go(spark: SparkSession) -> None:
-    # Given a frame / When it is kept / Then it is in memory, until it is let go
-    frame = kept(spark.range(3))
+def test_a_frame_is_persisted_and_unpersisted(spark: SparkSession) -> None:
+    # Given a frame / When it is persisted / Then it is in memory, until it is unpersisted
+    frame = persisted(spark.range(3))
     assert frame.storageLevel.useMemory
-    let_go(frame)
+    unpersist(frame)
     assert not frame.storageLevel.useMemory
 
 
-def test_where_nothing_can_be_kept_the_frame_is_used_as_it_is() -> None:
-    # Given a frame of serverless compute / When it is kept and let go / Then nothing fails
+def test_where_persisting_is_refused_the_frame_is_used_as_it_is() -> None:
+    # Given a frame of serverless compute / When it is persisted and unpersisted / Then nothing fails
     frame: Any = Refusing(SERVERLESS)
-    assert kept(frame) is frame
-    let_go(frame)
+    assert persisted(frame) is frame
+    unpersist(frame)
 
 
 def test_any_other_error_is_one() -> None:
     frame: Any = Refusing("[UNRESOLVED_COLUMN] x")
-    for act in (kept, let_go):
+    for act in (persisted, unpersist):
         with pytest.raises(AnalysisException, match="UNRESOLVED_COLUMN"):
             act(frame)
