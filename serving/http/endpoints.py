@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import functools
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 
+from serving.docs import pages
 from serving.http.messages import Reply
 from serving.http.routes import Route, RouteTable
 from serving.schema.problems import ProblemError
@@ -15,19 +16,20 @@ from serving.service.pagination import HISTORY_PARAMETERS
 from serving.telemetry.metrics import MEDIA_TYPE as METRICS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from serving.http.messages import Request
     from serving.inference.predictor import Prediction
     from serving.service.prediction_service import PredictionService
 
-# The page loads nothing and speaks to nobody but this service.
+# The page loads nothing, and sends requests to this service alone.
 _POLICY: Final = (
     b"default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
     b"connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; "
     b"frame-ancestors 'none'"
 )
-_OWN_ONLY: Final = ((b"content-security-policy", _POLICY),)
+_CSP: Final = b"content-security-policy"
+_CACHED: Final = ((b"cache-control", b"max-age=86400"),)
 HTML: Final = "text/html; charset=utf-8"
 ASYNC: Final = "/model/predict/async"
 ACCEPTED: Final = 202
@@ -138,8 +140,7 @@ def route_table(service: PredictionService) -> RouteTable:
             ),
             Route("GET", "/ready", lambda _: Reply(service.ready())),
             Route("GET", "/", _page),
-            Route("GET", "/openapi.json", _openapi),
-            Route("GET", "/docs", _docs),
+            *_docs_routes(),
         )
     )
 
@@ -151,7 +152,7 @@ def _predicted(request: Request, prediction: Prediction) -> Reply:
 
 
 def _page(_request: Request) -> Reply:
-    return Reply(_page_file(), media_type=HTML, headers=_OWN_ONLY)
+    return Reply(_page_file(), media_type=HTML, headers=((_CSP, _POLICY),))
 
 
 @functools.cache
@@ -159,19 +160,26 @@ def _page_file() -> bytes:
     return (Path(__file__).parent / "page.html").read_bytes()
 
 
-def _openapi(_request: Request) -> Reply:
-    return Reply(_documents()[0])
-
-
-def _docs(_request: Request) -> Reply:
-    return Reply(_documents()[1], media_type=HTML)
+def _docs_routes() -> Iterator[Route]:
+    yield Route("GET", "/openapi.json", lambda _: Reply(_openapi()))
+    yield Route("GET", "/docs", functools.partial(_docs_page, name="swagger_ui"))
+    yield Route("GET", "/redoc", functools.partial(_docs_page, name="redoc"))
+    for name in pages.ASSETS:
+        yield Route("GET", f"/docs/{name}", functools.partial(_asset, name=name))
 
 
 @functools.cache
-def _documents() -> tuple[bytes, bytes]:
+def _openapi() -> bytes:
     # Imported late: most processes are never asked for the documentation.
-    from serving.docs.docs_page import docs_page  # noqa: PLC0415 - see above
     from serving.docs.openapi import openapi_document  # noqa: PLC0415 - see above
 
-    document = openapi_document()
-    return msgspec.json.encode(document), docs_page(document).encode()
+    return msgspec.json.encode(openapi_document())
+
+
+def _docs_page(request: Request, *, name: Literal["swagger_ui", "redoc"]) -> Reply:
+    html = pages.page(name, prefix=request.prefix)
+    return Reply(html, media_type=HTML, headers=((_CSP, pages.POLICY),))
+
+
+def _asset(_request: Request, *, name: str) -> Reply:
+    return Reply(pages.asset(name), media_type=pages.ASSETS[name], headers=_CACHED)

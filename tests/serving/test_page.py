@@ -115,3 +115,20 @@ def test_nothing_on_it_fails_and_nothing_else_is_loaded(browser: WebDriver, addr
     # And it is small and soon there
     assert len(httpx.get(address).content) < 16_000
     assert browser.execute_script("return performance.timing.domInteractive") > 0
+
+
+@pytest.mark.parametrize("path", ["/docs", "/redoc"])
+def test_the_documentation_is_rendered_from_this_server(
+    browser: WebDriver, address: str, path: str
+) -> None:
+    # Given Swagger UI or ReDoc, Then it shows the operations
+    browser.get(address + path)
+    WebDriverWait(browser, PATIENCE_SECONDS).until(
+        lambda _: "Will this flight be late?" in browser.find_element(By.TAG_NAME, "body").text
+    )
+    # And nothing came from elsewhere: ReDoc asks for one image, which the policy blocks
+    loaded = browser.execute_script(
+        "return performance.getEntriesByType('resource').filter((each) => each.transferSize > 0)"
+        ".map((each) => each.name)"
+    )
+    assert all(name.startswith(address) for name in loaded), loaded
