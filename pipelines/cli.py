@@ -44,7 +44,7 @@ app: Final = _app(
     "Ontime: will this flight arrive late? From source files to an answering model.",
     completion=True,
 )
-_GROUPS: Final[Mapping[str, typer.Typer]] = {
+GROUPS: Final[Mapping[str, typer.Typer]] = {
     "": app,
     "release": _app("Decisions of a person about model versions, each an entry of the ledger."),
     "release ledger": _app("The ledger of decisions."),
@@ -53,10 +53,10 @@ _GROUPS: Final[Mapping[str, typer.Typer]] = {
     "deploy": _app("What is deployed: the wheel, the function, the jobs."),
     "deploy databricks": _app("The pipeline as a Databricks job."),
 }
-for _path, _group in _GROUPS.items():
+for _path, _group in GROUPS.items():
     if _path:
         _above, _, _name = _path.rpartition(" ")
-        _GROUPS[_above].add_typer(_group, name=_name)
+        GROUPS[_above].add_typer(_group, name=_name)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -227,7 +227,7 @@ def _add(
     vars(run)["__signature__"] = inspect.Signature(parameters)
     run.__annotations__ = {each.name: each.annotation for each in parameters}
     group, _, name = path.rpartition(" ")
-    _GROUPS[group].command(name, help=text)(run)
+    GROUPS[group].command(name, help=text)(run)
 
 
 def _plain(path: str) -> Callable[[Callable[..., int | None]], None]:
@@ -245,7 +245,7 @@ def _plain(path: str) -> Callable[[Callable[..., int | None]], None]:
         vars(run)["__signature__"] = inspect.Signature(options)
         run.__annotations__ = {each.name: each.annotation for each in options}
         group, _, name = path.rpartition(" ")
-        _GROUPS[group].command(name, help=work.__doc__ or "")(run)
+        GROUPS[group].command(name, help=work.__doc__ or "")(run)
 
     return register
 

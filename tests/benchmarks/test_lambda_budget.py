@@ -72,7 +72,8 @@ def test_the_function_gives_the_bits_of_the_service(
     shutil.copytree(released, tmp_path / "copy")
     service = open_service(ServingSettings(), tmp_path / "copy")
     service.refresh()
-    assert isinstance(service._follower.current().model.scorer, OnnxScorer)
+    scorer = service._follower.current().model.scorer  # noqa: SLF001 - no answer names the scorer
+    assert isinstance(scorer, OnnxScorer)
     # When both are asked for the same flights
     expected = [json.loads(service.predict(body).answer) for body in FLIGHTS]
     with (

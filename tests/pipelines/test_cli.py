@@ -223,7 +223,7 @@ def test_a_task_that_fails_ends_with_its_exit_code(asked: Asked) -> None:
 
 def test_the_groups_are_those_of_the_documents() -> None:
     assert {" ".join(path[:-1]) for path in EVERY} == {"", *GROUPS}
-    assert set(cli._GROUPS) == {"", *GROUPS}
+    assert set(cli.GROUPS) == {"", *GROUPS}
 
 
 def test_tables_are_listed_with_their_rows(home: Path, capsys: pytest.CaptureFixture[str]) -> None:

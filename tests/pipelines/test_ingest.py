@@ -132,7 +132,7 @@ def test_a_run_that_died_between_two_commits_is_completed(
     other = World(world.spark, world.folder / "other")
     other.ingest()
     # Given runs that die among the commits of bronze, before those of silver and among them
-    whole = Tables._save
+    whole = Tables._save  # noqa: SLF001 - where every commit passes, to die after one
     for name in ("bronze_weather", "quarantine", "silver_weather"):
 
         def dies(self: Tables, table: str, *rest: Any, last: str = name) -> None:

@@ -52,7 +52,8 @@ def scored(session: Any, rows: pd.DataFrame) -> NDArray[np.float64]:
 
 def thresholds(model: FittedModel) -> list[float]:
     """Return every number at which a tree of the model branches."""
-    trees = [tree.nodes for (tree,) in model.estimator._predictors]
+    predictors = model.estimator._predictors  # noqa: SLF001 - scikit-learn shows trees nowhere else
+    trees = [tree.nodes for (tree,) in predictors]
     found = {float(at) for nodes in trees for at in nodes["num_threshold"][nodes["is_leaf"] == 0]}
     return sorted(found)
 

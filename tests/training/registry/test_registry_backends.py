@@ -134,7 +134,7 @@ def test_a_model_that_is_not_in_unity_catalog_has_no_versions(registry: Registry
 def test_the_client_asks_two_stores_where_the_registry_is_not_the_tracking_store() -> None:
     client = client_of("sqlite:////srv/mlflow.db", UNITY)
     assert client.tracking_uri == "sqlite:////srv/mlflow.db"
-    assert client._registry_uri == UNITY
+    assert client._registry_uri == UNITY  # noqa: SLF001 - the client shows it nowhere else
 
 
 @pytest.mark.parametrize("word", ["Staging", "staging", "challenger", "Challenger"])
