@@ -77,6 +77,32 @@ def test_test_and_test_full_leave_nothing_out() -> None:
     assert "-m pytest -m slow" in MAKEFILE
 
 
+def dry_run(*arguments: str) -> str:
+    """Return the commands that make would run."""
+    return subprocess.run(
+        ["make", "--silent", "--dry-run", *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+
+
+def test_the_whole_suite_runs_in_parallel_and_a_part_of_it_starts_at_once() -> None:
+    # Given what make would run for the whole suite, and for a part of it
+    whole, part = dry_run("test"), dry_run("test", "ARGS=tests/serving")
+    # Then only the whole suite has worker processes and the coverage gate
+    for option in ("--numprocesses", "--dist loadgroup", "--cov"):
+        assert option in whole
+        assert option not in part
+    assert 'pytest -m "not slow" tests/serving' in part
+
+
+def test_check_measures_the_structure() -> None:
+    # Given what make would run for the check, Then import circles of modules and rooms are among it
+    assert "-m benchmarks.house" in dry_run("check")
+
+
 def test_coverage_types_import_rules_and_the_wheel_see_the_same_packages() -> None:
     # Given the settings of the tools
     tool: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]

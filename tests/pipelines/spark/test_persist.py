@@ -35,7 +35,8 @@ def test_a_frame_is_persisted_and_unpersisted(spark: SparkSession) -> None:
 
 
 def test_where_persisting_is_refused_the_frame_is_used_as_it_is() -> None:
-    # Given a frame of serverless compute / When it is persisted and unpersisted / Then nothing fails
+    # Given a frame of serverless compute
+    # When it is persisted and unpersisted / Then nothing fails
     frame: Any = Refusing(SERVERLESS)
     assert persisted(frame) is frame
     unpersist(frame)
