@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from serving.stores.errors import StoreError
@@ -108,6 +108,7 @@ def test_reads_within_the_allowed_staleness_share_one_check(
     cache.close()
 
 
+@settings(max_examples=30, deadline=None)
 @given(steps=st.lists(st.tuples(st.sampled_from("abc"), st.binary(max_size=2)), max_size=8))
 def test_the_cache_equals_the_store_after_every_write(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, bytes]]
