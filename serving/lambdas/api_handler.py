@@ -1,29 +1,18 @@
-"""The Lambda adapter: API Gateway's proxy events in, its answers out, by the same API.
+"""The function behind API Gateway: proxy events in, answers of the same API out.
 
-Configured by the environment: `ONTIME_HOME`, where the stores are, and `ONTIME_SERVING`, the
-serving options as JSON.
-
-The two forms in which API Gateway hands a request to a function: REST (1.0) and HTTP (2.0).
+API Gateway hands a request to a function in two forms: REST (1.0) and HTTP (2.0).
 """
 
 from __future__ import annotations
 
 import base64
-import functools
-import os
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote, urlencode
-
-import msgspec
 
 from ontime_base.errors import OntimeError
 from serving.http.api import Api
 from serving.http.messages import Request
-from serving.service.prediction_service import open_service
-from serving.settings import ServingSettings
-from serving.telemetry.logs import write_logs_to
+from serving.lambdas.function import function_service, lambda_handler
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -118,15 +107,6 @@ def _headers(given: Mapping[str, str]) -> dict[bytes, bytes]:
     }
 
 
-OPTIONS_VARIABLE: Final = "ONTIME_SERVING"
-HOME_VARIABLE: Final = "ONTIME_HOME"
-_HOME: Final = "/tmp/ontime"  # noqa: S108 - the one folder that a function may write to
-
-
-class LambdaOptionsError(OntimeError):
-    """The environment of the function holds options that cannot be read."""
-
-
 class LambdaAdapter:
     """Answers proxy events.
 
@@ -138,42 +118,10 @@ class LambdaAdapter:
         self._api = api
 
     def __call__(self, event: Mapping[str, Any], _context: object) -> dict[str, Any]:
-        """Answer one event; nothing runs between events, so releases are looked at here."""
+        """Answer one event; nothing runs between events, so the release is refreshed here."""
         self._api.service.refresh_when_due()
         request = request_of(event)
         return response_of(self._api.answer(request), request)
 
 
-def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
-    """Answer one event; the name that the function is configured with."""
-    return _adapter()(event, context)
-
-
-@functools.cache
-def _adapter() -> LambdaAdapter:
-    write_logs_to(sys.stdout)
-    return LambdaAdapter(Api(open_service(function_options(), function_home())))
-
-
-def function_home() -> Path:
-    """Return the folder that the embedded stores of a function are in."""
-    return Path(os.environ.get(HOME_VARIABLE, _HOME))
-
-
-def function_options() -> ServingSettings:
-    """Return the options in the environment of a function.
-
-    Raises:
-        LambdaOptionsError: They cannot be read.
-    """
-    given = os.environ.get(OPTIONS_VARIABLE, "{}")
-    try:
-        options = msgspec.json.decode(given, type=ServingSettings)
-    except msgspec.MsgspecError as error:
-        raise LambdaOptionsError(
-            f"{OPTIONS_VARIABLE} cannot be read ({error}): set it to the serving options as JSON."
-        ) from error
-    if options.stores.fallback == "spool":  # this disk goes when the function does
-        stores = msgspec.structs.replace(options.stores, fallback="none")
-        options = msgspec.structs.replace(options, stores=stores)
-    return options
+handler = lambda_handler(lambda: LambdaAdapter(Api(function_service())))

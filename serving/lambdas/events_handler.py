@@ -1,22 +1,15 @@
-"""The function behind the queue of events: batches of SQS in, what must come again out.
-
-Configured as `serving.lambdas.api_handler`. The event source has to report partial failures
-(`ReportBatchItemFailures`).
-"""
+"""The function behind the queue of events: applies batches of SQS messages to the online state."""
 
 from __future__ import annotations
 
-import functools
 import logging
-import sys
 from typing import TYPE_CHECKING, Any
 
 from features.online.item_bytes import ItemError
-from serving.lambdas.api_handler import function_home, function_options
+from serving.lambdas.function import function_service, lambda_handler, partial_batch_response
 from serving.schema.problems import NotReadyError
-from serving.service.prediction_service import open_service
 from serving.stores.errors import StoreError
-from serving.telemetry.logs import log, write_logs_to
+from serving.telemetry.logs import log
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,31 +21,22 @@ class EventsAdapter:
     """Applies batches of messages to the online state.
 
     Args:
-        service: Knows the state and the airports.
+        service: Holds the state and the airports.
     """
 
     def __init__(self, service: PredictionService) -> None:
         self._service = service
 
     def __call__(self, event: Mapping[str, Any], _context: object) -> dict[str, Any]:
-        """Apply the messages of one batch; name those that must come again."""
+        """Apply the messages of one batch; all of them are delivered again if it fails."""
         self._service.refresh_when_due()
         records = event["Records"]
         try:
             self._service.events.apply([record["body"] for record in records])
         except (StoreError, NotReadyError, ItemError) as error:
             log(logging.ERROR, "events_failed", reason=str(error))
-            failed = [{"itemIdentifier": record["messageId"]} for record in records]
-            return {"batchItemFailures": failed}
-        return {"batchItemFailures": []}
+            return partial_batch_response(record["messageId"] for record in records)
+        return partial_batch_response([])
 
 
-def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
-    """Apply one batch; the name that the function is configured with."""
-    return _adapter()(event, context)
-
-
-@functools.cache
-def _adapter() -> EventsAdapter:
-    write_logs_to(sys.stdout)
-    return EventsAdapter(open_service(function_options(), function_home()))
+handler = lambda_handler(lambda: EventsAdapter(function_service()))

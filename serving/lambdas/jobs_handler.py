@@ -1,21 +1,14 @@
-"""The function behind the queue of asynchronous predictions: ids in, what must come again out.
-
-Configured as `serving.lambdas.api_handler`. The event source has to report partial failures
-(`ReportBatchItemFailures`).
-"""
+"""The function behind the queue of asynchronous predictions: works on batches of job ids."""
 
 from __future__ import annotations
 
-import functools
 import logging
-import sys
 from typing import TYPE_CHECKING, Any
 
-from serving.lambdas.api_handler import function_home, function_options
+from serving.lambdas.function import function_service, lambda_handler, partial_batch_response
 from serving.schema.problems import NotReadyError
-from serving.service.prediction_service import open_service
 from serving.stores.errors import StoreError
-from serving.telemetry.logs import log, write_logs_to
+from serving.telemetry.logs import log
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,14 +27,11 @@ class JobsAdapter:
         self._service = service
 
     def __call__(self, event: Mapping[str, Any], _context: object) -> dict[str, Any]:
-        """Work on the jobs of one batch; name the messages that must come again."""
+        """Work on the jobs of one batch; those that fail are delivered again."""
         self._service.refresh_when_due()
-        failed = [
-            {"itemIdentifier": record["messageId"]}
-            for record in event["Records"]
-            if not self._done(record["body"])
-        ]
-        return {"batchItemFailures": failed}
+        return partial_batch_response(
+            record["messageId"] for record in event["Records"] if not self._done(record["body"])
+        )
 
     def _done(self, job_id: str) -> bool:
         try:
@@ -51,12 +41,4 @@ class JobsAdapter:
             return False
 
 
-def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
-    """Work on one batch; the name that the function is configured with."""
-    return _adapter()(event, context)
-
-
-@functools.cache
-def _adapter() -> JobsAdapter:
-    write_logs_to(sys.stdout)
-    return JobsAdapter(open_service(function_options(), function_home()))
+handler = lambda_handler(lambda: JobsAdapter(function_service()))

@@ -22,7 +22,7 @@ from serving.history.history_fallback import (
 )
 from serving.history.record_lines import encode_record
 from serving.history.spool import FileSpool
-from serving.lambdas.api_handler import OPTIONS_VARIABLE, function_options
+from serving.lambdas.function import SETTINGS_VARIABLE, function_settings
 from serving.lambdas.records_handler import RecordsAdapter
 from serving.settings import StoreSettings
 from serving.stores.definitions import create_tables
@@ -76,9 +76,9 @@ def test_a_function_uses_no_spool(
 ) -> None:
     # Given options of a function, whose disk goes when it does
     stores = {} if given is None else {"fallback": given}
-    monkeypatch.setenv(OPTIONS_VARIABLE, json.dumps({"stores": stores}))
+    monkeypatch.setenv(SETTINGS_VARIABLE, json.dumps({"stores": stores}))
     # Then it has no spool
-    assert function_options().stores.fallback == used
+    assert function_settings().stores.fallback == used
 
 
 def record(number: int) -> PredictionRecord:
