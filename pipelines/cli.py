@@ -10,6 +10,7 @@ from __future__ import annotations
 import inspect
 import json
 import sys
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, get_type_hints
@@ -19,7 +20,7 @@ import typer
 from pipelines.stages import STAGES, Parameter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from pipelines.runtime.context import RunContext
     from pipelines.stages import Stage
@@ -474,7 +475,9 @@ def _ledger_show(
 @_decision("release ledger at")
 def _ledger_at(
     context: RunContext,
-    time: Annotated[str, typer.Argument(help="Such as 2026-03-01T10:00Z.")],
+    time: Annotated[
+        str | None, typer.Argument(help="Such as 2026-03-01T10:00Z (default: now).")
+    ] = None,
     *,
     as_json: Json = False,
 ) -> None:
@@ -559,6 +562,18 @@ def _look_tables(context: RunContext, *, as_json: Json = False) -> None:
 # --- proofs
 
 
+@contextmanager
+def _figures(context: RunContext, name: str, *, as_json: bool) -> Iterator[None]:
+    """Print the figures that a command wrote, as JSON, also if it failed after that."""
+    path = context.settings.home / "figures" / f"{name}.json"
+    before = path.stat().st_mtime_ns if path.exists() else 0
+    try:
+        yield
+    finally:
+        if as_json and path.exists() and path.stat().st_mtime_ns != before:
+            print(path.read_text(encoding="utf-8").rstrip())
+
+
 @_command("prove no-leak", settings={"horizon_min": "features.horizon_min"})
 def _prove_no_leak(
     context: RunContext,
@@ -566,11 +581,13 @@ def _prove_no_leak(
     instants: Annotated[int, typer.Option(help="Instants over the whole time.", min=1)] = 24,
     seed: Annotated[int, typer.Option(help="Chooses the instants and the changed worlds.")] = 1,
     horizon_min: Horizon = None,  # noqa: ARG001 - overrides a setting
+    as_json: Json = False,
 ) -> None:
     """Prove that no feature uses what is known only at or after its prediction time."""
     from pipelines.proofs.no_leak import prove_no_leak
 
-    prove_no_leak(context, count=instants, seed=seed)
+    with _figures(context, "prove-no-leak", as_json=as_json):
+        prove_no_leak(context, count=instants, seed=seed)
 
 
 @_command("prove skew")
@@ -580,11 +597,13 @@ def _prove_skew(
     processes: Annotated[
         int, typer.Option(help="Processes, each for a part of the time.", min=1)
     ] = 2,
+    as_json: Json = False,
 ) -> None:
     """Prove that the service's features and scores are the feature table's, for all flights."""
     from pipelines.proofs.skew import prove_no_skew
 
-    prove_no_skew(context, processes=processes)
+    with _figures(context, "skew-proof", as_json=as_json):
+        prove_no_skew(context, processes=processes)
 
 
 @_command("prove retrain")
@@ -597,11 +616,13 @@ def _prove_retrain(
             metavar="N", help="A registered version, champion (Production) or challenger (Staging)."
         ),
     ] = "champion",
+    as_json: Json = False,
 ) -> None:
     """Train a registered version again from its lineage, and compare it bit for bit."""
     from pipelines.proofs.retrain import retrain_version
 
-    retrain_version(context, version=version)
+    with _figures(context, "retrain", as_json=as_json):
+        retrain_version(context, version=version)
 
 
 # --- the service

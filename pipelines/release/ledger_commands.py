@@ -54,19 +54,20 @@ def show_ledger(context: RunContext, *, last: int | None = None, as_json: bool =
         context.console.say(line)
 
 
-def show_production(context: RunContext, at: str, *, as_json: bool = False) -> None:
+def show_production(context: RunContext, at: str | None = None, *, as_json: bool = False) -> None:
     """Print what was in production at a time, and why.
 
     Args:
         context: Artifact store, settings and console.
-        at: The time: ISO 8601 with an offset.
+        at: The time: ISO 8601 with an offset; None: now.
         as_json: Print it as JSON.
 
     Raises:
         InstantError: It is no time, or has no offset.
         LedgerError: The ledger is broken.
     """
-    state = production_at(read_ledger(context.artifacts), _ledger_instant(at))
+    time = at or dt.datetime.now(dt.UTC).isoformat()
+    state = production_at(read_ledger(context.artifacts), _ledger_instant(time))
     if as_json:
         print(_json(state))
         return

@@ -59,6 +59,7 @@ def run_stage(
     *,
     force: bool = False,
     arguments: Mapping[str, Value] | None = None,
+    strict: bool = False,
 ) -> StageReport:
     """Run a stage, unless nothing that its result is made from has changed.
 
@@ -70,8 +71,10 @@ def run_stage(
         context: What it is given.
         force: Run it even if nothing changed, and let it rebuild everything.
         arguments: Named arguments of its `run`; those left out have their defaults.
+        strict: Fail if it reads a setting that it does not declare; else a warning is printed.
 
     Raises:
+        UndeclaredSettingError: It read one, under `strict`; nothing is recorded.
         OntimeError: The stage cannot do its work; nothing is recorded.
     """
     started = time.perf_counter()
@@ -93,7 +96,7 @@ def run_stage(
     reads: set[str] = set()
     outcome = stage_function(stage)(context.recording(reads), **named)
     _require_outputs(stage, outcome)
-    _require_declared(stage, context, reads)
+    _check_declared(stage, context, reads, strict=strict)
     seconds = time.perf_counter() - started
     context.records.write(
         stage.name,
@@ -120,11 +123,11 @@ def _require_outputs(stage: Stage, outcome: StageOutcome) -> None:
         raise TypeError(f"stage {stage.name} did not hand back {', '.join(missing)}")
 
 
-def _require_declared(stage: Stage, context: RunContext, reads: set[str]) -> None:
+def _check_declared(stage: Stage, context: RunContext, reads: set[str], *, strict: bool) -> None:
     """Report settings that a stage read and does not declare: it might be skipped wrongly.
 
     Raises:
-        UndeclaredSettingError: It read some, in dev; elsewhere a run does not fail for it.
+        UndeclaredSettingError: It read some, under `strict`.
     """
     undeclared = undeclared_settings(stage, reads)
     if not undeclared:
@@ -133,10 +136,8 @@ def _require_declared(stage: Stage, context: RunContext, reads: set[str]) -> Non
         f"stage {stage.name} reads {', '.join(undeclared)}, which its declaration in "
         "pipelines/stages.py does not name"
     )
-    if context.settings.environment == "strict":
-        raise UndeclaredSettingError(
-            f"{message}: add them to its settings, places or other_settings"
-        )
+    if strict:
+        raise UndeclaredSettingError(f"{message}: add it to settings, places or other_settings")
     context.console.step(f"warning: {message}")
 
 

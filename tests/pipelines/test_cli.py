@@ -14,6 +14,7 @@ from ontime_base.errors import OntimeError
 from pipelines import cli
 from pipelines.cli import app, execute, main
 from pipelines.runtime import runner
+from pipelines.runtime.figures import write_figures
 from pipelines.runtime.runner import StageReport
 from pipelines.stages import STAGES
 from tests.pipelines.made_tables import refused, write_table
@@ -249,7 +250,28 @@ def test_the_ledger_is_json_for_programs(
     assert execute(["release", "ledger", "show", "--json", "--last", "2"]) == 0
     shown = json.loads(capsys.readouterr().out)
     assert [each["kind"] for each in shown] == [entry.kind for entry in entries[-2:]]
-    assert execute(["release", "ledger", "at", entries[-1].at, "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["champion"]["released"]["version"] == "1"
+    for time in ([entries[-1].at], []):
+        assert execute(["release", "ledger", "at", *time, "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["champion"]["released"]["version"] == "1"
     assert execute(["release", "ledger", "verify", "--json"]) == 0
     assert all(check["holds"] for check in json.loads(capsys.readouterr().out))
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_proof_prints_its_figures_as_json_also_if_it_failed(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *, fails: bool
+) -> None:
+    # Given a proof that writes its figures, after figures of another day
+    def prove(context: RunContext, *, processes: int) -> None:
+        write_figures(context.settings.home, "skew-proof", {"equal": processes})
+        context.console.say("1 of 2 months")
+        if fails:
+            raise OntimeError("A flight differs: compare.")
+
+    write_figures(home, "skew-proof", {"equal": 7})
+    monkeypatch.setattr("pipelines.proofs.skew.prove_no_skew", prove)
+    # When / Then its progress is on standard error, and the figures alone on standard output
+    assert execute(["prove", "skew", "--processes", "3", "--json"]) == int(fails)
+    shown = capsys.readouterr()
+    assert json.loads(shown.out) == {"equal": 3}
+    assert "1 of 2 months" in shown.err
