@@ -72,7 +72,7 @@ pictures.bars(by_carrier, "group", "late_share", title="Late arrivals by carrier
 # %% [markdown]
 # ## Delays by weather
 #
-# The weather at the origin in the hour of departure. This is for looking back: two hours before the
+# The weather at the origin in the hour of departure. This is analysis: two hours before the
 # flight the service knows only the last report.
 
 # %%

@@ -14,7 +14,7 @@
 # # Seventeen questions to the flights
 #
 # Each answer is a function of `pipelines/explore/questions.py`, tested against the source file;
-# what the question leaves open is said with it.
+# what the question leaves open is stated with it.
 
 # %%
 from pipelines.explore import pictures, questions

@@ -11,7 +11,7 @@
 # ---
 
 # %% [markdown]
-# # A model version, looked at
+# # Review of a model version
 #
 # Set `VERSION` to the number of any registered version, or to an alias (`champion`, `challenger`).
 # The version is tried on November and December, which it has not seen in training; every figure
@@ -29,7 +29,7 @@ print(f"version {reviewed.version}, {reviewed.evaluation.flights:,} flights")
 reviewed.figures()
 
 # %% [markdown]
-# ## How well it tells late flights from others
+# ## How well it separates late flights from others
 
 # %%
 reviewed.plots["roc"]

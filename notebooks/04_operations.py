@@ -38,7 +38,7 @@ print(release_history.served_at(ledger, "2013-01-01T00:00:00.000Z"))
 print(release_history.served_at(ledger, ledger.entries[-1].at))
 
 # %% [markdown]
-# ## What the gates said
+# ## The verdicts of the gates
 
 # %%
 release_history.gates(ledger)

@@ -1,4 +1,4 @@
-"""What is shipped: the wheel, the bundle of the function, the jobs of Databricks.
+"""What is deployed: the wheel, the bundle of the function, the jobs of Databricks.
 
 Reads the repository; writes dist/ and a workspace. May import runtime and below.
 """

@@ -36,7 +36,7 @@ PLATFORMS: Final[Mapping[str, str]] = {
 LIMIT_MB: Final = 150.0
 _CODE: Final = ("ontime_base", "features", "serving")
 _TASK_ROOT: Final = "/var/task"  # where a function finds its bundle
-_FIRST_INSTANT: Final = (1980, 1, 1, 0, 0, 0)  # the first that a zip can tell
+_FIRST_INSTANT: Final = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can store
 _NEEDLESS: Final = ("bin", "tests", "test", "include", "__pycache__")
 _NEEDLESS_FILES: Final = (
     "*.pyi",

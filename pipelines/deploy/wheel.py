@@ -20,7 +20,7 @@ _BESIDE: Final = ("pyproject.toml", "README.md", "LICENSE")
 _BUILD: Final = (
     "import sys; from setuptools import build_meta; print(build_meta.build_wheel(sys.argv[1]))"
 )
-# The first instant that a zip file can tell; the commit is told in conf/build.json.
+# The earliest instant that a zip file can store; the commit is in conf/build.json.
 _EPOCH: Final = "315532800"
 
 

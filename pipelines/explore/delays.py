@@ -1,4 +1,4 @@
-"""Late arrivals by whatever one likes: the figures behind the pictures of `01_explore`."""
+"""Late arrivals by any group: the figures behind the pictures of `01_explore`."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def local_hour() -> Column:
 def with_weather(flights: DataFrame, weather: DataFrame) -> DataFrame:
     """Add the weather at the origin in the hour of the scheduled departure; null without one.
 
-    For looking back only: at the prediction time this weather is not known yet.
+    For analysis only: at the prediction time this weather is not known yet.
     """
     hour = F.date_trunc("hour", F.col(c.OBSERVED)).alias("_hour")
     hourly = weather.groupBy(F.col(c.AIRPORT).alias(c.ORIGIN), hour).agg(
@@ -73,7 +73,7 @@ def missing_by_month(table: DataFrame, instant: str, columns: Mapping[str, str])
 
     Args:
         table: The table.
-        instant: The column that tells the month.
+        instant: The column that the month is taken from.
         columns: By column the name it is to have.
     """
     share = [

@@ -123,9 +123,9 @@ def versions() -> pd.DataFrame:
 
 
 def _drawn_then(tracking: Tracking, run_id: str) -> dict[str, bytes]:
-    """Return the plots that were kept with a run."""
-    kept = [file.path for file in tracking.client.list_artifacts(run_id, "plots")]
-    return {PurePosixPath(path).stem: read_file(tracking.client, run_id, path) for path in kept}
+    """Return the plots that were logged with a run."""
+    paths = [file.path for file in tracking.client.list_artifacts(run_id, "plots")]
+    return {PurePosixPath(path).stem: read_file(tracking.client, run_id, path) for path in paths}
 
 
 def _row(metric: str, ours: Interval, naive: Interval) -> dict[str, str | float]:

@@ -1,12 +1,11 @@
 """The notebooks executed, and rendered as pages.
 
 Each `notebooks/*.py` is a notebook as text. It runs in a kernel of its own on the tables of this
-home; a notebook that fails keeps its page, up to the error.
+home; a notebook that fails has a page as well, up to the error.
 """
 
 from __future__ import annotations
 
-import html
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 from nbconvert import HTMLExporter
 
 from ontime_base.errors import OntimeError
+from pipelines.html_pages import write_page
 from pipelines.runtime.figures import write_figures
 from pipelines.settings import load_settings
 
@@ -29,27 +29,7 @@ NOTEBOOKS: Final = ROOT / "notebooks"
 PAGES: Final = ROOT / "docs" / "notebooks"
 CELL_LIMIT_S: Final = 600
 _FAILURES: Final = (CellExecutionError, CellTimeoutError, DeadKernelError)
-_PAGE: Final = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<style>
-body {{ max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #1d2b3a;
-  font: 16px/1.55 system-ui, sans-serif; }}
-h1, h2 {{ line-height: 1.2; margin-top: 2.2rem; }}
-pre {{ background: #f4f6f8; padding: .7rem .9rem; border-radius: 6px; overflow-x: auto;
-  font-size: .82rem; line-height: 1.4; white-space: pre-wrap; }}
-img, svg {{ max-width: 100%; height: auto; }}
-table {{ border-collapse: collapse; font-size: .85rem; display: block; overflow-x: auto; }}
-th, td {{ padding: .25rem .7rem; border-bottom: 1px solid #e3e8ee; text-align: right; }}
-.jp-InputPrompt, .jp-OutputPrompt, .anchor-link, .prompt {{ display: none; }}
-.ansi-red-fg {{ color: #c92a2a; }}
-nav a {{ margin-right: 1rem; }}
-</style></head><body>
-<nav>{links}</nav>
-{body}
-</body></html>
-"""
+_TEMPLATE: Final = Path(__file__).with_name("notebooks.html")
 
 
 class NotebookError(OntimeError):
@@ -58,12 +38,12 @@ class NotebookError(OntimeError):
 
 @dataclass(frozen=True)
 class Executed:
-    """What became of a notebook.
+    """The result of executing a notebook.
 
     Attributes:
         name: Of its file, without ending.
         seconds: How long it took.
-        failure: What its failing cell said; None if all was well.
+        failure: The error of its failing cell; None if there is none.
         page: Its page.
     """
 
@@ -97,16 +77,14 @@ def execute(path: Path, pages: Path) -> Executed:
         kernel_name="python3",
         resources={"metadata": {"path": str(ROOT)}},
     )
-    # No port: nobody else can listen.
+    # Over a socket file: no port is open.
     client.create_kernel_manager().transport = "ipc"
     failure = None
     try:
         client.execute()
     except _FAILURES as error:
         failure = str(error).strip().splitlines()[-1]
-    pages.mkdir(parents=True, exist_ok=True)
-    page = pages / f"{path.stem}.html"
-    page.write_text(_page(path.stem, notebook), encoding="utf-8")
+    page = _write_page(path.stem, notebook, pages)
     return Executed(path.stem, time.perf_counter() - started, failure, page)
 
 
@@ -118,17 +96,20 @@ def export(path: Path, folder: Path) -> Path:
     return target
 
 
-def _page(name: str, notebook: Any) -> str:  # noqa: ANN401 - nbformat is not typed
-    exporter: Any = HTMLExporter(template_name="basic")  # type: ignore[no-untyped-call]  # nbconvert tells no types
-    for cell in notebook.cells:  # warnings of libraries are for who runs it, not for who reads it
-        told = [each for each in cell.get("outputs", []) if each.get("name") != "stderr"]
+def _write_page(name: str, notebook: Any, folder: Path) -> Path:  # noqa: ANN401 - nbformat is not typed
+    """Write the page of an executed notebook, without the warnings of libraries."""
+    exporter: Any = HTMLExporter(template_name="basic")  # type: ignore[no-untyped-call]  # nbconvert has no types
+    for cell in notebook.cells:
         if cell.cell_type == "code":
-            cell.outputs = told
+            cell.outputs = [each for each in cell.outputs if each.get("name") != "stderr"]
     body, _ = exporter.from_notebook_node(notebook)
-    links = "".join(
-        f'<a href="{path.stem}.html">{html.escape(path.stem)}</a>' for path in find_notebooks()
+    return write_page(
+        folder / f"{name}.html",
+        _TEMPLATE,
+        title=f"Ontime: {name}",
+        names=[path.stem for path in find_notebooks()],
+        body=body,
     )
-    return _PAGE.format(title=f"Ontime: {html.escape(name)}", links=links, body=body)
 
 
 def run_notebooks(names: Sequence[str] = (), *, to: Path = PAGES) -> int:
@@ -141,7 +122,7 @@ def run_notebooks(names: Sequence[str] = (), *, to: Path = PAGES) -> int:
     Raises:
         NotebookError: A name is none of them.
     """
-    done = [_told(execute(path, to)) for path in find_notebooks(names)]
+    done = [_reported(execute(path, to)) for path in find_notebooks(names)]
     failed = sum(each.failure is not None for each in done)
     figures = {
         "executed": len(done),
@@ -167,7 +148,7 @@ def export_notebooks(folder: Path, names: Sequence[str] = ()) -> None:
         print(export(path, folder))
 
 
-def _told(done: Executed) -> Executed:
+def _reported(done: Executed) -> Executed:
     verdict = f"FAILED: {done.failure}" if done.failure else str(done.page)
     print(f"  {done.name:16} {done.seconds:6.1f} s  {verdict}", flush=True)
     return done

@@ -1,4 +1,4 @@
-"""What the ledger and the prediction history tell: who decided what, and what served when."""
+"""The ledger and the prediction history as frames: who decided what, and what served when."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def releases(of: Ledger) -> pd.DataFrame:
 
 
 def gates(of: Ledger) -> pd.DataFrame:
-    """Return what the gates looked at: a row for each figure, a column for each version."""
+    """Return what the gates measured: a row for each figure, a column for each version."""
     figures = {
         f"version {entry.version}": {
             "verdict": "passed" if entry.evidence.get("passed") else entry.reason,
@@ -112,11 +112,11 @@ def predictions(*, most: int = 1000) -> pd.DataFrame:
 
 
 def _answer(body: bytes) -> dict[str, object]:
-    told = msgspec.json.decode(body)
+    answer = msgspec.json.decode(body)
     return {
-        "version": told["model"]["version"],
-        "requested_at": told["requested_at"],
-        "flight_id": told["flight_id"],
-        "probability": told["probability"],
-        "late": told["late"],
+        "version": answer["model"]["version"],
+        "requested_at": answer["requested_at"],
+        "flight_id": answer["flight_id"],
+        "probability": answer["probability"],
+        "late": answer["late"],
     }

@@ -1,4 +1,5 @@
-"""The study: the model under other conditions, a sweep of parameters, a proposal.
+"""The study: the model under other conditions, a sweep of parameters, proposed parameters.
 
-Reads gold; writes MLflow runs and a proposal. May import runtime, gold and below.
+Reads gold and the trained model; writes MLflow runs, the model card and a proposal. May
+import runtime, gold and the rooms below them.
 """

@@ -1,6 +1,6 @@
-"""How good the model is, also under other conditions, and whether there is a better one.
+"""The study of a model: itself, variants under other conditions, and a sweep for better parameters.
 
-The parts of a study: the model itself, the same under other conditions, and the sweep.
+Its parts are MLflow runs below the study's; the report also goes into the model card.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ HORIZONS: Final = (30, 360)
 
 
 def study_of(context: RunContext, base: str, parent: str) -> Study:
-    """Return what is found out about the model of a run.
+    """Return the results of studying the model of a run.
 
     Args:
         context: What every stage is given; train and evaluate have succeeded.
@@ -75,7 +75,7 @@ def _variants(context: RunContext, base: str, parent: str) -> tuple[Variant, ...
 def _logged(
     context: RunContext, parent: str, name: str, title: str, settings: TrainingSettings
 ) -> Variant:
-    """Return a variant, kept as a run below the study's."""
+    """Return a variant, logged as a run below the study's."""
     tracking = context.tracking
     with tracking.open_run(name, tags={"ontime.variant": name}, parent=parent) as run_id:
         variant = measure_variant(context, settings, name=name, title=title)
@@ -102,7 +102,7 @@ class SuspectedLeakError(OntimeError):
 
 
 def study_model(context: RunContext, *, force: bool = False) -> None:
-    """Make what is not there yet, study the model, print the report and write its figures.
+    """Run the stages up to evaluate, study the model, print the report and write its figures.
 
     The parameters in use stay as they are: better ones are proposed in a file.
 

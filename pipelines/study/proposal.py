@@ -1,4 +1,4 @@
-"""Whether the sweep's best parameters are better than those in use, and the file that says so."""
+"""The sweep's best parameters compared with those in use, and the file that proposes them."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def compared(
     """Return a sweep's result with its best parameters beside those in use.
 
     Both models learn from the whole train part and are compared on the validate part, which the
-    sweep has not looked at, on the same bootstrap samples of days.
+    sweep has not used, on the same bootstrap samples of days.
 
     Args:
         sweep: What the sweep found.

@@ -1,6 +1,6 @@
-"""What a study found out, as lines for a person at a terminal.
+"""The results of a study as text, and as a part of the model card.
 
-The model card with what a study found out; the card of the run itself stays as it was judged.
+The card that the training run has stays as it was judged.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def card_with(context: RunContext, run_id: str, study: Study) -> bytes:
     Args:
         context: What every stage is given.
         run_id: The training run, judged.
-        study: What was found out about its model.
+        study: The results about its model.
     """
     tracking = context.tracking
     judgement = read_judgement(tracking, run_id)
@@ -50,7 +50,7 @@ def lines_of(study: Study, proposal: Path | None) -> list[str]:
     """Return the report, line by line.
 
     Args:
-        study: What was found out.
+        study: The results.
         proposal: The file with better parameters; None if there are none.
     """
     lines = [

@@ -1,8 +1,8 @@
-"""The sweep: Optuna trials as Spark tasks, kept as MLflow runs, gone on with after a crash.
+"""The sweep: Optuna trials as Spark tasks, logged as MLflow runs, resumed after a crash.
 
-The study and its trials live in the tracking store (`mlflow.optuna`), so that what a killed sweep
-has found is there for the next attempt, and executors anywhere share it through MLflow. Each task
-reads the feature table by its address and version, as no data goes through the driver.
+The study and its trials are in the tracking store (`mlflow.optuna`): the next attempt continues a
+killed sweep, and executors anywhere share it through MLflow. Each task reads the feature table by
+its address and version: no data goes through the driver.
 """
 
 from __future__ import annotations
@@ -110,8 +110,8 @@ def run_sweep(
 ) -> SweepResult:
     """Look for better parameters until there were enough trials or the time is over.
 
-    A sweep of the same name is gone on with: its trials count, and those that a crash left open
-    are marked as failed.
+    A sweep of the same name is resumed: its trials count, and those that a crash left open are
+    marked as failed.
 
     Args:
         context: Session, tracking store and settings.
@@ -155,7 +155,7 @@ def _optimize(study: Study, work: TrialWork, trials: int, sweep: SweepSettings) 
 
 
 def _drop_unreadable(context: RunContext, study: Study) -> None:
-    """Delete the trials whose parameters were written by halves: MLflow cannot read them back.
+    """Delete the trials whose parameters were written only partly: MLflow cannot read them back.
 
     It writes a parameter and its range one after the other, and a busy SQLite store may take only
     the first.
@@ -170,7 +170,7 @@ def _drop_unreadable(context: RunContext, study: Study) -> None:
 
 
 def _study(context: RunContext, name: str, parent: str | None) -> Study:
-    """Return the study of that name, new or gone on with."""
+    """Return the study of that name, new or resumed."""
     import optuna  # noqa: PLC0415 - takes a second
     from mlflow.optuna.storage import MlflowStorage  # noqa: PLC0415 - takes seconds
     from mlflow.pyspark.optuna.study import MlflowSparkStudy  # noqa: PLC0415 - takes seconds
@@ -188,7 +188,7 @@ def _study(context: RunContext, name: str, parent: str | None) -> Study:
         mlflow_tracking_uri=tracking.store,
         direction="maximize",
     )
-    run_id = str(study._study_id)  # noqa: SLF001 - the run of the study, which it tells in no other way
+    run_id = str(study._study_id)  # noqa: SLF001 - no public way to its run
     if parent is not None:
         tracking.client.set_tag(run_id, PARENT_TAG, parent)
     if study.is_resumed_study:
@@ -206,7 +206,7 @@ def _enqueue_current(context: RunContext, study: Study) -> None:
 
 
 def _end_open_trials(context: RunContext, study_run: str) -> None:
-    """Mark the trials that a crash left open as failed: nobody goes on with them."""
+    """Mark the trials that a crash left open as failed: they are not resumed."""
     tracking = context.tracking
     ours = f"tags.`{PARENT_TAG}` = '{study_run}' and attributes.status = 'RUNNING'"
     for run in tracking.client.search_runs([tracking.experiment_id], ours):

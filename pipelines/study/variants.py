@@ -55,7 +55,7 @@ def measure_variant(
         context: Session, tables and tracking store; its horizon is the model's.
         settings: How the model is made and judged.
         name: Of the variant, short.
-        title: Of the variant, for people.
+        title: Of the variant, as reported.
     """
     context.console.step(f"fitting: {title}")
     features, schedule = model_features(settings), naive_features(settings)

@@ -1,4 +1,4 @@
-"""Speaking to a workspace: which one it is, and its errors in sentences."""
+"""The client of a workspace, and its errors as one clear sentence."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 TRANSIENT: Final = (InternalError, TemporarilyUnavailable, TooManyRequests)
-"""Errors that may have passed when the call is made again."""
+"""Errors that a retry may not meet again."""
 
 
 class WorkspaceError(OntimeError):
@@ -33,7 +33,7 @@ def connect(*, timeout_s: float = 300) -> WorkspaceClient:
     """Return a client of the workspace that the environment or a profile names.
 
     Args:
-        timeout_s: For how long a call is tried again while the workspace is busy or unreachable.
+        timeout_s: For how long a call is retried while the workspace is busy or unreachable.
 
     Raises:
         WorkspaceError: Neither names one.
@@ -52,7 +52,7 @@ def connect(*, timeout_s: float = 300) -> WorkspaceClient:
 
 @contextmanager
 def sentences() -> Iterator[None]:
-    """Turn what the SDK raises into sentences; what may pass is for the caller."""
+    """Turn errors of the SDK into sentences; transient ones are left to the caller."""
     try:
         yield
     except TRANSIENT:
@@ -67,7 +67,7 @@ def sentences() -> Iterator[None]:
 
 
 def explained(error: DatabricksError) -> WorkspaceError:
-    """Return the error with the way out."""
+    """Return the error with what to do about it."""
     if isinstance(error, Unauthenticated):
         return WorkspaceError(
             f"The workspace does not accept our token, which may have expired ({error}): make a "

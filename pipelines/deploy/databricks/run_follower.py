@@ -1,4 +1,4 @@
-"""Following a run: what each task does, as it does it, and what went wrong in the end."""
+"""Following a run: the state of each task as it changes, and the errors at the end."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class RunEnd:
     """How following a run ended.
 
     Attributes:
-        outcome: `succeeded`, `failed`, `cancelled`, or `running`: it goes on without us.
+        outcome: `succeeded`, `failed`, `cancelled`, or `running`: it continues.
         reason: What the workspace says about it.
     """
 
@@ -49,28 +49,28 @@ def follow(
     clock: Callable[[], float] = time.monotonic,
     pause: Callable[[float], None] = time.sleep,
 ) -> RunEnd:
-    """Tell what a run does until it has ended; return how.
+    """Report the changes of a run until it has ended; return how.
 
     Args:
         workspace: Where it runs.
         run_id: The run.
-        say: Told each change in a line, and the error of each task that failed.
-        poll_s: Seconds between two looks.
-        timeout_s: Seconds after which following ends, and the run goes on.
+        say: Takes a line for each change, and the error of each task that failed.
+        poll_s: Seconds between two requests for its state.
+        timeout_s: Seconds after which following ends, and the run continues.
         clock: Seconds, from any start.
         pause: Waits some seconds.
 
     Raises:
-        WorkspaceError: The workspace cannot be asked (any more); the run goes on.
+        WorkspaceError: The workspace cannot be reached (any more); the run continues.
     """
     until = clock() + timeout_s
-    told: dict[str, str] = {}
+    reported: dict[str, str] = {}
     while True:
         run = workspace.run(run_id)
         for task in _in_order(run):
-            _tell(task, told, say)
+            _report(task, reported, say)
         if run.state is not None and run.state.life_cycle_state in ENDED:
-            _tell_errors(workspace, run, say)
+            _report_errors(workspace, run, say)
             return _end_of(run.state)
         if clock() >= until:
             return RunEnd("running", "it had not ended in time")
@@ -87,13 +87,13 @@ def _in_order(run: Run) -> list[RunTask]:
     return list(latest.values())
 
 
-def _tell(task: RunTask, told: dict[str, str], say: Callable[[str], None]) -> None:
+def _report(task: RunTask, reported: dict[str, str], say: Callable[[str], None]) -> None:
     words = _words(task.state)
     if task.attempt_number:
         words += f" (attempt {task.attempt_number + 1})"
-    if told.get(task.task_key) == words:
+    if reported.get(task.task_key) == words:
         return
-    told[task.task_key] = words
+    reported[task.task_key] = words
     if words == "waiting":
         return
     seconds = (task.execution_duration or 0) / 1000
@@ -120,8 +120,8 @@ def _words(state: RunState | None) -> str:
     return "failed" if state.result_state is not RunResultState.TIMEDOUT else "timed out"
 
 
-def _tell_errors(workspace: Workspace, run: Run, say: Callable[[str], None]) -> None:
-    """Fetch and tell what the tasks that failed have left."""
+def _report_errors(workspace: Workspace, run: Run, say: Callable[[str], None]) -> None:
+    """Fetch and report the errors of the tasks that failed."""
     for task in _in_order(run):
         if _words(task.state) not in {"failed", "timed out"} or task.run_id is None:
             continue

@@ -65,7 +65,7 @@ def submit(wanted: Submission) -> int:
         return _submit(wanted)
     except KeyboardInterrupt:
         print(
-            "\nNo longer following; the run goes on. The same command follows it again.",
+            "\nNo longer following; the run continues. The same command follows it again.",
             file=sys.stderr,
         )
         return 130
@@ -110,5 +110,5 @@ def _only(stage: str | None) -> str:
 def _last_line(run_id: int, end: RunEnd) -> str:
     because = f": {end.reason}" if end.reason else ""
     if end.outcome == "running":
-        return f"\nRun {run_id} goes on{because}. The same command follows it again."
+        return f"\nRun {run_id} continues{because}. The same command follows it again."
     return f"\nRun {run_id} {end.outcome}{because}"

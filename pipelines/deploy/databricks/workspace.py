@@ -1,4 +1,4 @@
-"""A workspace as submission needs it: who we are, the wheel in its place, the job as defined."""
+"""A workspace as submission needs it: the user, the wheel, the job as defined, its runs."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ _ResultT = TypeVar("_ResultT")
 
 
 class Workspace:
-    """A Databricks workspace, spoken to with patience: every call is safe to make twice.
+    """A Databricks workspace; calls are idempotent and retried with back-off.
 
     Args:
-        client: The SDK's client. It waits and tries again by itself where the workspace cannot be
-            reached, and mostly where it is busy (429, 503); in all other cases we do.
+        client: The SDK's client. It retries by itself where the workspace cannot be reached, and
+            mostly where it is busy (429, 503); all other transient errors are retried here.
         pause: Waits some seconds.
     """
 
@@ -51,7 +51,7 @@ class Workspace:
         """Return the name of the user, or service principal, that we are."""
         me = self._call(self._client.current_user.me)
         if not me.user_name:
-            raise WorkspaceError("The workspace does not tell who we are: sign in again.")
+            raise WorkspaceError("The workspace does not return a user name: sign in again.")
         return me.user_name
 
     def put_wheel(self, wheel: Path, folder: str) -> str:
@@ -66,7 +66,7 @@ class Workspace:
             return path
         files = self._client.workspace
         self._call(lambda: files.mkdirs(target))
-        # Whole or not at all: the workspace puts a file in its place when it has all of it.
+        # Atomic: the workspace publishes a file once it has all of it.
         self._call(lambda: files.upload(path, body, format=ImportFormat.AUTO, overwrite=True))
         return path
 
@@ -77,7 +77,7 @@ class Workspace:
             The id, and `created`, `updated` or `unchanged`.
 
         Raises:
-            WorkspaceError: Two jobs have the name: which is ours cannot be told.
+            WorkspaceError: Two jobs have the name: which is ours is not clear.
         """
         settings = with_wheel(definition.settings, wheel)
         digest = hashlib.sha256(
@@ -124,11 +124,11 @@ class Workspace:
         return self._call(lambda: self._client.jobs.get_run(run_id))
 
     def output(self, task_run_id: int) -> RunOutput:
-        """Return what the run of one task left: its error, if it has one."""
+        """Return the output of the run of one task: its error, if it has one."""
         return self._call(lambda: self._client.jobs.get_run_output(task_run_id))
 
     def _create(self, wanted: JobSettings, name: str) -> int:
-        """Create a job; an answer that got lost must not make a second one."""
+        """Create a job; a retry after a lost answer creates no second one."""
 
         def create() -> int:
             made = self._job_named(name)
@@ -162,7 +162,7 @@ class Workspace:
         if len(found) > 1:
             ids = ", ".join(str(job.job_id) for job in found)
             raise WorkspaceError(
-                f"Jobs {ids} are all named '{name}', and which one is ours cannot be told: delete "
+                f"Jobs {ids} are all named '{name}', and which one is ours is not clear: delete "
                 "or rename all but one."
             )
         return found[0] if found else None

@@ -174,7 +174,7 @@ def test_a_run_that_takes_too_long_goes_on_without_us(
     workspace.script = [look(every("running"))]
     # When / Then
     assert execute([*SUBMIT, "--target", "dev", *WAIT, "--timeout-min", "0"]) == 3
-    assert "Run 500 goes on" in capsys.readouterr().out
+    assert "Run 500 continues" in capsys.readouterr().out
 
 
 def test_ctrl_c_leaves_the_run_and_says_how_to_go_on(
