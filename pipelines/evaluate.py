@@ -1,4 +1,4 @@
-"""Stage evaluate: the trained model on flights that it has not seen, and what the gates say."""
+"""Stage evaluate: the trained model on the test part, and the results of the gates."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from training.evaluate.evaluation import evaluate
 from training.evaluate.gates import decide_gates
 from training.evaluate.importance import importances
 from training.evaluate.test_part import score_sample
-from training.report.assessment import Judgement, log_judgement
+from training.report.evaluation_report import EvaluationReport, log_report
 from training.report.model_card import CardContent, card_of
 from training.report.plots import insights_of, plots_of
 from training.tracking import lineage
@@ -26,21 +26,21 @@ if TYPE_CHECKING:
 
 
 def run(context: RunContext) -> StageOutcome:
-    """Judge the model of the training run, and keep what was found out with that run.
+    """Evaluate the model of the training run, and log the report to that run.
 
     Args:
         context: What every stage is given.
 
     Raises:
         RunFileError: The run's files are gone.
-        SplitError: There are no flights to judge it by.
+        SplitError: The test part has no flights.
     """
     tracking, settings = context.tracking, context.settings.training
     run_id = str(context.outputs("train")["run_id"])
     model, naive, contract = load_models(tracking, run_id)
     sample = read_part(context, "test")
     flights = score_sample(sample, model, naive)
-    context.console.step(f"judging on {len(sample):,} flights")
+    context.console.step(f"evaluating on {len(sample):,} flights")
     evaluation = evaluate(flights, contract.operating_threshold, settings.evaluation)
     exported = read_file(tracking.client, run_id, MODEL_FILE)
     export = export_figures(exported, contract, sample, flights.score)
@@ -49,21 +49,21 @@ def run(context: RunContext) -> StageOutcome:
     )
     decision = decide_gates(evaluation, champion, export, settings.policy)
     found = importances(model, sample, FEATURES, settings.evaluation)
-    judgement = Judgement(run_id, evaluation, champion, export, decision, found)
+    report = EvaluationReport(run_id, evaluation, champion, export, decision, found)
     curve = learning_curve.from_json(read_file(tracking.client, run_id, CURVE_FILE))
     plots = plots_of(flights, evaluation) | insights_of(curve, found, evaluation)
     origin = lineage.from_json(read_file(tracking.client, run_id, LINEAGE_FILE))
-    card = card_of(CardContent(judgement, contract, origin, plots), settings)
-    log_judgement(tracking, judgement, plots=plots, card=card)
-    report = context.settings.home / "reports" / "model_card.html"
-    write_atomically(report, card)
+    card = card_of(CardContent(report, contract, origin, plots), settings)
+    log_report(tracking, report, plots=plots, card=card)
+    path = context.settings.home / "reports" / "model_card.html"
+    write_atomically(path, card)
     verdict = "passed" if decision.passed else "refused"
-    auc, naive_auc = judgement.figures["auc"], judgement.figures["auc_naive"]
+    auc, naive_auc = report.figures["auc"], report.figures["auc_naive"]
     notes = (f"AUC {auc:.3f}, naive {naive_auc:.3f}; gates: {verdict}", *decision.refusals)
     outputs: dict[str, Json] = {
         "passed": decision.passed,
         "reasons": list(decision.refusals) or ["all gates passed"],
-        "figures": judgement.figures,
-        "report": str(report),
+        "figures": report.figures,
+        "report": str(path),
     }
     return StageOutcome(outputs, notes)

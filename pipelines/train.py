@@ -1,7 +1,4 @@
-"""Stage train: the feature table to a fitted model, kept with its MLflow run.
-
-What a model's lineage says of where it comes from: source files and configuration.
-"""
+"""Stage train: the feature table to a fitted model, logged with its lineage to an MLflow run."""
 
 from __future__ import annotations
 
@@ -51,7 +48,7 @@ def settings_of_result(settings: PipelineSettings) -> dict[str, Any]:
 
 
 def run(context: RunContext) -> StageOutcome:
-    """Fit the model, unless a finished run has just this one, and keep it with its run.
+    """Fit the model, unless a finished run has this one already, and log it to a run.
 
     Args:
         context: What every stage is given.

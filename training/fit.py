@@ -1,4 +1,4 @@
-"""Training: the train and validate parts in, everything that a run keeps of a model out."""
+"""Training: the train and validate parts to a fitted model, its export, contract and metrics."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class TrainingError(OntimeError):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trained:
-    """A fitted model and what goes with it.
+    """A fitted model with its export, contract, self-test and metrics.
 
     Attributes:
         model: The model.
@@ -131,8 +131,8 @@ def train(
 def self_test_of(model: FittedModel, features: pd.DataFrame) -> bytes:
     """Return rows with the probabilities that a model gives them, as JSON.
 
-    Real rows, spread over the sample, and two that ask for what is easily got wrong: one with
-    everything missing, one with categories that nobody has seen.
+    Real rows, spread over the sample, and two edge cases: one with everything missing, one with
+    unknown categories.
 
     Args:
         model: The fitted model.

@@ -20,7 +20,7 @@ from pipelines.study.sweep import run_sweep
 from pipelines.study.variants import at_horizon, by_flights, measure_variant, without_tail
 from training.evaluate.learning_curve import validate_auc
 from training.fit import model_features
-from training.report.assessment import read_judgement
+from training.report.evaluation_report import read_report
 from training.study import study_results as studies
 from training.study.study_results import Study, SweepResult, Variant, variant_of
 from training.tracking.run_files import write_files
@@ -57,7 +57,7 @@ def study_of(context: RunContext, base: str, parent: str) -> Study:
 def _variants(context: RunContext, base: str, parent: str) -> tuple[Variant, ...]:
     settings = context.settings.training
     itself = variant_of(
-        read_judgement(context.tracking, base).evaluation,
+        read_report(context.tracking, base).evaluation,
         name="",
         title="the model",
         horizon_min=context.settings.features.horizon_min,

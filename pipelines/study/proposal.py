@@ -66,7 +66,7 @@ def compared(
 def write_proposal(folder: Path, sweep: SweepResult | None, current: ModelSettings) -> Path | None:
     """Write parameters that are better beyond doubt, as conf/ wants them; None if there are none.
 
-    A proposal of an earlier study goes: it was about another model, or another sweep.
+    A proposal of an earlier study is deleted: it was for another model or sweep.
     """
     path = folder / FILE
     if sweep is None or not sweep.proposed or sweep.advantage is None:

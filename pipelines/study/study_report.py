@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pipelines.gold.training_data import read_part
 from training.evaluate import learning_curve
 from training.evaluate.test_part import score_sample
-from training.report.assessment import read_judgement
+from training.report.evaluation_report import read_report
 from training.report.model_card import CardContent, card_of
 from training.report.plots import insights_of, plots_of
 from training.tracking import lineage
@@ -34,15 +34,15 @@ def card_with(context: RunContext, run_id: str, study: Study) -> bytes:
         study: The results about its model.
     """
     tracking = context.tracking
-    judgement = read_judgement(tracking, run_id)
+    report = read_report(tracking, run_id)
     model, naive, contract = load_models(tracking, run_id)
     flights = score_sample(read_part(context, "test"), model, naive)
     origin = lineage.from_json(read_file(tracking.client, run_id, LINEAGE_FILE))
-    plots = plots_of(flights, judgement.evaluation)
-    if judgement.importances is not None:
+    plots = plots_of(flights, report.evaluation)
+    if report.importances is not None:
         curve = learning_curve.from_json(read_file(tracking.client, run_id, CURVE_FILE))
-        plots |= insights_of(curve, judgement.importances, judgement.evaluation)
-    content = CardContent(judgement, contract, origin, plots, study)
+        plots |= insights_of(curve, report.importances, report.evaluation)
+    content = CardContent(report, contract, origin, plots, study)
     return card_of(content, context.settings.training)
 
 
@@ -89,4 +89,4 @@ def _sweep_lines(sweep: SweepResult, proposal: Path | None) -> Iterator[str]:
     if proposal is None:
         yield "  which is not better beyond doubt: nothing is proposed"
     else:
-        yield f"  to keep it, put {proposal} into conf/base.yaml, then `make run`"
+        yield f"  to use it, put {proposal} into conf/base.yaml, then `make run`"

@@ -49,11 +49,11 @@ def without_tail(settings: TrainingSettings) -> TrainingSettings:
 def measure_variant(
     context: RunContext, settings: TrainingSettings, *, name: str, title: str
 ) -> Variant:
-    """Return how good a model is that is made and judged by these settings; a nested run keeps it.
+    """Return the quality of a model that is trained and evaluated by these settings.
 
     Args:
         context: Session, tables and tracking store; its horizon is the model's.
-        settings: How the model is made and judged.
+        settings: How the model is trained and evaluated.
         name: Of the variant, short.
         title: Of the variant, as reported.
     """

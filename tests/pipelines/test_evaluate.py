@@ -1,4 +1,4 @@
-"""Stage evaluate: the run is judged, the report is written, and a rerun leaves the same."""
+"""Stage evaluate: the run is evaluated, the report is written, and a rerun leaves the same."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.pipelines.real_parts import TRAINING, context_at, real_part
 from tests.pipelines.test_train import TABLE
 from training.evaluate.quality_metrics import AUC
 from training.registry.model_registry import Registry
-from training.report.assessment import read_judgement
+from training.report.evaluation_report import read_report
 from training.settings import TrainingSettings
 from training.tracking.run_files import CARD_FILE, read_file
 
@@ -59,23 +59,23 @@ def test_it_judges_the_run_on_flights_the_model_has_not_seen(context: RunContext
     # Then it hands back what it promises, and the run keeps the same
     assert set(outcome.outputs) == set(stage_named("evaluate").outputs)
     assert outcome.outputs["passed"] is True
-    judgement = read_judgement(context.tracking, run_id_of(context))
-    assert judgement.evaluation.flights == len(real_part("test"))
-    assert outcome.outputs["figures"] == judgement.figures
+    report = read_report(context.tracking, run_id_of(context))
+    assert report.evaluation.flights == len(real_part("test"))
+    assert outcome.outputs["figures"] == report.figures
     # And the exported model is the model, and better than the naive one, on real flights
-    assert judgement.export.largest_difference < 1e-12
-    assert judgement.evaluation.model[AUC].value > judgement.evaluation.naive[AUC].value
+    assert report.export.largest_difference < 1e-12
+    assert report.evaluation.model[AUC].value > report.evaluation.naive[AUC].value
 
 
 def test_a_rerun_leaves_the_same_but_for_how_long_things_took(context: RunContext) -> None:
-    # Given a judged run, When it is judged again
+    # Given a evaluated run, When it is evaluated again
     stage.run(context)
     client, run_id = context.tracking.client, run_id_of(context)
     before = client.get_metric_history(run_id, "test_auc")
-    first = read_judgement(context.tracking, run_id).evaluation
+    first = read_report(context.tracking, run_id).evaluation
     stage.run(context)
     # Then its evaluation is the same, and written once
-    assert read_judgement(context.tracking, run_id).evaluation == first
+    assert read_report(context.tracking, run_id).evaluation == first
     assert client.get_metric_history(run_id, "test_auc") == before
     assert client.get_run(run_id).info.status == "FINISHED"
 
@@ -92,7 +92,7 @@ def test_a_refusal_is_handed_back_with_its_reasons(context: RunContext) -> None:
     data = TRAINING.model_dump()
     data["gates"] |= {"minimum_auc": 0.94, "maximum_export_megabytes": 0.001}
     strict = context_at(context.settings.home, TrainingSettings.model_validate(data))
-    # When it is judged, Then every refusal has its reason, for the person and for the ledger
+    # When it is evaluated, Then every refusal has its reason, for the person and for the ledger
     outcome = stage.run(strict)
     assert outcome.outputs["passed"] is False
     reasons = outcome.outputs["reasons"]
@@ -106,9 +106,9 @@ def test_the_champion_is_compared_on_the_same_flights(context: RunContext) -> No
     # Given the same model as champion
     registry = Registry(context.tracking.store, context.settings.serving.model_name)
     registry.point("champion", registry.register(run_id_of(context)).version)
-    # When the run is judged again, Then it is no better than itself
+    # When the run is evaluated again, Then it is no better than itself
     stage.run(context)
-    champion = read_judgement(context.tracking, run_id_of(context)).champion
+    champion = read_report(context.tracking, run_id_of(context)).champion
     assert champion is not None
     assert champion.advantage is not None
     assert (champion.version, round(champion.advantage.value, 9)) == ("1", 0)

@@ -1,4 +1,4 @@
-"""A model of the small world, trained once, with all that is found out about it."""
+"""A model of the small world, trained and evaluated once for all tests."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from training.evaluate.gates import ExportFigures, Rival, decide_gates
 from training.evaluate.importance import importances
 from training.evaluate.test_part import score_sample
 from training.fit import train
-from training.report.assessment import Judgement
+from training.report.evaluation_report import EvaluationReport
 from training.report.plots import insights_of, plots_of
 from training.tracking import lineage
 
@@ -40,13 +40,13 @@ def part(name: Part, *, seed: int = 0) -> Sample:
     return part_of(gold(seed=seed), name, FEATURES, settings().split)
 
 
-def train_anew(seed: int = 0) -> Trained:
+def train_again(seed: int = 0) -> Trained:
     """Return a model of the small world."""
     parts = part("train", seed=seed), part("validate", seed=seed)
     return train(*parts, horizon_min=120, settings=settings(), declared=FEATURES)
 
 
-trained = cache(train_anew)
+trained = cache(train_again)
 
 
 @cache
@@ -55,23 +55,25 @@ def scored() -> Scored:
     return score_sample(part("test"), trained().model, trained().naive)
 
 
-def judged(run_id: str = "a-run", champion: Rival | None = None, **over: Any) -> Judgement:
-    """Return what is found out about that model, by settings with sections replaced."""
+def evaluated(
+    run_id: str = "a-run", champion: Rival | None = None, **over: Any
+) -> EvaluationReport:
+    """Return the evaluation report of that model, by settings with sections replaced."""
     how = settings(**over)
     evaluation = evaluate(scored(), trained().contract.operating_threshold, how.evaluation)
     decision = decide_gates(evaluation, champion, EXPORT, how.gates)
-    return Judgement(run_id, evaluation, champion, EXPORT, decision, looked_at())
+    return EvaluationReport(run_id, evaluation, champion, EXPORT, decision, model_importances())
 
 
 @cache
-def looked_at() -> Importances:
-    """Return what that model looks at."""
+def model_importances() -> Importances:
+    """Return the importances of that model."""
     return importances(trained().model, part("test"), FEATURES, settings().evaluation)
 
 
 @cache
 def plots() -> dict[str, bytes]:
     """Return the plots of that model."""
-    evaluation = judged().evaluation
-    insights = insights_of(trained().curve, looked_at(), evaluation)
+    evaluation = evaluated().evaluation
+    insights = insights_of(trained().curve, model_importances(), evaluation)
     return plots_of(scored(), evaluation) | insights

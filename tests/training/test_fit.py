@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.training.made import train_anew, trained
+from tests.training.made import train_again, trained
 from tests.training.world import FEATURES, settings
 from training.evaluate.quality_metrics import AUC
 from training.fit import TrainingError, model_features, naive_features
@@ -33,7 +33,7 @@ def test_metrics_of_both_models_are_of_the_validate_part() -> None:
 
 
 def test_the_same_data_give_the_same_export_and_other_data_another() -> None:
-    again = train_anew()
+    again = train_again()
     assert again.onnx == trained().onnx != trained(1).onnx
     assert again.contract == trained().contract
 
@@ -62,7 +62,7 @@ def test_a_family_of_features_can_be_left_out() -> None:
     assert [each.name for each in left] == ["carrier", "origin", "departure_minute"]
 
 
-def test_a_family_that_does_not_exist_is_told() -> None:
+def test_a_family_that_does_not_exist_is_named() -> None:
     expected = (
         "No feature has the family 'moon' of training.{} in conf/: use some of "
         "recent, schedule, weather."

@@ -1,4 +1,4 @@
-"""The evaluation of a model on flights that it has not seen: data only, kept as JSON."""
+"""The evaluation of a model on flights that it was not trained on: metrics, intervals, slices."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Slice(msgspec.Struct, frozen=True):
 
 
 class CalibrationBin(msgspec.Struct, frozen=True):
-    """The flights whose probabilities lie in one bin: what was said, and what happened."""
+    """The flights whose probabilities lie in one bin: predicted and observed share of late ones."""
 
     flights: int
     mean_probability: float
@@ -65,7 +65,7 @@ class Evaluation(msgspec.Struct, frozen=True):
         naive: Every metric of the naive model, by name.
         over_naive: AUC above that of the naive model.
         operating: How the operating threshold does.
-        calibration: What was said and what happened, by bins of the probability.
+        calibration: Predicted and observed shares, by bins of the probability.
         slices: AUC beside the naive model's, for each slice of enough flights.
     """
 
@@ -84,7 +84,7 @@ class Evaluation(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scored:
-    """Flights with what became of them and what two models said.
+    """Flights with their labels and the probabilities of two models.
 
     Attributes:
         label: 1 for a late arrival, else 0; both occur.

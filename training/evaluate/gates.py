@@ -1,4 +1,4 @@
-"""The gates: whether a candidate may be registered, by a declared policy, with its reasons.
+"""The gates: whether a candidate may become the challenger, by a declared policy, with its reasons.
 
 Pure functions of figures: the evaluation is made here, what concerns the exported model is
 measured with the scorer of the service and handed in.
@@ -29,7 +29,7 @@ class Rival(msgspec.Struct, frozen=True):
         advantage: AUC of the candidate above its own, on the same bootstrap samples; None likewise.
         problem: Why it cannot; empty if it can.
         metrics: Every metric of it, by name; empty if it cannot.
-        conflicts: What keeps the two from being served side by side.
+        conflicts: Why the two cannot be served side by side; empty if they can.
     """
 
     version: str
@@ -59,7 +59,7 @@ class ExportFigures(msgspec.Struct, frozen=True):
 
 
 class GateResult(msgspec.Struct, frozen=True):
-    """What one gate said.
+    """The result of one gate.
 
     Attributes:
         name: Of the gate.
@@ -77,7 +77,7 @@ class GateResult(msgspec.Struct, frozen=True):
 
 
 class GateDecision(msgspec.Struct, frozen=True):
-    """What all gates said.
+    """The results of all gates.
 
     Attributes:
         passed: Whether the candidate passed every gate.
@@ -96,7 +96,7 @@ class GateDecision(msgspec.Struct, frozen=True):
 def decide_gates(
     candidate: Evaluation, champion: Rival | None, export: ExportFigures, policy: GatePolicy
 ) -> GateDecision:
-    """Return whether a candidate passes, and what every gate says of it.
+    """Return whether a candidate passes, with the result of every gate.
 
     Args:
         candidate: Its evaluation.
@@ -178,7 +178,7 @@ def _nothing_measured(name: str, reason: str) -> GateResult:
 
 def _schema(export: ExportFigures) -> GateResult:
     reason = (
-        "; ".join(export.problems) or "the exported model takes and gives what its contract says"
+        "; ".join(export.problems) or "the exported model takes and gives what its contract names"
     )
     return GateResult("schema", not export.problems, None, None, reason)
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from training.data.samples import Sample
     from training.models.fitted_model import FittedModel
 
-# The feature that tells the local hour: minutes since midnight at the origin.
+# The feature with the local hour: minutes since midnight at the origin.
 DEPARTURE_MINUTE: Final = "departure_minute"
 
 

@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
     from training.settings import ThresholdSettings
 
-# Thresholds are looked for in steps that a person can read, and that no rounding error crosses.
+# Thresholds are tried in thousandths: readable, and far coarser than any rounding error.
 _STEPS: Final = 1000
 
 
 class Operating(msgspec.Struct, frozen=True):
-    """How a threshold does: what people notice of the model.
+    """The quality of the decisions at a threshold.
 
     Attributes:
         threshold: Probability from which a flight is called late.

@@ -1,4 +1,4 @@
-"""The report on a model: plots and the model card, made from what was found out about it.
+"""The evaluation report of a model, its plots and its model card.
 
 Reads an evaluation and its gates; returns images and HTML, writes nothing. May import training and
 features.

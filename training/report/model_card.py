@@ -1,4 +1,4 @@
-"""The model card: one self-contained HTML page that tells a person what a model is and how good."""
+"""The model card: one self-contained HTML page on a model, its quality and its limits."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from training.data.parts import Part
     from training.evaluate.bootstrap import Interval
     from training.evaluate.evaluation import Evaluation, Slice
-    from training.report.assessment import Judgement
+    from training.report.evaluation_report import EvaluationReport
     from training.settings import TrainingSettings
     from training.study.study_results import Study
     from training.tracking.lineage import Lineage
@@ -37,23 +37,23 @@ _NAMES: Final = {
 _PARTS: Final[tuple[tuple[Part, str], ...]] = (
     ("train", "learned from"),
     ("validate", "threshold chosen on"),
-    ("test", "judged on"),
+    ("test", "tested on"),
 )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CardContent:
-    """What a model card tells.
+    """The content of a model card.
 
     Attributes:
-        judgement: How good the model is, and what the gates say.
+        report: The evaluation, with the results of the gates.
         contract: The model's inputs and operating threshold.
         lineage: What it was made from.
-        plots: SVG images by name, of `training.report.plots` and `training.report.plots`.
-        study: What a study found out about the model; None if there was none.
+        plots: SVG images by name, of `training.report.plots`.
+        study: The results of a study of the model; None if there was none.
     """
 
-    judgement: Judgement
+    report: EvaluationReport
     contract: Contract
     lineage: Lineage
     plots: Mapping[str, bytes]
@@ -78,23 +78,23 @@ def card_of(
     """Return the model card as HTML with everything in it.
 
     Args:
-        content: What it tells.
-        settings: How the model was made and judged.
+        content: What it shows.
+        settings: How the model was trained and evaluated.
         declared: All features that there are.
     """
     loader = FileSystemLoader(Path(__file__).parent)
     environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined)
     environment.filters |= {"share": _share, "around": _around, "signed": _signed}
-    judgement = content.judgement
-    evaluation = judgement.evaluation
+    report = content.report
+    evaluation = report.evaluation
     page = environment.get_template(_TEMPLATE).render(
-        run_id=judgement.run_id,
+        run_id=report.run_id,
         contract=content.contract,
         lineage=content.lineage,
         evaluation=evaluation,
         operating=evaluation.operating,
-        decision=judgement.decision,
-        champion=judgement.champion,
+        decision=report.decision,
+        champion=report.champion,
         images={name: _data_address(image) for name, image in content.plots.items()},
         rows=_rows(evaluation),
         auc=evaluation.model[m.AUC],
@@ -107,7 +107,7 @@ def card_of(
         confidence=settings.evaluation.confidence,
         settings=settings,
         study=content.study,
-        importances=judgement.importances,
+        importances=report.importances,
     )
     return page.encode()
 
@@ -122,7 +122,7 @@ def _rows(evaluation: Evaluation) -> list[_Row]:
 
 
 def _parts(content: CardContent, settings: TrainingSettings) -> list[dict[str, str | int]]:
-    flights = {**content.lineage.flights, "test": content.judgement.evaluation.flights}
+    flights = {**content.lineage.flights, "test": content.report.evaluation.flights}
     parts: list[dict[str, str | int]] = []
     for part, use in _PARTS:
         start, end = (f"{at:%d %b %Y, %H:%M}Z" for at in bounds_of(part, settings.split))

@@ -1,6 +1,6 @@
 """Plots of a model's quality, as SVG images: the same figures give the same bytes.
 
-Plots of what a model has learned: its learning curve, what it looks at, where it is good.
+Also of what it has learned: learning curve, importance of features, quality by slice.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ def insights_of(
 
     Args:
         curve: The learning curve; empty for a model without iterations, which has no plot of it.
-        found: What the model looks at.
+        found: Its permutation importances.
         evaluation: How good it is on the test part.
     """
     plots = {"learning_curve": svg(partial(_learning_curve, curve=curve))} if curve else {}
     plots |= {
-        "families": svg(partial(_bars, found=found.families, title="What it looks at")),
+        "families": svg(partial(_bars, found=found.families, title="Importance by family")),
         "importance": svg(
             partial(_bars, found=found.features[:_FEATURES], title="The features that count most"),
         ),
@@ -75,7 +75,7 @@ def _bars(axes: Axes, found: tuple[Importance, ...], title: str) -> None:
     axes.set_yticks(place, [each.name for each in found])
     axes.tick_params(axis="y", length=0)
     axes.grid(visible=False, axis="y")
-    axes.set(title=title, xlabel="AUC lost when it tells of another flight")
+    axes.set(title=title, xlabel="AUC lost when permuted")
 
 
 def _slices(axes: Axes, evaluation: Evaluation) -> None:
@@ -185,12 +185,12 @@ def _precision_recall(axes: Axes, flights: Scored, evaluation: Evaluation) -> No
 
 
 def _calibration(axes: Axes, flights: Scored, evaluation: Evaluation) -> None:
-    said = [each.mean_probability for each in evaluation.calibration]
+    predicted = [each.mean_probability for each in evaluation.calibration]
     happened = [each.late_share for each in evaluation.calibration]
     count = np.array([each.flights for each in evaluation.calibration])
     axes.plot([0, 1], [0, 1], color="#d5dbe1", linewidth=1, linestyle="--")
-    axes.plot(said, happened, color=MODEL, linewidth=1.5)
-    axes.scatter(said, happened, s=12 + 260 * count / count.max(), color=MODEL, alpha=0.75)
+    axes.plot(predicted, happened, color=MODEL, linewidth=1.5)
+    axes.scatter(predicted, happened, s=12 + 260 * count / count.max(), color=MODEL, alpha=0.75)
     axes.annotate(f"area: part of {flights.label.size:,} flights", (0.02, 0.94), color="#8392a0")
     axes.set(title="Calibration", xlabel="probability given", ylabel="share that was late")
     axes.set(xlim=(0, 1.03), ylim=(0, 1.03))

@@ -1,4 +1,4 @@
-"""What a study of the model found out: the same model under other conditions, and a better one."""
+"""The results of a study: the model under other conditions, and better parameters."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Variant(msgspec.Struct, frozen=True):
 
     Attributes:
         name: Short, for figures: empty for the model itself.
-        title: For people.
+        title: Its display name.
         horizon_min: Minutes from the prediction time to the scheduled departure.
         features: How many features it uses.
         auc: Its AUC.
@@ -63,7 +63,7 @@ class SweepResult(msgspec.Struct, frozen=True):
     """What a sweep found.
 
     Attributes:
-        name: Of the sweep: by it, it is gone on with after a crash.
+        name: Of the sweep: a sweep of the same name resumes it.
         trials: Trials in all, those of earlier attempts included.
         completed: Those that grew all their trees.
         pruned: Those that were stopped as hopeless, or when the time was over.
@@ -92,7 +92,7 @@ class SweepResult(msgspec.Struct, frozen=True):
 
 
 class Study(msgspec.Struct, frozen=True):
-    """What a study found out.
+    """The results of a study.
 
     Attributes:
         variants: The model itself, then the same under other conditions.
@@ -123,7 +123,7 @@ class Study(msgspec.Struct, frozen=True):
 def variant_of(
     evaluation: Evaluation, *, name: str, title: str, horizon_min: int, features: int
 ) -> Variant:
-    """Return what an evaluation says of a model under some conditions."""
+    """Return an evaluation of a model under some conditions as a variant."""
     below = sum(each.auc < each.naive_auc for each in evaluation.slices)
     return Variant(
         name=name,
@@ -139,5 +139,5 @@ def variant_of(
 
 
 def to_json(study: Study) -> bytes:
-    """Return a study as JSON for people and programs."""
+    """Return a study as JSON."""
     return msgspec.json.format(msgspec.json.encode(study), indent=2)

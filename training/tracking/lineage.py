@@ -1,4 +1,4 @@
-"""What a model was made from: enough to make it again, kept with its run."""
+"""What a model was trained from: enough to train it again; stored with its run."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _LOCK: Final = _ROOT / "requirements" / "run.txt"
 BUILD_FILE: Final = "build.json"
 """In conf/ of an installed wheel: which code it was built from."""
 _UNKNOWN: Final = "unknown"
-# What runs: a change elsewhere (conf/ is kept as settings) makes no other model.
+# What runs: a change elsewhere (conf/ is recorded as settings) makes no other model.
 _CODE: Final = (
     "features",
     "training",
@@ -52,7 +52,7 @@ class CodeLineage(msgspec.Struct, frozen=True):
 
     Attributes:
         commit: The git commit; `unknown` outside a clone.
-        changed: Whether code or lock differ from that commit: such code is kept nowhere.
+        changed: Whether code or lock differ from that commit: such code is stored nowhere.
         lock_sha256: Checksum of the lock of the libraries; `unknown` without one.
         changes: The files that differ.
     """
@@ -101,7 +101,7 @@ class Lineage(msgspec.Struct, frozen=True):
         horizon_min: Minutes from the prediction time to the scheduled departure.
         flights: Labelled flights of the train and validate parts.
         code: The code.
-        sources: The source files in bronze; none in a lineage of before they were kept.
+        sources: The source files in bronze; none in a lineage from before they were recorded.
         settings: The configuration that decides the result, by section; likewise.
         feature_hash: Checksum of the declarations of the model's features.
         machine: Where it ran.
@@ -125,7 +125,7 @@ def code_lineage(root: Path = _ROOT) -> CodeLineage:
     """Return which code runs now.
 
     Args:
-        root: The clone; by default the one this file is in. Without one, the wheel tells.
+        root: The clone; by default the one this file is in. Without one, the wheel names it.
     """
     built = root / "conf" / BUILD_FILE
     if built.is_file():
@@ -145,7 +145,7 @@ def machine_lineage() -> MachineLineage:
 
 
 def to_json(lineage: Lineage) -> bytes:
-    """Return the lineage as JSON for people and programs."""
+    """Return the lineage as JSON."""
     return msgspec.json.format(msgspec.json.encode(lineage, order="deterministic"), indent=2)
 
 

@@ -19,12 +19,12 @@ _START_FIELD: Final = 19
 
 
 class ProcessIdentity(msgspec.Struct, frozen=True):
-    """A process, told apart from every other that had or will have its pid.
+    """A process, distinct from every other that had or will have its pid.
 
     Attributes:
         host: The machine.
         pid: Its number there.
-        started: Boot of the machine and time since then; empty where the system does not tell.
+        started: Boot of the machine and time since then; empty where the system has neither.
     """
 
     host: str
@@ -49,7 +49,7 @@ class ProcessIdentity(msgspec.Struct, frozen=True):
         return msgspec.json.encode(self).decode()
 
     def is_dead(self) -> bool:
-        """Return whether the process has ended for sure: never said of another machine's."""
+        """Return whether the process has certainly ended; False for one of another machine."""
         if self.host != socket.gethostname():
             return False
         try:

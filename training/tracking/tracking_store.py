@@ -63,7 +63,7 @@ class Tracking:
         """Open a run and give its id; it ends as FINISHED, or as FAILED after an error.
 
         Args:
-            name: Shown to people.
+            name: Its display name.
             tags: What it is found by.
             parent: The run that it is shown below; ignored if the store does not have it.
         """
@@ -88,7 +88,7 @@ class Tracking:
     def kill_dead_runs(self, *, around: str | None = None, alone: bool = False) -> int:
         """Mark the running runs whose process has ended as killed, and return how many.
 
-        A run that does not say which process it belongs to is left alone, unless `mlflow run`
+        A run without a process tag is left alone, unless `mlflow run`
         opened it and nobody else can be using this store.
 
         Args:

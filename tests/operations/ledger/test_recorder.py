@@ -58,7 +58,7 @@ def test_a_rollback_that_conflicts_with_another_is_refused(world: LedgerWorld) -
 
 
 def test_what_changes_no_release_causes_no_conflict(world: LedgerWorld) -> None:
-    # Given a rollback that is decided while a new version is registered and judged
+    # Given a rollback that is decided while a new version is registered and evaluated
     world.champion(ONE)
     world.champion(TWO)
 

@@ -12,7 +12,7 @@ from sklearn.metrics import roc_auc_score
 from features.contract import feature_contract as contracts
 from pipelines.release.exported_model import champion_of, export_figures, score
 from serving.models.onnx_scorer import OnnxScorer
-from tests.training.made import judged, part, scored, trained
+from tests.training.made import evaluated, part, scored, trained
 from tests.training.world import settings
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def test_the_champion_is_scored_on_the_same_flights() -> None:
     assert found.advantage.value == pytest.approx(0, abs=1e-9)
     assert found.auc == pytest.approx(roc_auc_score(scored().label, scored().score))
     # And so is every other metric of it, with the candidate's interval
-    for name, value in judged().evaluation.model.items():
+    for name, value in evaluated().evaluation.model.items():
         assert msgspec.structs.astuple(found.metrics[name]) == pytest.approx(
             msgspec.structs.astuple(value)
         )

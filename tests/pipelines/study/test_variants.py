@@ -1,4 +1,4 @@
-"""The same model under other conditions: judged the same way, on the same flights."""
+"""The same model under other conditions: evaluated the same way, on the same flights."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_a_variant_without_the_tail_number_has_fewer_features(
         measure_variant(context, settings, name="x", title="a variant")
         for settings in (without_tail(TRAINING), TRAINING)
     )
-    # Then both are judged on the same flights, and one knows less
+    # Then both are evaluated on the same flights, and one knows less
     assert bare.features < whole.features
     assert bare.naive == whole.naive
     assert bare.horizon_min == whole.horizon_min == 120

@@ -60,7 +60,7 @@ def rival(value: float, low: float, high: float) -> Rival:
 
 
 def result(name: str, **over: Any) -> GateResult:
-    """Return what one gate says; `over` replaces what a good candidate is judged by."""
+    """Return the result of one gate; `over` replaces what a good candidate has."""
     arguments: dict[str, Any] = {"candidate": candidate(), "champion": None, "export": EXPORT}
     found = decide_gates(**{**arguments, **over}, policy=POLICY)
     return next(each for each in found.results if each.name == name)
@@ -116,7 +116,7 @@ def test_a_gate_decides_at_its_limit(
     assert (found.passed, found.figure) == (passed, figure)
 
 
-def test_one_refusal_is_enough_and_every_one_is_told() -> None:
+def test_one_refusal_is_enough_and_every_one_is_given() -> None:
     # Given a candidate that is too good to be true and slow
     slow = export(row_microseconds=2000)
     # When the gates decide

@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from tests.training.made import looked_at, part, scored, trained
+from tests.training.made import model_importances, part, scored, trained
 from tests.training.world import FEATURES, settings
 from training.evaluate.importance import importances
 
 
 def test_the_cause_of_lateness_comes_first() -> None:
     # Given a world in which lateness follows `late_before`, When the model is looked into
-    found = looked_at()
+    found = model_importances()
     # Then that matters most, by far, and so does its family
     assert found.features[0].name == "late_before"
     assert found.families[0].name == "recent"
@@ -21,7 +21,7 @@ def test_the_cause_of_lateness_comes_first() -> None:
 
 
 def test_every_feature_and_every_family_is_measured_on_the_flights_it_says() -> None:
-    found = looked_at()
+    found = model_importances()
     assert {each.name for each in found.features} == {each.name for each in FEATURES}
     assert {each.name for each in found.families} == {each.family for each in FEATURES}
     assert found.flights == len(part("test"))
@@ -30,4 +30,4 @@ def test_every_feature_and_every_family_is_measured_on_the_flights_it_says() -> 
 
 def test_the_same_seed_gives_the_same() -> None:
     again = importances(trained().model, part("test"), FEATURES, settings().evaluation)
-    assert again == looked_at()
+    assert again == model_importances()

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.training.made import LINEAGE, judged, plots, trained
+from tests.training.made import LINEAGE, evaluated, plots, trained
 from tests.training.study.test_study_results import study
 from tests.training.world import CONF, FEATURES, settings
 from training.evaluate.bootstrap import Interval
@@ -21,8 +21,8 @@ ALONE = {"br", "meta", "img"}
 
 
 def card(champion: Rival | None = None, **over: Any) -> str:
-    judgement = judged(champion=champion, **over)
-    content = CardContent(judgement, trained().contract, LINEAGE, plots())
+    report = evaluated(champion=champion, **over)
+    content = CardContent(report, trained().contract, LINEAGE, plots())
     return card_of(content, settings(**over), FEATURES).decode()
 
 
@@ -56,7 +56,7 @@ def test_it_is_one_well_formed_page_that_loads_nothing() -> None:
 
 
 def test_it_tells_quality_beside_the_naive_model() -> None:
-    evaluation = judged().evaluation
+    evaluation = evaluated().evaluation
     for value in (evaluation.model[AUC], evaluation.naive[AUC]):
         assert f"{value.value:.3f}" in card()
         assert f"{value.low:.3f} to {value.high:.3f}" in card()
@@ -102,7 +102,7 @@ def test_what_it_is_told_is_text_and_never_markup() -> None:
 
 def test_it_warns_of_tail_numbers_only_if_it_uses_them() -> None:
     # Given a model whose last feature is about the tail number, and one without such a feature
-    content = CardContent(judged(), trained().contract, LINEAGE, plots())
+    content = CardContent(evaluated(), trained().contract, LINEAGE, plots())
     about_tail = (*FEATURES[:-1], replace(FEATURES[-1], family="tail"))
     with_tail, without = (
         card_of(content, settings(), features).decode() for features in (about_tail, FEATURES)
@@ -113,7 +113,7 @@ def test_it_warns_of_tail_numbers_only_if_it_uses_them() -> None:
 
 
 def test_it_tells_what_a_study_found_if_there_was_one() -> None:
-    content = CardContent(judged(), trained().contract, LINEAGE, plots(), study())
+    content = CardContent(evaluated(), trained().contract, LINEAGE, plots(), study())
     told = card_of(content, settings(), FEATURES).decode()
     assert "without the tail number" in told
     assert "8 trials of other parameters" in told

@@ -6,14 +6,14 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from tests.training.made import judged, plots, scored
+from tests.training.made import evaluated, plots, scored
 from training.report.plots import plots_of
 
 NAMES = ["roc", "precision_recall", "calibration", "gain", "scores"]
 
 
 def test_there_is_one_of_each() -> None:
-    found = plots_of(scored(), judged().evaluation)
+    found = plots_of(scored(), evaluated().evaluation)
     assert list(found) == NAMES
     assert len(set(found.values())) == len(NAMES)
 
@@ -26,5 +26,5 @@ def test_a_plot_is_an_svg_image_with_curves(name: str) -> None:
 
 
 def test_the_same_figures_give_the_same_bytes() -> None:
-    found = plots_of(scored(), judged().evaluation)
+    found = plots_of(scored(), evaluated().evaluation)
     assert found == {name: plots()[name] for name in NAMES}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from tests.training.made import judged
+from tests.training.made import evaluated
 from training.evaluate.bootstrap import Interval
 from training.evaluate.quality_metrics import AUC
 from training.study.study_results import SizePoint, Study, SweepResult, to_json, variant_of
@@ -14,7 +14,7 @@ SWEEP = SweepResult("sweep-1", 8, 5, 3, 60.0, 0.75, 0.76, {"leaves": 31})
 
 
 def study() -> Study:
-    evaluation = judged().evaluation
+    evaluation = evaluated().evaluation
     named = (("", "the model"), ("no_tail", "without the tail number"))
     variants = tuple(
         variant_of(evaluation, name=name, title=title, horizon_min=120, features=5)
@@ -24,7 +24,7 @@ def study() -> Study:
 
 
 def test_the_model_itself_has_the_plain_names_and_the_others_their_own() -> None:
-    figures, auc = study().figures, judged().evaluation.model[AUC]
+    figures, auc = study().figures, evaluated().evaluation.model[AUC]
     assert (figures["auc"], figures["auc_low"], figures["auc_high"]) == (
         auc.value, auc.low, auc.high,
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""One run tells everything: what is logged of a fitted model, and that it can be loaded again."""
+"""A run holds everything that is known of a fitted model, which can be loaded again."""
 
 from __future__ import annotations
 
@@ -165,14 +165,14 @@ def test_the_registered_model_can_be_asked_by_anyone_who_knows_mlflow(logged: Lo
     assert np.allclose(model.predict(features)[:, 1], expected, atol=0)
 
 
-def test_models_that_are_gone_are_told(tracking: Tracking) -> None:
+def test_models_that_are_gone_are_reported(tracking: Tracking) -> None:
     run_id = log(tracking)
     tracking.client.set_tag(run_id, run_files.MODEL_TAG, "models:/m-gone")
     with pytest.raises(RunFileError, match=f"The models of run {run_id} cannot be loaded"):
         load_models(tracking, run_id)
 
 
-def test_a_run_without_a_contract_is_told(tracking: Tracking) -> None:
+def test_a_run_without_a_contract_is_reported(tracking: Tracking) -> None:
     with tracking.open_run("one", tags={}) as made:
         pass
     with pytest.raises(RunFileError, match=r"has no file exported/contract\.json"):

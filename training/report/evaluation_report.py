@@ -1,4 +1,4 @@
-"""All that was found out about a trained model: what its run keeps, its card tells, others read."""
+"""The evaluation report of a trained model, as it is logged with its run and read back."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
     from training.tracking.tracking_store import Tracking
 
 
-class Judgement(msgspec.Struct, frozen=True):
-    """What was found out about a trained model.
+class EvaluationReport(msgspec.Struct, frozen=True):
+    """The evaluation of a trained model, and what was decided by it.
 
     Attributes:
         run_id: The training run.
         evaluation: How good it is on the test part.
         champion: The champion on the same flights; None if there is none.
         export: What was measured of the exported model.
-        decision: What the gates say.
-        importances: What the model looks at; None if that was not measured.
+        decision: The results of the gates.
+        importances: Permutation importances; None if they were not measured.
     """
 
     run_id: str
@@ -40,7 +40,7 @@ class Judgement(msgspec.Struct, frozen=True):
 
     @property
     def figures(self) -> dict[str, float]:
-        """The figures that people ask for first, by name."""
+        """The main figures, by name."""
         found = self.evaluation
         return {
             "auc": found.model[AUC].value,
@@ -55,43 +55,43 @@ class Judgement(msgspec.Struct, frozen=True):
         }
 
 
-def log_judgement(
-    tracking: Tracking, judgement: Judgement, *, plots: Mapping[str, bytes], card: bytes
+def log_report(
+    tracking: Tracking, report: EvaluationReport, *, plots: Mapping[str, bytes], card: bytes
 ) -> None:
-    """Keep what was found out with the training run, which stays the finished run that it is.
+    """Log an evaluation report to the training run, which stays finished.
 
-    Everything is written over what an earlier attempt left, and the file that says it all comes
-    last: with it, the run is judged.
+    Idempotent: everything overwrites what an earlier attempt left. The report itself is written
+    last, so that a run with the file is evaluated.
 
     Args:
         tracking: The tracking store.
-        judgement: What was found out.
+        report: The report.
         plots: SVG images by name.
         card: The model card.
     """
-    client, run_id = tracking.client, judgement.run_id
-    tracking.log_metrics(run_id, metrics_of(judgement))
+    client, run_id = tracking.client, report.run_id
+    tracking.log_metrics(run_id, metrics_of(report))
     files = {f"plots/{name}.svg": image for name, image in plots.items()}
     write_files(client, run_id, {**files, run_files.CARD_FILE: card})
-    client.set_tag(run_id, "ontime.gates", "passed" if judgement.decision.passed else "refused")
-    write_files(client, run_id, {run_files.EVALUATION_FILE: to_json(judgement)})
+    client.set_tag(run_id, "ontime.gates", "passed" if report.decision.passed else "refused")
+    write_files(client, run_id, {run_files.EVALUATION_FILE: to_json(report)})
 
 
-def metrics_of(judgement: Judgement) -> dict[str, float]:
-    """Return a judgement as the metrics of a run, with the bounds of each interval."""
-    evaluation, export = judgement.evaluation, judgement.export
+def metrics_of(report: EvaluationReport) -> dict[str, float]:
+    """Return a report as the metrics of a run, with the bounds of each interval."""
+    evaluation, export = report.evaluation, report.export
     intervals = {"test_over_naive": evaluation.over_naive}
     intervals |= {f"test_{name}": value for name, value in evaluation.model.items()}
     intervals |= {f"test_naive_{name}": value for name, value in evaluation.naive.items()}
-    champion = judgement.champion
+    champion = report.champion
     if champion is not None and champion.advantage is not None:
         intervals["test_over_champion"] = champion.advantage
         intervals |= {f"test_champion_{name}": value for name, value in champion.metrics.items()}
     found: dict[str, float] = {}
     for name, value in intervals.items():
         found |= {name: value.value, f"{name}_low": value.low, f"{name}_high": value.high}
-    if judgement.importances is not None:
-        families = judgement.importances.families
+    if report.importances is not None:
+        families = report.importances.families
         found |= {f"auc_lost_without_{each.name}": each.auc_lost for each in families}
     found["export_difference"] = export.largest_difference
     found["export_row_microseconds"] = export.row_microseconds
@@ -99,16 +99,16 @@ def metrics_of(judgement: Judgement) -> dict[str, float]:
     return found
 
 
-def read_judgement(tracking: Tracking, run_id: str) -> Judgement:
-    """Return what was found out about the model of a run.
+def read_report(tracking: Tracking, run_id: str) -> EvaluationReport:
+    """Return the evaluation report of a run.
 
     Raises:
         RunFileError: It was not evaluated, or its files are gone.
     """
     found = read_file(tracking.client, run_id, run_files.EVALUATION_FILE)
-    return msgspec.json.decode(found, type=Judgement)
+    return msgspec.json.decode(found, type=EvaluationReport)
 
 
-def to_json(judgement: Judgement) -> bytes:
-    """Return a judgement as JSON for people and programs."""
-    return msgspec.json.format(msgspec.json.encode(judgement), indent=2)
+def to_json(report: EvaluationReport) -> bytes:
+    """Return a report as JSON."""
+    return msgspec.json.format(msgspec.json.encode(report), indent=2)

@@ -7,11 +7,17 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from tests.training.made import judged, plots
+from tests.training.made import evaluated, plots
 from training.evaluate.bootstrap import Interval
 from training.evaluate.gates import Rival
 from training.evaluate.quality_metrics import AUC
-from training.report.assessment import Judgement, log_judgement, metrics_of, read_judgement, to_json
+from training.report.evaluation_report import (
+    EvaluationReport,
+    log_report,
+    metrics_of,
+    read_report,
+    to_json,
+)
 from training.tracking import run_files
 from training.tracking.run_files import RunFileError, read_file
 
@@ -26,26 +32,26 @@ def run_id(tracking: Tracking) -> str:
 
 
 def test_it_is_read_back_as_it_was(tracking: Tracking, run_id: str) -> None:
-    # Given a judgement that is kept with a finished run
-    judgement = judged(run_id)
-    log_judgement(tracking, judgement, plots=plots(), card=b"<p>")
+    # Given a report that is kept with a finished run
+    report = evaluated(run_id)
+    log_report(tracking, report, plots=plots(), card=b"<p>")
     # When it is read, Then it is the same, and the run has card, plots, metrics and verdict
-    assert read_judgement(tracking, run_id) == judgement
+    assert read_report(tracking, run_id) == report
     assert read_file(tracking.client, run_id, run_files.CARD_FILE) == b"<p>"
     assert read_file(tracking.client, run_id, "plots/roc.svg") == plots()["roc"]
     run = tracking.client.get_run(run_id)
     assert run.info.status == "FINISHED"
-    assert run.data.metrics == pytest.approx(metrics_of(judgement))
+    assert run.data.metrics == pytest.approx(metrics_of(report))
     assert run.data.tags["ontime.gates"] == "passed"
 
 
 def test_a_rerun_leaves_the_same_and_no_second_value(tracking: Tracking, run_id: str) -> None:
     for _ in range(2):
-        log_judgement(tracking, judged(run_id), plots=plots(), card=b"<p>")
+        log_report(tracking, evaluated(run_id), plots=plots(), card=b"<p>")
     assert len(tracking.client.get_metric_history(run_id, f"test_{AUC}")) == 1
 
 
-def test_an_attempt_that_died_before_the_end_is_not_a_judgement(
+def test_an_attempt_that_died_before_the_end_is_no_report(
     tracking: Tracking, run_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Given an attempt that was killed before its last file
@@ -54,33 +60,33 @@ def test_an_attempt_that_died_before_the_end_is_not_a_judgement(
 
     monkeypatch.setattr(tracking.client, "set_tag", killed)
     with pytest.raises(KeyboardInterrupt):
-        log_judgement(tracking, judged(run_id), plots=plots(), card=b"<p>")
+        log_report(tracking, evaluated(run_id), plots=plots(), card=b"<p>")
     with pytest.raises(RunFileError, match=r"has no file evaluation\.json"):
-        read_judgement(tracking, run_id)
+        read_report(tracking, run_id)
     # When it is made again, Then it is whole
     monkeypatch.undo()
-    log_judgement(tracking, judged(run_id), plots=plots(), card=b"<p>")
-    assert read_judgement(tracking, run_id) == judged(run_id)
+    log_report(tracking, evaluated(run_id), plots=plots(), card=b"<p>")
+    assert read_report(tracking, run_id) == evaluated(run_id)
 
 
 def test_the_first_figures_are_those_of_the_evaluation() -> None:
-    judgement = judged()
-    figures = judgement.figures
-    auc = judgement.evaluation.model[AUC]
+    report = evaluated()
+    figures = report.figures
+    auc = report.evaluation.model[AUC]
     assert (figures["auc"], figures["auc_low"], figures["auc_high"]) == (
         auc.value,
         auc.low,
         auc.high,
     )
-    assert figures["auc_naive"] == judgement.evaluation.naive[AUC].value
+    assert figures["auc_naive"] == report.evaluation.naive[AUC].value
     assert figures["slices_below_naive"] == 0
 
 
 def test_the_champion_is_among_the_metrics_if_it_could_be_compared() -> None:
     beaten = Rival("1", 0.6, Interval(0.1, 0.05, 0.15))
-    assert metrics_of(judged(champion=beaten))["test_over_champion"] == 0.1
+    assert metrics_of(evaluated(champion=beaten))["test_over_champion"] == 0.1
     for other in (None, Rival("1", problem="gone")):
-        assert "test_over_champion" not in metrics_of(judged(champion=other))
+        assert "test_over_champion" not in metrics_of(evaluated(champion=other))
 
 
 def test_every_metric_has_its_interval_and_the_champion_s_beside_it() -> None:
@@ -88,8 +94,8 @@ def test_every_metric_has_its_interval_and_the_champion_s_beside_it() -> None:
     sure = Interval(0.6, 0.5, 0.7)
     beaten = Rival("1", 0.6, Interval(0.1, 0.05, 0.15), metrics={AUC: sure})
     # When the metrics of a run are made, Then all of them are among them, with their bounds
-    found = metrics_of(judged(champion=beaten))
-    for name in judged().evaluation.model:
+    found = metrics_of(evaluated(champion=beaten))
+    for name in evaluated().evaluation.model:
         assert {f"test_{name}{end}" for end in ("", "_low", "_high")} <= set(found)
         assert f"test_naive_{name}_low" in found
     bounds = [found[f"test_champion_auc{end}"] for end in ("", "_low", "_high")]
@@ -99,5 +105,5 @@ def test_every_metric_has_its_interval_and_the_champion_s_beside_it() -> None:
 
 
 def test_json_holds_all_of_it() -> None:
-    judgement = judged(champion=Rival("1", 0.6, Interval(0.1, 0.05, 0.15)))
-    assert msgspec.json.decode(to_json(judgement), type=Judgement) == judgement
+    report = evaluated(champion=Rival("1", 0.6, Interval(0.1, 0.05, 0.15)))
+    assert msgspec.json.decode(to_json(report), type=EvaluationReport) == report
