@@ -1,4 +1,5 @@
-"""The prediction history: group commit, and the fallbacks while its store is down.
+"""The prediction history above its store: group commit, fallbacks while it is down, retention.
 
-Reads and writes the history store, a spool or a queue. May import telemetry, stores and schema.
+Reads and writes the history store, the spool and a queue. May import telemetry, stores, schema and
+settings.
 """

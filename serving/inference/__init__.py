@@ -1,4 +1,5 @@
-"""Online inference: from requests to predictions and the records of them.
+"""Inference: one algorithm from requests to predictions, for one, several, a batch and shadows.
 
-Reads online items; hands over prediction records. May import models, online and below.
+Reads online items; writes nothing: callers append the records. May import models, online,
+telemetry, stores and schema.
 """

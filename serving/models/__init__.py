@@ -1,4 +1,5 @@
-"""The models that may answer: release document, model packages, scorers.
+"""Models: release document, model packages, scorers, and which model answers a flight.
 
-Reads the artifact store; writes packages to it when publishing. May import stores and schema.
+Reads the artifact store; writes packages and the release document to it when publishing. May import
+telemetry, stores, schema and the contract of `features`.
 """

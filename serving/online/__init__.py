@@ -1,4 +1,5 @@
-"""Online state: events in, the items that features are computed from, the network of airports.
+"""The online state: event intake, the items derived from events, and the network of airports.
 
-Reads and writes the online store. May import telemetry, stores and schema.
+Reads and writes the online store and the event queue. May import telemetry, stores, schema and
+`features.online`.
 """
