@@ -63,6 +63,7 @@ def validate(
     expectations: Callable[[], list[Expectation]],
     conditions: Mapping[str, str],
     home: Path,
+    most_cells_in_memory: int = MOST_CELLS_IN_MEMORY,
 ) -> QualityReport:
     """Return the report on a table that meets its expectations.
 
@@ -75,47 +76,55 @@ def validate(
         expectations: Builds the suite; called when Great Expectations is imported.
         conditions: Columns to add for it: their names, and SQL over the others; null is false.
         home: The home folder, where the data docs are.
+        most_cells_in_memory: A table with more rows times columns is validated by Spark.
 
     Raises:
         DataQualityError: An expectation is not met; names it, the table and what was observed.
     """
     added = {name: F.coalesce(F.expr(sql), F.lit(False)) for name, sql in conditions.items()}  # noqa: FBT003 - a literal column
     whole = frame.withColumns(added) if added else frame
-    fits = rows * len(whole.columns) <= MOST_CELLS_IN_MEMORY
-    with _quiet():
-        result = _result(whole.toArrow().to_pandas() if fits else whole, table, expectations)
+    fits = rows * len(whole.columns) <= most_cells_in_memory
+    result = evaluate(whole.toArrow().to_pandas() if fits else whole, table, expectations)
     page = write_table_page(result, table=table, rows=rows, home=home)
     if not result.success:
         raise DataQualityError(_describe(result, table, page))
     return QualityReport(table, rows, len(result.results), page)
 
 
-def _result(
+def evaluate(
     frame: DataFrame | pd.DataFrame, table: str, expectations: Callable[[], list[Expectation]]
 ) -> ExpectationSuiteValidationResult:
-    import great_expectations as gx  # noqa: PLC0415 - takes 2 s, which a skipped run does not need
-    from great_expectations.data_context.types.base import (  # noqa: PLC0415
-        DataContextConfig,
-        InMemoryStoreBackendDefaults,
-        ProgressBarsConfig,
-    )
+    """Return what Great Expectations finds in a frame.
 
-    config = DataContextConfig(
-        store_backend_defaults=InMemoryStoreBackendDefaults(init_temp_docs_sites=False),
-        progress_bars=ProgressBarsConfig(globally=False),
-        analytics_enabled=False,
-    )
-    sources = gx.get_context(mode="ephemeral", project_config=config).data_sources
-    in_memory = isinstance(frame, pd.DataFrame)
-    source = sources.add_pandas(table) if in_memory else sources.add_spark(table)
-    whole = source.add_dataframe_asset(table).add_batch_definition_whole_dataframe("all")
-    batch = whole.get_batch({"dataframe": frame})
-    result = batch.validate(gx.ExpectationSuite(name=table, expectations=expectations()))
-    for found in result.results:
-        value = found.result.get("observed_value")
-        if isinstance(value, np.generic):  # its text on a page would be that of NumPy
-            found.result["observed_value"] = value.item()
-    return result
+    Args:
+        frame: The rows.
+        table: The table's name.
+        expectations: Builds the suite; called when Great Expectations is imported.
+    """
+    with _quiet():
+        import great_expectations as gx  # noqa: PLC0415 - takes 2 s, which a skipped run does not need
+        from great_expectations.data_context.types.base import (  # noqa: PLC0415
+            DataContextConfig,
+            InMemoryStoreBackendDefaults,
+            ProgressBarsConfig,
+        )
+
+        config = DataContextConfig(
+            store_backend_defaults=InMemoryStoreBackendDefaults(init_temp_docs_sites=False),
+            progress_bars=ProgressBarsConfig(globally=False),
+            analytics_enabled=False,
+        )
+        sources = gx.get_context(mode="ephemeral", project_config=config).data_sources
+        in_memory = isinstance(frame, pd.DataFrame)
+        source = sources.add_pandas(table) if in_memory else sources.add_spark(table)
+        whole = source.add_dataframe_asset(table).add_batch_definition_whole_dataframe("all")
+        batch = whole.get_batch({"dataframe": frame})
+        result = batch.validate(gx.ExpectationSuite(name=table, expectations=expectations()))
+        for found in result.results:
+            value = found.result.get("observed_value")
+            if isinstance(value, np.generic):  # its text on a page would be that of NumPy
+                found.result["observed_value"] = value.item()
+        return result
 
 
 def _describe(result: ExpectationSuiteValidationResult, table: str, page: Path) -> str:

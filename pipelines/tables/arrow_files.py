@@ -200,6 +200,8 @@ def replace_days(
     column: DayColumn,
     days: Sequence[tuple[dt.date, dt.date]],
     description: str,
+    *,
+    small_rows: int = SMALL_ROWS,
 ) -> None:
     """Replace the rows of ranges of days, both ends included, by the rows of files, in one commit.
 
@@ -214,13 +216,13 @@ def replace_days(
         if any(file.touches(*range_) for range_ in days)
     ]
     remainders = [_remainder(file, column, days, schema) for file in touched]
-    small = [remainder for remainder in remainders if 0 < remainder.num_rows < SMALL_ROWS]
+    small = [remainder for remainder in remainders if 0 < remainder.num_rows < small_rows]
     actions: list[AddAction | RemoveAction] = [
-        *(_merge_small(folder, adds, small, column) if small else adds),
+        *(_merge_small(folder, adds, small, column, small_rows) if small else adds),
         *(
             write_file(remainder, folder)
             for remainder in remainders
-            if remainder.num_rows >= SMALL_ROWS
+            if remainder.num_rows >= small_rows
         ),
         *(_removal(Path(file.path)) for file in touched),
     ]
@@ -241,10 +243,14 @@ def _remainder(
 
 
 def _merge_small(
-    folder: Path, adds: Sequence[AddAction], remainders: list[pa.Table], column: DayColumn
+    folder: Path,
+    adds: Sequence[AddAction],
+    remainders: list[pa.Table],
+    column: DayColumn,
+    small_rows: int,
 ) -> list[AddAction]:
     """Merge small remainders and small new files into one, by day; return all files to add."""
-    is_small = {add.path: _rows(add) < SMALL_ROWS for add in adds}
+    is_small = {add.path: _rows(add, small_rows) < small_rows for add in adds}
     schema = remainders[0].schema
     parts = [
         ds.dataset(str(folder / path), format=PARQUET).to_table().cast(schema)
@@ -258,8 +264,8 @@ def _merge_small(
     return [write_file(merged, folder), *(add for add in adds if not is_small[add.path])]
 
 
-def _rows(add: AddAction) -> int:
-    return int(json.loads(add.stats or "{}").get("numRecords", SMALL_ROWS))
+def _rows(add: AddAction, unknown: int) -> int:
+    return int(json.loads(add.stats or "{}").get("numRecords", unknown))
 
 
 def _removal(path: Path) -> RemoveAction:

@@ -1,4 +1,4 @@
-"""The stage that makes the feature table: horizons side by side, ranges of days, what it tells."""
+"""The stage that builds the feature table: horizons side by side, and ranges of days."""
 
 from __future__ import annotations
 
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
     from pipelines.tables.delta_tables import Tables
 
-pytestmark = pytest.mark.spark
-
 STAGE = stage_named("build_features")
 
 
@@ -52,17 +50,18 @@ def ingested(spark: SparkSession, tables: Tables, home: Path) -> Tables:
     return tables
 
 
+@pytest.mark.spark
 def test_another_horizon_is_a_table_beside_the_first_and_disturbs_nothing(ingested: Tables) -> None:
     # Given the feature table of the configured horizon
     first = run_stage(STAGE, context_of(ingested))
     version = ingested.version("gold_features_h120")
-    # When that of another horizon is made
+    # When that of another horizon is built
     other = run_stage(STAGE, context_of(ingested, 30))
     # Then it has a table and a record of its own
     assert other.outputs["table"] == "gold_features_h30"
     assert other.outputs["rows"] == first.outputs["rows"] == 500
     assert other.outputs["gold_hash"] != first.outputs["gold_hash"]
-    # And of both, nothing has to be made again
+    # And neither has to be built again
     again = [run_stage(STAGE, context_of(ingested, horizon)) for horizon in (120, 30)]
     assert [report.skipped for report in again] == [True, True]
     assert [report.outputs for report in again] == [first.outputs, other.outputs]
@@ -74,8 +73,6 @@ def test_another_horizon_is_a_table_beside_the_first_and_disturbs_nothing(ingest
     ("days", "sentence"),
     [(("2013-4-1", ""), "is not YYYY-MM-DD"), (("2013-04-02", "2013-04-01"), "has no days")],
 )
-def test_a_range_that_is_none_is_told(
-    ingested: Tables, days: tuple[str, str], sentence: str
-) -> None:
+def test_a_range_without_days_is_an_error(days: tuple[str, str], sentence: str) -> None:
     with pytest.raises(DayRangeError, match=sentence):
-        run(context_of(ingested), from_day=days[0], to_day=days[1])
+        run(RunContext(load_settings("dev")), from_day=days[0], to_day=days[1])

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from features.silver.silver_tables import SILVER
 from pipelines.ingest import run
 from pipelines.quality.validation import DataQualityError
 from pipelines.runtime.console import Console
-from pipelines.runtime.context import RunContext, StageOutcome
+from pipelines.runtime.context import RunContext
 from pipelines.settings import load_settings
 from pipelines.silver.candidates import ReconciliationError
 from pipelines.sources.discovery import SourceError
@@ -21,6 +22,7 @@ from tests.features.raw_rows import FLIGHT_LINE, WEATHER_LINE, received
 from tests.pipelines.source_files import csv_text, json_text, written
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from pyspark.sql import DataFrame, SparkSession
@@ -40,19 +42,25 @@ FLIGHT, WEATHER = received("flights", FLIGHT_LINE), received("weather", WEATHER_
 
 
 class World:
-    """A home with small source files, and stages that run in it."""
+    """A home with small source files, and the stage that ingests them.
+
+    Args:
+        spark: The session.
+        folder: Where the home and the source files are; files are written if there are none.
+    """
 
     def __init__(self, spark: SparkSession, folder: Path) -> None:
         self.folder, self.spark = folder, spark
-        self.said = io.StringIO()
-        airports = [AIRPORT, AIRPORT | {"faa": "EWR"}]
-        airports.append(AIRPORT | {"faa": "IAH", "tzone": "America/Chicago"})
-        self.write("airports.csv", airports)
-        self.write("airlines.csv", [{"carrier": "UA", "name": "United"}])
-        plane = dict.fromkeys(RAW_COLUMNS["planes"], "NA") | {"tailnum": "N14228"}
-        self.write("planes.csv", [plane])
-        self.write("weather.csv", [WEATHER])
-        self.write("flights.csv", [FLIGHT])
+        self.output = io.StringIO()
+        if not (folder / "flights.csv").exists():
+            airports = [AIRPORT, AIRPORT | {"faa": "EWR"}]
+            airports.append(AIRPORT | {"faa": "IAH", "tzone": "America/Chicago"})
+            self.write("airports.csv", airports)
+            self.write("airlines.csv", [{"carrier": "UA", "name": "United"}])
+            plane = dict.fromkeys(RAW_COLUMNS["planes"], "NA") | {"tailnum": "N14228"}
+            self.write("planes.csv", [plane])
+            self.write("weather.csv", [WEATHER])
+            self.write("flights.csv", [FLIGHT])
         sources = {source: (str(folder / f"{source}*"),) for source in RAW_COLUMNS}
         settings = load_settings("dev")
         self.settings = settings.model_copy(
@@ -61,17 +69,22 @@ class World:
                 "sources": settings.sources.model_copy(update=sources),
             }
         )
+        self.tables = Tables(spark, str(self.settings.home / "tables"))
 
     def write(self, name: str, rows: list[dict[str, Any]]) -> Path:
         text = json_text(rows) if "json" in name else csv_text(rows)
         return written(self.folder / name, text)
 
-    def ingest(self) -> StageOutcome:
-        return run(RunContext(self.settings, Console(self.said)).using(spark=self.spark))
+    def ingest(self, tables: Tables | None = None) -> Mapping[str, Any]:
+        """Run the stage, with other tables if they are given; return its outputs."""
+        context = RunContext(self.settings, Console(self.output))
+        tables = tables or self.tables
+        return run(context.using(spark=self.spark, tables=tables)).outputs
 
-    @property
-    def tables(self) -> Tables:
-        return Tables(self.spark, str(self.settings.home / "tables"))
+    def copy(self, folder: Path) -> World:
+        """Return a copy of home and source files."""
+        shutil.copytree(self.folder, folder)
+        return World(self.spark, folder)
 
     def contents(self) -> dict[str, str]:
         names = [f"{layer}_{source}" for layer in ("bronze", "silver") for source in RAW_COLUMNS]
@@ -83,70 +96,115 @@ def world(spark: SparkSession, tmp_path: Path) -> World:
     return World(spark, tmp_path)
 
 
-def test_files_come_in_once_and_corrections_replace_what_they_correct(world: World) -> None:
-    # Given sources with a flight that is there twice and one to nowhere, as JSON lines
-    world.write("flights.csv", [FLIGHT, FLIGHT, FLIGHT | {"flight": "2"}])
+@pytest.fixture(scope="module")
+def ingested(
+    spark: SparkSession, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[World, Mapping[str, Any]]:
+    """A world that is ingested, and the outputs: only read, or copied.
+
+    It has a flight twice and one to an unknown airport as JSON lines, and an unknown column.
+    """
+    world = World(spark, tmp_path_factory.mktemp("ingested"))
+    flights = [FLIGHT, FLIGHT, FLIGHT | {"flight": "2"}]
+    world.write("flights.csv", [row | {"gate": "B7"} for row in flights])
     world.write("flights_more.jsonl.gz", [FLIGHT | {"flight": "3", "dest": "QQQ"}])
-    # When they are ingested
-    outputs = world.ingest().outputs
-    # Then every row is in one of silver and quarantine, and that is told
-    assert outputs["received"]["flights"] == outputs["new"]["flights"] == 4  # type: ignore[index, call-overload]
-    assert outputs["kept"]["flights"] == outputs["quarantine"]["flights"] == 2  # type: ignore[index, call-overload]
-    assert sorted(outputs["reasons"]) == [  # type: ignore[arg-type, type-var]
+    return world, world.ingest()
+
+
+def test_every_row_is_in_silver_or_in_quarantine(
+    ingested: tuple[World, Mapping[str, Any]],
+) -> None:
+    # Given files that are ingested / Then every row is in one of silver and quarantine
+    world, outputs = ingested
+    assert outputs["received"]["flights"] == outputs["new"]["flights"] == 4
+    assert outputs["kept"]["flights"] == outputs["quarantine"]["flights"] == 2
+    assert sorted(outputs["reasons"]) == [
         [f"flights: duplicate_key, such as: {CAME_FIRST}", 1],
         [f"flights: unknown_airport, such as: {NOWHERE}", 1],
     ]
-    assert "flights: 4 rows of flights.csv, flights_more.jsonl.gz" in world.said.getvalue()
+    assert outputs["silver"]["flights"] == world.tables.content_hash("silver_flights")
+    # And the files are reported, and each silver table has its page of the data docs
+    assert "flights: 4 rows of flights.csv, flights_more.jsonl.gz" in world.output.getvalue()
     pages = (world.settings.home / "reports" / "data_docs").glob("silver_*.met.html")
     assert len(list(pages)) == len(RAW_COLUMNS)
-    hashes: Any = outputs["silver"]
-    assert hashes["flights"] == world.tables.content_hash("silver_flights")
-    # When nothing is new
+
+
+def test_unknown_columns_are_left_out_and_reported(
+    ingested: tuple[World, Mapping[str, Any]],
+) -> None:
+    world, _ = ingested
+    sentence = "ignoring columns of flights.csv that Ontime does not know: gate"
+    assert sentence in world.output.getvalue()
+    assert "gate" not in world.tables.read("bronze_flights").columns
+
+
+def test_a_file_is_ingested_once_and_a_newer_one_corrects_it(
+    ingested: tuple[World, Mapping[str, Any]], tmp_path: Path
+) -> None:
+    # Given a home with ingested files / When they are ingested again
+    world = ingested[0].copy(tmp_path / "copy")
     before = world.contents()
-    again = world.ingest().outputs
+    again = world.ingest()
     # Then nothing changes
-    assert set(again["new"].values()) == {0}  # type: ignore[union-attr]
-    assert again["silver"] == outputs["silver"]
+    assert set(again["new"].values()) == {0}
+    assert again["silver"] == ingested[1]["silver"]
     assert world.contents() == before
     assert world.tables.version("silver_flights") == 0
     # When a newer file corrects a flight
     world.write("flights_z.csv", [FLIGHT | {"tailnum": "N2"}])
-    third = world.ingest().outputs
+    third = world.ingest()
     # Then the correction is in silver, and what it corrects in quarantine
     rows = world.tables.read("silver_flights").collect()
     assert {(row.flight_number, row.tail_number) for row in rows} == {(1545, "N2"), (2, "N14228")}
-    assert (third["new"]["flights"], third["kept"]["flights"]) == (1, 2)  # type: ignore[index, call-overload]
+    assert (third["new"]["flights"], third["kept"]["flights"]) == (1, 2)
     assert world.tables.version("silver_weather") == 0
-    refused = world.tables.read("quarantine").where("rule = 'superseded'").collect()
-    assert [row.reason for row in refused] == [
+    superseded = world.tables.read("quarantine").where("rule = 'superseded'").collect()
+    assert [row.reason for row in superseded] == [
         "The newer file flights_z.csv has this flight too, in row 1."
     ]
-    assert json.loads(refused[0].row)["tailnum"] == "N14228"
+    assert json.loads(superseded[0].row)["tailnum"] == "N14228"
+
+
+class KilledAfter(Tables):
+    """Tables of a run that is killed as soon as it has written one of them."""
+
+    def __init__(self, world: World, last: str) -> None:
+        super().__init__(world.spark, str(world.settings.home / "tables"))
+        self._last = last
+
+    def _dies(self, name: str) -> None:
+        if name == self._last:
+            raise KeyboardInterrupt
+
+    def append_once(self, name: str, frame: DataFrame, *, key: str, description: str) -> None:
+        super().append_once(name, frame, key=key, description=description)
+        self._dies(name)
+
+    def replace(
+        self, name: str, frame: DataFrame, *, description: str, rows_per_file: int = 0
+    ) -> None:
+        super().replace(name, frame, description=description, rows_per_file=rows_per_file)
+        self._dies(name)
+
+    def replace_where(
+        self, name: str, frame: DataFrame, *, predicate: str, description: str
+    ) -> None:
+        super().replace_where(name, frame, predicate=predicate, description=description)
+        self._dies(name)
 
 
 @pytest.mark.slow
-def test_a_run_that_died_between_two_commits_is_completed(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_run_that_died_between_two_commits_is_completed(world: World) -> None:
     # Given what an undisturbed run leaves
     other = World(world.spark, world.folder / "other")
     other.ingest()
     # Given runs that die among the commits of bronze, before those of silver and among them
-    whole = Tables._save  # noqa: SLF001 - where every commit passes, to die after one
     for name in ("bronze_weather", "quarantine", "silver_weather"):
-
-        def dies(self: Tables, table: str, *rest: Any, last: str = name) -> None:
-            whole(self, table, *rest)
-            if table == last:
-                raise KeyboardInterrupt
-
-        with monkeypatch.context() as patched:
-            patched.setattr(Tables, "_save", dies)
-            with pytest.raises(KeyboardInterrupt):
-                world.ingest()
+        with pytest.raises(KeyboardInterrupt):
+            world.ingest(KilledAfter(world, name))
     # When the next one is not disturbed
     world.ingest()
-    # Then the content is the same, and no file came in twice
+    # Then the content is the same, and no file was ingested twice
     assert world.contents() == other.contents()
     assert {world.tables.version(f"bronze_{source}") for source in RAW_COLUMNS} == {0}
 
@@ -167,17 +225,6 @@ def test_a_file_with_nothing_good_in_it_does_not_reach_silver(world: World) -> N
     with pytest.raises(DataQualityError, match=sentence):
         world.ingest()
     assert not world.tables.exists("silver_flights")
-
-
-def test_columns_that_are_not_known_are_left_out_and_told(world: World) -> None:
-    world.write("flights.csv", [FLIGHT | {"gate": "B7"}])
-
-    world.ingest()
-
-    assert (
-        "ignoring columns of flights.csv that Ontime does not know: gate" in world.said.getvalue()
-    )
-    assert "gate" not in world.tables.read("bronze_flights").columns
 
 
 def test_a_row_that_gets_lost_stops_the_run(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

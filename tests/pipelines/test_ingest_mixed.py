@@ -50,11 +50,13 @@ def test_mixed_sources_give_the_silver_of_the_new_york_files(
     monthly_zip(tmp_path / f"flights_{MONTH}", bts_csv(days[1], MONTHLY, others=100))
     written(tmp_path / "flights_T_ONTIME.csv.gz", bts_csv(days[2], SELECTED, others=7))
     # When they are ingested together
-    outputs: Any = world.ingest().outputs
-    # Then rows of other airports are told, and all others are in silver or quarantine
-    said = world.said.getvalue()
-    assert f"{len(days[1])} rows are taken, 100 of other airports" in said
-    assert f"is BTS on-time performance: {len(days[2])} rows are taken, 7 of other airports" in said
+    outputs = world.ingest()
+    # Then rows of other airports are counted, and all others are in silver or quarantine
+    report = world.output.getvalue()
+    assert f"{len(days[1])} rows are taken, 100 of other airports" in report
+    assert (
+        f"is BTS on-time performance: {len(days[2])} rows are taken, 7 of other airports" in report
+    )
     assert '"not_ours":107' in world.tables.description("bronze_flights")
     assert outputs["received"]["flights"] == sum(len(day) for day in days)
     # And silver is, value by value, that of the New York data alone

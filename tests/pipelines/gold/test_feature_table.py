@@ -1,8 +1,9 @@
-"""The feature table in columns and by Spark: the same content, whole or a range at a time."""
+"""The feature table with Arrow and by Spark: the same content, whole or a range at a time."""
 
 from __future__ import annotations
 
 import datetime as dt
+import shutil
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -22,12 +23,14 @@ from pipelines.tables.commit_metadata import (
     days_of_ranges,
     from_description,
 )
+from pipelines.tables.delta_tables import Tables
 from tests.features.factories import flights_table, random_days, weather_table
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pyspark.sql import SparkSession
 
-    from pipelines.tables.delta_tables import Tables
 
 pytestmark = pytest.mark.spark
 
@@ -43,12 +46,24 @@ def silver() -> tuple[pa.Table, pa.Table]:
     return flights_table(flights), weather_table(weather)
 
 
-@pytest.fixture
-def context(spark: SparkSession, tables: Tables, silver: tuple[pa.Table, pa.Table]) -> RunContext:
-    """A context with silver tables, of which Spark wrote the files."""
+@pytest.fixture(scope="module")
+def silver_tables(
+    spark: SparkSession,
+    silver: tuple[pa.Table, pa.Table],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
+    """Silver tables, of which Spark wrote the files: only copied."""
+    folder = tmp_path_factory.mktemp("silver") / "tables"
     for name, table in zip((FLIGHTS, WEATHER), silver, strict=True):
-        tables.replace(name, spark.createDataFrame(table), description="silver")
-    return RunContext(load_settings())
+        Tables(spark, str(folder)).replace(name, spark.createDataFrame(table), description="silver")
+    return folder
+
+
+@pytest.fixture
+def context(silver_tables: Path, tables: Tables, spark: SparkSession, home: Path) -> RunContext:
+    """A context with silver tables."""
+    shutil.copytree(silver_tables, home / "tables")
+    return RunContext(load_settings()).using(spark=spark, tables=tables)
 
 
 def by_spark(context: RunContext) -> RunContext:
@@ -58,7 +73,7 @@ def by_spark(context: RunContext) -> RunContext:
 
 
 def test_both_ways_write_the_same_content(context: RunContext, tables: Tables) -> None:
-    # Given silver tables / When every day is written in columns, and a range of days by Spark
+    # Given silver tables / When every day is written with Arrow, and a range of days by Spark
     write_features(context, GOLD, days=(EVERY_DAY,), commit=COMMIT)
     write_features(by_spark(context), GOLD, days=(RANGE,), commit=OF_RANGE)
     contents = [tables.content_hash(GOLD, version) for version in (0, 1)]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from pipelines.quality.data_docs import data_docs_index, observed, write_table_page
-from pipelines.quality.validation import _quiet, _result
+from pipelines.quality.validation import evaluate
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,8 +32,7 @@ def results(*, most: float) -> Any:
         ]
 
     frame = pd.DataFrame({"wind": [3.0, 9.0], "airport": ["JFK", "EWR"]})
-    with _quiet():
-        return _result(frame, "silver_weather", expectations)
+    return evaluate(frame, "silver_weather", expectations)
 
 
 def test_a_page_shows_what_was_expected_and_what_was_observed(tmp_path: Path) -> None:

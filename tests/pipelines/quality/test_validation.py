@@ -8,11 +8,10 @@ from pyspark.sql import functions as F
 
 from features.catalog import FEATURES
 from features.silver.silver_tables import SILVER, to_silver
-from pipelines.quality import validation
 from pipelines.quality.data_docs import data_docs_index
 from pipelines.quality.gold_suite import validate_gold
 from pipelines.quality.silver_suite import validate_silver
-from pipelines.quality.validation import DataQualityError, validate
+from pipelines.quality.validation import DataQualityError, QualityReport, validate
 from tests.features.raw_rows import raw_flights, silver_airports
 from tests.pipelines.real_parts import gold
 
@@ -24,14 +23,11 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.spark
 
 
-@pytest.fixture(params=["in memory", "by Spark"])
-def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Look through a small table in both ways."""
-    if request.param == "by Spark":
-        monkeypatch.setattr(validation, "MOST_CELLS_IN_MEMORY", 0)
+# The most cells that are validated in memory: the small tables are, or Spark does it.
+ENGINES = pytest.mark.parametrize("cells", [1_000, 0], ids=["in memory", "by Spark"])
 
 
-def report(frame: DataFrame, home: Path, conditions: dict[str, str]) -> validation.QualityReport:
+def report(frame: DataFrame, home: Path, conditions: dict[str, str], cells: int) -> QualityReport:
     def expectations() -> list[Any]:
         from pipelines.quality import expectation_builders as expect  # noqa: PLC0415 - warns as it is imported
 
@@ -48,16 +44,24 @@ def report(frame: DataFrame, home: Path, conditions: dict[str, str]) -> validati
 
     rows = frame.count()
     return validate(
-        frame, rows=rows, table="t", expectations=expectations, conditions=conditions, home=home
+        frame,
+        rows=rows,
+        table="t",
+        expectations=expectations,
+        conditions=conditions,
+        home=home,
+        most_cells_in_memory=cells,
     )
 
 
-@pytest.mark.usefixtures("engine")
-def test_a_table_that_is_as_expected_gets_a_page(spark: SparkSession, tmp_path: Path) -> None:
+@ENGINES
+def test_a_table_that_is_as_expected_gets_a_page(
+    spark: SparkSession, tmp_path: Path, cells: int
+) -> None:
     # Given a table in which a column has no values
     frame = spark.createDataFrame([(1, None), (10, None)], "a int, b double")
     # When it is validated
-    found = report(frame, tmp_path, {"a is odd or ten": "a % 2 = 1 OR a = 10"})
+    found = report(frame, tmp_path, {"a is odd or ten": "a % 2 = 1 OR a = 10"}, cells)
     # Then it has a page, which the index links
     assert (found.table, found.rows, found.expectations) == ("t", 2, 9)
     assert found.path.name == "t.met.html"
@@ -76,27 +80,29 @@ BROKEN = [
 ]
 
 
-@pytest.mark.usefixtures("engine")
+@ENGINES
 def test_a_table_that_is_not_names_the_expectation_and_what_was_observed(
-    spark: SparkSession, tmp_path: Path
+    spark: SparkSession, tmp_path: Path, cells: int
 ) -> None:
     for rows, sentence in BROKEN:
         frame = spark.createDataFrame(rows, "a int, b double")
         with pytest.raises(DataQualityError, match=f"Table t does not meet .*{sentence}"):
-            report(frame, tmp_path, {})
+            report(frame, tmp_path, {}, cells)
     assert 'href="t.broken.html"' in data_docs_index(tmp_path).read_text()
 
 
-@pytest.mark.usefixtures("engine")
-def test_a_condition_that_is_null_is_broken(spark: SparkSession, tmp_path: Path) -> None:
+@ENGINES
+def test_a_condition_that_is_null_is_broken(
+    spark: SparkSession, tmp_path: Path, cells: int
+) -> None:
     frame = spark.createDataFrame([(1, None), (2, 3.0)], "a int, b double")
     with pytest.raises(
         DataQualityError, match=r"column b is more, value_set \[True\]\): observed 1 of 2 rows"
     ):
-        report(frame, tmp_path, {"b is more": "b > a"})
+        report(frame, tmp_path, {"b is more": "b > a"}, cells)
 
 
-def test_flights_whose_events_do_not_agree_are_not_silver(
+def test_flights_whose_events_contradict_are_not_silver(
     spark: SparkSession, tmp_path: Path
 ) -> None:
     bronze = raw_flights(spark, {}, {"flight": "2"})
@@ -111,7 +117,9 @@ def test_flights_whose_events_do_not_agree_are_not_silver(
         )
 
 
-def test_a_feature_table_is_as_its_features_declare(spark: SparkSession, tmp_path: Path) -> None:
+def test_a_feature_table_meets_the_declarations_of_its_features(
+    spark: SparkSession, tmp_path: Path
+) -> None:
     # Given some of the real feature table
     frame = spark.createDataFrame(gold().slice(20_000, 300))
     # Then it is what the declarations say

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from features.declare import columns as c
-from pipelines.reports import table_reader as module
 from pipelines.reports.table_reader import TableReader
 from pipelines.runtime.context import RunContext
 from pipelines.settings import load_settings
+from pipelines.tables.delta_tables import Tables
 from tests.pipelines.made_tables import INGESTED, write_table
 
 if TYPE_CHECKING:
@@ -48,12 +48,19 @@ def test_tables_on_this_disk_are_read_without_spark(home: Path) -> None:
 
 
 @pytest.mark.spark
-def test_elsewhere_spark_reads(
-    spark: SparkSession, home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # Given a table whose files this process may not open
+def test_in_a_catalog_spark_reads(spark: SparkSession, home: Path) -> None:
+    # Given a table of a catalog, whose files this process does not open
     write_table(home, "silver_weather", ROWS)
-    monkeypatch.setattr(module, "local_folder", lambda _: None)
-    context = RunContext(load_settings("dev")).using(spark=spark)
-    # When it is read / Then the answers are the same
-    validate_answers(TableReader(context))
+    schema, folder = "spark_catalog.ontime_reader", home / "tables" / "silver_weather"
+    spark.sql(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+    spark.sql(f"CREATE TABLE {schema}.silver_weather USING DELTA LOCATION '{folder}'")
+    settings, uri = load_settings("dev"), f"catalog:{schema}"
+    settings = settings.model_copy(
+        update={"tables": settings.tables.model_copy(update={"uri": uri})}
+    )
+    context = RunContext(settings).using(spark=spark, tables=Tables(spark, uri))
+    try:
+        # When it is read / Then the answers are the same
+        validate_answers(TableReader(context))
+    finally:
+        spark.sql(f"DROP SCHEMA IF EXISTS {schema} CASCADE")

@@ -12,7 +12,6 @@ import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
 
-from pipelines.tables import arrow_files
 from pipelines.tables.arrow_files import (
     EARLIEST,
     LATEST,
@@ -183,16 +182,14 @@ def test_a_new_day_touches_no_file(table: Path) -> None:
     assert before < set(DeltaTable(str(table)).file_uris())
 
 
-def test_day_after_day_does_not_make_file_after_file(
-    table: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_day_after_day_does_not_make_file_after_file(table: Path) -> None:
     # Given that a file of fewer than ten rows is small
-    monkeypatch.setattr(arrow_files, "SMALL_ROWS", 10)
+    small_rows = 10
     # When each day of February comes, with the day before it once more
     february = [dt.date(2013, 2, day) for day in range(1, 29)]
     for before, day in zip([JANUARY[-1], *february], february, strict=False):
         add = write_file(rows([before, day], 2.0), table)
-        replace_days(table, [add], DAY, [(before, day)], "new day")
+        replace_days(table, [add], DAY, [(before, day)], "new day", small_rows=small_rows)
     # Then every day is there once, in few files, and none lies about that the table does not name
     expected = [
         *((day, 1.0) for day in JANUARY[:-1]),

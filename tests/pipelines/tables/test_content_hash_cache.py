@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
 
 from pipelines.tables.content_hash import content_hash_of
 from pipelines.tables.content_hash_cache import ContentHashCache
+from pipelines.tables.delta_tables import Tables
 from tests.pipelines.tables.test_content_hash import days
 
 if TYPE_CHECKING:
@@ -15,17 +17,23 @@ if TYPE_CHECKING:
 
     from pyspark.sql import SparkSession
 
-    from pipelines.tables.delta_tables import Tables
-
 pytestmark = pytest.mark.spark
 
 
-@pytest.fixture
-def hashes(spark: SparkSession, tables: Tables, home: Path) -> ContentHashCache:
+@pytest.fixture(scope="module")
+def written(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with a table whose hash is cached: only copied."""
+    home = tmp_path_factory.mktemp("written")
+    tables = Tables(spark, str(home / "tables"))
     tables.replace("t", days(spark, 1, 9, 1.0), description="first")
-    found = ContentHashCache(tables, home)
-    found.update("t", where="true", before=None)
-    return found
+    ContentHashCache(tables, home).update("t", where="true", before=None)
+    return home
+
+
+@pytest.fixture
+def hashes(written: Path, tables: Tables, home: Path) -> ContentHashCache:
+    shutil.copytree(written, home, dirs_exist_ok=True)
+    return ContentHashCache(tables, home)
 
 
 def test_after_a_replaced_range_it_is_the_hash_of_the_whole_table(
