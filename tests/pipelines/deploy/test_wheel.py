@@ -42,6 +42,16 @@ def test_it_has_all_of_conf(wheel: Path) -> None:
     assert {name for name in there if name.endswith((".yaml", ".csv"))} <= set(contents(wheel))
 
 
+def test_it_has_every_template(wheel: Path) -> None:
+    # Given the HTML templates of the packages / Then each is in the wheel
+    packages = ("pipelines", "training", "serving")
+    there = {
+        str(path.relative_to(ROOT)) for name in packages for path in (ROOT / name).rglob("*.html")
+    }
+    assert "pipelines/templates/layout.html" in there
+    assert there <= set(contents(wheel))
+
+
 def contents(path: Path) -> Mapping[str, tuple[int, int]]:
     with zipfile.ZipFile(path) as archive:
         left_out = {"conf/build.json"}
