@@ -26,13 +26,13 @@ def test_an_environment_is_merged_over_the_base(tmp_path: Path) -> None:
     )
     # When they are loaded
     data = load_conf("dev", folder)
-    # Then dev wins where it says something
+    # Then dev wins where it has a value
     settings = parse_section(FeatureSettings, data, "features")
     assert (settings.horizon_min, settings.block_days) == (60, 5)
 
 
 @pytest.mark.parametrize(
-    ("base", "says"),
+    ("base", "sentence"),
     [
         (
             "features: {horizn_min: 60}",
@@ -42,20 +42,20 @@ def test_an_environment_is_merged_over_the_base(tmp_path: Path) -> None:
         ("features: {horizon_min: -1}", "greater than or equal to 1"),
     ],
 )
-def test_a_wrong_key_or_value_is_named(tmp_path: Path, base: str, says: str) -> None:
+def test_a_wrong_key_or_value_is_named(tmp_path: Path, base: str, sentence: str) -> None:
     # Given a mistake in the configuration / When it is read / Then the error names it
     data = load_conf("dev", written(tmp_path, base))
-    with pytest.raises(ConfError, match=says):
+    with pytest.raises(ConfError, match=sentence):
         parse_section(FeatureSettings, data, "features")
 
 
 @pytest.mark.parametrize(
-    ("base", "says"),
+    ("base", "sentence"),
     [("a: [", "base.yaml is not valid YAML"), ("- a", "must hold sections .*, not a list")],
 )
-def test_a_broken_file_is_named(tmp_path: Path, base: str, says: str) -> None:
+def test_a_broken_file_is_named(tmp_path: Path, base: str, sentence: str) -> None:
     # Given a file that cannot be read / When / Then it is named
-    with pytest.raises(ConfError, match=says):
+    with pytest.raises(ConfError, match=sentence):
         load_conf("dev", written(tmp_path, base))
 
 

@@ -62,7 +62,7 @@ def test_late_data_is_repaired_and_the_table_before_it_can_be_built_again(
     first = stage.build()
     assert f"{GOLD}: it does not exist yet" in stage.new_output()
     then = START + dt.timedelta(minutes=arrivals.minutes)
-    # When late and corrected rows of the 5th come, and one of an older day that says nothing new
+    # When late and corrected rows of the 5th come, and one of an older day with the same values
     late = [row_of(1, 5, "N2"), row_of(3, 5, "N1"), row_of(1, 3, "N1")]
     arrivals.receive("flights", {"late.csv": late})
     arrivals.update()

@@ -77,7 +77,7 @@ def test_both_ways_write_the_same_content(context: RunContext, tables: Tables) -
     write_features(context, GOLD, days=(EVERY_DAY,), commit=COMMIT)
     write_features(by_spark(context), GOLD, days=(RANGE,), commit=OF_RANGE)
     contents = [tables.content_hash(GOLD, version) for version in (0, 1)]
-    # Then the content is the same, bit for bit, in a commit that says what it is
+    # Then the content is the same, bit for bit, in a commit with its metadata
     assert contents[0] == contents[1]
     assert from_description(GoldCommit, tables.description(GOLD)) == OF_RANGE
     assert tables.count(GOLD) == 500

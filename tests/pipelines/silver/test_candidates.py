@@ -173,7 +173,7 @@ def test_late_corrected_and_repeated_rows_change_only_their_days(
         arrivals.update(KilledAfterQuarantine(arrivals.spark, arrivals.root))
     arrivals.receive("flights", {"0.csv": [row_of(2, 5, "N7")]})
     arrivals.update()
-    # Then the newest row of the key has won, as a full rebuild says too
+    # Then the newest row of the key has won, as in a full rebuild
     assert arrivals.commit().days == (
         (dt.date(2013, 1, 5), dt.date(2013, 1, 5)),
         (dt.date(2013, 1, 30), dt.date(2013, 1, 30)),
@@ -218,7 +218,7 @@ def test_any_order_split_and_repetition_of_the_files_gives_what_a_full_rebuild_g
                 for name, part in files.items()
             },
         )
-        # And by hand: the newest file wins, the last by name of those at once; in it the first row
+        # And by hand: the newest file wins, the last by name of one ingest; in it the first row
         for _, part in sorted(files.items()):
             firsts = {(number, day): tail for number, day, tail, good in reversed(part) if good}
             expected |= firsts

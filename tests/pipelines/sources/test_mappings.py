@@ -59,9 +59,9 @@ def test_rows_of_others_are_left_out_and_what_tells_nothing_stays() -> None:
         {name: pa.chunked_array([values], pa.string()) for name, values in columns.items()}
     )
     # When they become rows of the source / Then only the others' are gone
-    kept = layout.only_taken(layout.to_source(rows))
-    assert kept.column_names == [*AIRLINES, UNREADABLE]
-    assert kept["name"].to_pylist() == ["United", "x", "y", None]
+    taken = layout.only_taken(layout.to_source(rows))
+    assert taken.column_names == [*AIRLINES, UNREADABLE]
+    assert taken["name"].to_pylist() == ["United", "x", "y", None]
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_what_is_wrong_is_told(names: list[str], sentence: str) -> None:
 
 
 def test_the_bureau_s_files_are_not_taken_for_anything_else() -> None:
-    # Given the mappings of flights / When a file of weather is looked at / Then it has none of them
+    # Given the mappings of flights / When a file of weather is matched / Then it has none of them
     layouts = Layouts(RAW_COLUMNS["flights"], load_mappings("flights"))
     with pytest.raises(ShapeError, match="lacks the columns"):
         layouts.of(RAW_COLUMNS["weather"])
@@ -175,7 +175,7 @@ def test_dates_and_clocks_that_are_none_stay_as_received(tmp_path: Path) -> None
     # And midnight is hour 24, which is hour 0 of the next day
     assert (third["hour"], third["minute"]) == ("24", "0")
     assert third["time_hour"] == "2013-01-02T05:00:00Z"
-    # And a row that tells no airport is not thrown away
+    # And a row without an airport is taken
     assert (file.filtered, fourth["origin"]) == (0, "")
 
 

@@ -1,4 +1,4 @@
-"""What can be wrong with a source in S3 is told in one sentence."""
+"""Source files in S3 are found page by page; each error is one sentence."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_more_objects_than_one_page_lists_are_found(aws: EmulatedAws, bucket: st
     # Given more objects than one answer of S3 names
     for number in range(5):
         aws.client("s3").put_object(Bucket=bucket, Key=f"m/{number}.csv", Body=b"")
-    # When the folder is looked through / Then all are found
+    # When the folder is listed / Then all are found
     found = S3FileSystem(keys_per_page=2).files_in(f"{bucket}/m")
     assert list(found) == [f"{bucket}/m/{number}.csv" for number in range(5)]
 
@@ -54,7 +54,7 @@ def test_without_credentials_it_says_what_to_set(
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
-    # When a place in S3 is looked at / Then one sentence tells it
+    # When a location in S3 is searched / Then the error is one sentence
     sentence = r"cannot be read: there are no AWS credentials: set AWS_ACCESS_KEY_ID and"
     with pytest.raises(SourceError, match=sentence):
         find_files([f"s3://{bucket}/a.csv"])

@@ -78,7 +78,7 @@ def test_only_a_table_on_this_machine_has_a_folder(uri: str, folder: Path | None
 def test_every_file_has_statistics_and_its_days(table: Path) -> None:
     # Given a table of two files / When its log is read
     files = sorted(files_of_table(table, DAY), key=lambda file: file.first)
-    # Then each file tells its days, and instants tell them too
+    # Then each file has its days, by date and by instant
     assert [(file.first, file.last) for file in files] == [
         (JANUARY[0], JANUARY[14]),
         (JANUARY[15], JANUARY[30]),
@@ -116,7 +116,7 @@ def test_a_range_is_read_from_the_files_that_can_have_it(table: Path) -> None:
 
 
 def test_instants_of_spark_are_read_by_day(tmp_path: Path) -> None:
-    # Given a file whose instants are kept as Spark does by default (INT96, without a zone)
+    # Given a file whose instants are written as Spark does by default (INT96, without a zone)
     path = tmp_path / "part.parquet"
     pq.write_table(rows(JANUARY), path, use_deprecated_int96_timestamps=True)
     # When a range is read by instant / Then its rows come back
@@ -128,9 +128,9 @@ def test_a_folder_of_files_tells_their_days_by_their_footers(tmp_path: Path) -> 
     # Given a file with statistics and one without
     pq.write_table(rows(JANUARY[:3]), tmp_path / "a.parquet")
     pq.write_table(rows(JANUARY[3:]), tmp_path / "b.parquet", write_statistics=False)
-    # When the folder is looked at
+    # When the folder is listed
     known, unknown = files_of_folder(tmp_path, DAY)
-    # Then the first tells its days, the second can have any, and the span is read
+    # Then the first has its days, the second can have any, and the span is read
     assert (known.first, known.last) == (JANUARY[0], JANUARY[2])
     assert (unknown.first, unknown.last) == (EARLIEST, LATEST)
     assert day_span([known, unknown], DAY) == (JANUARY[0], JANUARY[-1])
@@ -153,7 +153,7 @@ def test_the_whole_content_is_replaced_in_one_commit(table: Path) -> None:
     other = rows(JANUARY[:1], 2.0).append_column("y", pa.array([5], pa.int32()))
     # When it replaces all
     replace_all(table, other.schema, [write_file(other, table)], "second")
-    # Then nothing else is left, in a commit that says what it is
+    # Then nothing else is left, in a commit with its description
     assert [row["y"] for row in content(table)] == [5]
     last = DeltaTable(str(table)).history(1)[0]
     assert (last["version"], last["userMetadata"]) == (1, "second")

@@ -175,7 +175,9 @@ def test_only_the_days_in_reach_of_late_and_corrected_data_change(seed: int) -> 
     dates = [row[c.FLIGHT_DATE] for row in before[0]]
     reach = affected_by(ranges_of(changed), (min(dates), max(dates)))
     gone = days_in(reach)
-    kept = {key: row for key, row in features_of(before).items() if row[c.FLIGHT_DATE] not in gone}
-    repaired = kept | features_of((flights, weather), reach)
+    unchanged = {
+        key: row for key, row in features_of(before).items() if row[c.FLIGHT_DATE] not in gone
+    }
+    repaired = unchanged | features_of((flights, weather), reach)
     # Then the table is what computing everything gives, bit for bit
     assert repr(sorted(repaired.items())) == repr(sorted(features_of((flights, weather)).items()))

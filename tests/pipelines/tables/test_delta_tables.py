@@ -108,7 +108,7 @@ def test_the_last_change_is_found_past_upkeep_and_history_reaches_as_far_as_it_d
     tables.replace("t", _rows(spark, (1, "a")), description="first")
     tables.append_once("t", _rows(spark, (2, "b")), key="b", description="second")
     spark.sql(f"OPTIMIZE delta.`{tables.uri('t')}`").collect()
-    # Then the commits that changed rows are told, the newest first, and since when there are all
+    # Then the commits that changed rows are listed, the newest first
     assert tables.version("t") == 2
     assert tables.last_change("t").version == 1
     assert [commit.description for commit in tables.commits("t")] == ["second", "first"]
@@ -116,7 +116,7 @@ def test_the_last_change_is_found_past_upkeep_and_history_reaches_as_far_as_it_d
     assert [commit.version for commit in tables.commits_since("t", 1)] == [1]
     assert tables.commits_since("t", 5) == []
     assert tables.commits("u") == []
-    # And its log is kept as long as past ingests are asked for
+    # And its log is retained for as long as past ingests can be read
     detail = spark.sql(f"DESCRIBE DETAIL delta.`{tables.uri('t')}`").first()
     assert detail is not None
     assert detail["properties"]["delta.logRetentionDuration"] == "interval 3650 days"
