@@ -62,7 +62,7 @@ def test_what_waits_together_is_committed_together() -> None:
     ("failure", "expected"),
     [(StoreError("the disk is full"), HistoryUnavailableError), (ValueError("odd"), ValueError)],
 )
-def test_a_failed_commit_is_told_to_all_who_wait(
+def test_a_failed_commit_is_raised_in_every_caller(
     failure: Exception, expected: type[Exception]
 ) -> None:
     async def scenario() -> None:
@@ -82,7 +82,7 @@ def test_a_failed_commit_is_told_to_all_who_wait(
     asyncio.run(scenario())
 
 
-def test_a_caller_who_has_gone_disturbs_nobody() -> None:
+def test_a_cancelled_caller_does_not_affect_others() -> None:
     async def scenario() -> None:
         # Given two who wait, When one of them goes
         history = SlowHistory()
@@ -100,7 +100,7 @@ def test_a_caller_who_has_gone_disturbs_nobody() -> None:
     asyncio.run(scenario())
 
 
-def test_closing_keeps_what_waits_and_takes_nothing_more() -> None:
+def test_closing_commits_what_is_queued_and_refuses_more() -> None:
     async def scenario() -> None:
         # Given one who waits
         history = SlowHistory()

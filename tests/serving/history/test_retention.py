@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 DAY = 86_400_000
 
 
-def test_what_is_older_goes_once_an_hour(tmp_path: Path) -> None:
+def test_old_predictions_are_deleted_once_an_hour(tmp_path: Path) -> None:
     # Given predictions of today, of ninety days ago and of the day before that
     history = SqlitePredictionHistory(tmp_path / "serving.db")
     now, seconds = [100 * DAY], [0.0]

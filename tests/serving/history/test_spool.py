@@ -127,7 +127,7 @@ def test_a_full_spool_refuses_until_it_is_emptied(tmp_path: Path) -> None:
     spool.close()
 
 
-def test_damaged_lines_are_kept_for_people(tmp_path: Path) -> None:
+def test_a_segment_with_damaged_lines_is_renamed(tmp_path: Path) -> None:
     # Given a segment in which a byte has changed
     spool = FileSpool(tmp_path)
     spool.append([record(1), record(2), record(3)])

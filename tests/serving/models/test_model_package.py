@@ -106,7 +106,7 @@ class TwoWriters:
         return self._store.create(key, body)
 
 
-def test_a_package_that_two_writers_mixed_is_told_before_anything_is_released(
+def test_a_package_mixed_by_two_writers_is_reported_before_a_release(
     store: FolderArtifactStore,
 ) -> None:
     with pytest.raises(ModelPackageError, match=r"3/card\.html has"):

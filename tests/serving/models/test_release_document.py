@@ -64,7 +64,7 @@ def test_the_format_is_the_published_one(store: FolderArtifactStore) -> None:
     }
 
 
-def test_who_decided_on_an_older_document_is_refused(store: FolderArtifactStore) -> None:
+def test_a_write_based_on_an_older_document_is_refused(store: FolderArtifactStore) -> None:
     # Given a document that was replaced since
     first = write_release(store, document(1), after=None)
     write_release(store, document(2), after=first)

@@ -42,7 +42,7 @@ def answering(follower: ReleaseFollower) -> tuple[str, str | None]:
     return served.model.version, served.alias
 
 
-def test_before_a_release_the_way_out_is_told(follower: ReleaseFollower) -> None:
+def test_before_a_release_the_error_names_the_fix(follower: ReleaseFollower) -> None:
     with pytest.raises(UnknownModelError, match="make run"):
         follower.follow("champion")
     follower.refresh()
@@ -143,7 +143,7 @@ def test_a_lost_release_document_changes_nothing(
     assert answering(follower) == ("1", "champion")
 
 
-def test_a_release_without_champion_keeps_the_old_one(
+def test_a_release_without_champion_leaves_the_current_model(
     store: FolderArtifactStore, follower: ReleaseFollower
 ) -> None:
     release_version(store, "1")
@@ -154,7 +154,7 @@ def test_a_release_without_champion_keeps_the_old_one(
     assert "No version is released as champion" in (follower.refusal or "")
 
 
-def test_a_told_version_stays_until_the_champion_is_asked_for(
+def test_a_pinned_version_stays_until_the_champion_is_followed(
     store: FolderArtifactStore, follower: ReleaseFollower
 ) -> None:
     # Given versions 1 and 2, of which 2 is champion
@@ -190,7 +190,7 @@ def test_the_challenger_is_followed_on_request(
     assert answering(follower) == ("3", "challenger")
 
 
-def test_what_does_not_exist_is_told_with_what_does(
+def test_an_unknown_version_is_reported_with_the_existing_ones(
     store: FolderArtifactStore, follower: ReleaseFollower
 ) -> None:
     release_version(store, "1")
@@ -217,7 +217,7 @@ def test_a_broken_version_is_not_switched_to(
     assert answering(follower) == ("3", "champion")
 
 
-def test_a_store_that_fails_is_told_and_survived(
+def test_a_store_failure_is_reported_and_the_model_stays(
     store: FolderArtifactStore, follower: ReleaseFollower, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Given a server that answers, and a store that then fails

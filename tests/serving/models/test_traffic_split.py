@@ -62,7 +62,7 @@ def test_the_share_of_the_flights_is_the_weight(home: Path) -> None:
 
 
 @given(flight_id=st.text(max_size=30), low=st.floats(0, 1), more=st.floats(0, 1))
-def test_who_has_the_challenger_keeps_it_when_its_weight_is_raised(
+def test_a_flight_stays_with_the_challenger_when_its_weight_is_raised(
     flight_id: str, low: float, more: float
 ) -> None:
     place = hash_fraction(flight_id)
@@ -71,7 +71,7 @@ def test_who_has_the_challenger_keeps_it_when_its_weight_is_raised(
     assert not place < low or place < max(low, more)
 
 
-def test_the_service_answers_by_the_weight_and_says_so(home: Path) -> None:
+def test_the_service_answers_by_weight_and_reports_it(home: Path) -> None:
     # Given a challenger at 40 %
     store = FolderArtifactStore(home / "store")
     champion, challenger = versions(store)

@@ -48,7 +48,7 @@ def delays(service: PredictionService) -> object:
     return entry["features"][names.index("departure_delay_origin_1h")]
 
 
-def test_what_is_told_by_http_is_in_the_next_features(tmp_path: Path) -> None:
+def test_events_sent_over_http_are_in_the_next_features(tmp_path: Path) -> None:
     # Given a running service that knows of no departures
     service = a_service(a_home(tmp_path), OPTIONS)
     with running_server(service) as url, httpx.Client(base_url=url) as client:
@@ -130,7 +130,7 @@ def test_other_events_that_cannot_be(tmp_path: Path) -> None:
         (b"[]", "body"),
     ],
 )
-def test_a_request_at_fault_is_refused_and_says_where(
+def test_an_invalid_request_is_refused_with_its_field(
     tmp_path: Path, body: bytes, field: str
 ) -> None:
     # Given a request that is not valid / When it is sent / Then nothing of it is accepted

@@ -125,7 +125,7 @@ def test_what_cannot_be_is_named(field: str, value: str, problem: str) -> None:
     assert problem in text
 
 
-def test_both_unknown_airports_are_told() -> None:
+def test_both_unknown_airports_are_reported() -> None:
     with pytest.raises(InvalidRequestError) as caught:
         flight_of(origin="XXX", destination="YYY")
     assert [fault.field for fault in caught.value.errors] == ["origin", "destination"]

@@ -116,7 +116,7 @@ def is_empty(body: bytes) -> bool:
     return not any(words[2 + 2 * track] for track in range(tracks))
 
 
-def test_what_is_told_before_the_schedule_waits_for_it(folder: Folder) -> None:
+def test_events_before_the_schedule_are_applied_with_it(folder: Folder) -> None:
     # Given a departure of a flight that is not in the timetable yet
     world: World = [flight(1000, delay=30)], []
     schedule, departed, *_ = story(world)
@@ -134,7 +134,7 @@ def test_what_is_told_before_the_schedule_waits_for_it(folder: Folder) -> None:
     assert items_of(store) == from_silver(world)
 
 
-def test_an_event_of_a_flight_of_long_ago_is_told_and_not_applied(folder: Folder) -> None:
+def test_a_too_late_event_is_reported_and_not_applied(folder: Folder) -> None:
     # Given a state that has come to day 10
     store = folder.store()
     state = OnlineState(store, open_days=4)

@@ -80,7 +80,7 @@ def test_what_cannot_be_a_key_is_refused(api: Api, key: bytes) -> None:
     assert problem(ask(api, key)) == (422, "invalid-request")
 
 
-def test_while_the_first_is_answered_the_second_is_asked_to_wait(
+def test_a_second_request_while_the_first_is_in_progress_is_refused(
     api: Api, service: PredictionService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[Reply] = []

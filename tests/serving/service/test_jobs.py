@@ -122,7 +122,7 @@ def test_unknown_and_old_ones_are_not_found(service: PredictionService, clock: C
     assert service.jobs.process(accepted.id) is True  # nothing is left to do
 
 
-def test_what_cannot_be_kept_is_not_accepted(
+def test_a_job_that_cannot_be_stored_is_not_accepted(
     service: PredictionService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def failing(*_: object, **__: object) -> None:

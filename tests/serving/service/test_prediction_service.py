@@ -45,7 +45,7 @@ def keep(service: PredictionService, number: int) -> None:
         service.history.append([PredictionRecord(at, f"p{at}", f"f{at % 2}", body)])
 
 
-def test_a_kept_prediction_is_in_the_history(service: PredictionService) -> None:
+def test_an_appended_prediction_is_in_the_history(service: PredictionService) -> None:
     prediction = service.predict(body_of())
     service.history.append([prediction.record])
     (entry,) = history(service)["items"]
@@ -120,14 +120,14 @@ def test_without_a_release_it_is_alive_and_not_ready(tmp_path: Path) -> None:
             call()
 
 
-def test_without_a_network_it_says_so(tmp_path: Path) -> None:
+def test_without_a_network_it_is_not_ready(tmp_path: Path) -> None:
     release_version(FolderArtifactStore(tmp_path / "store"), "1")
     service = a_service(tmp_path)
     with pytest.raises(NotReadyError, match=r"no airports yet: run `make run`"):
         service.predict(body_of())
 
 
-def test_a_damaged_network_keeps_the_one_before(service: PredictionService, home: Path) -> None:
+def test_a_damaged_network_leaves_the_current_one(service: PredictionService, home: Path) -> None:
     online = SqliteOnlineStore(home / "serving.db")
     online.put_many({NETWORK_KEY: b"\xc1"})
     online.close()

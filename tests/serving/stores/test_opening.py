@@ -80,7 +80,7 @@ def test_stores_in_aws_cost_no_boto3() -> None:
     subprocess.run([sys.executable, "-c", script], cwd=ROOT, env=environment, check=True)
 
 
-def test_a_history_that_is_locked_is_told_soon(tmp_path: Path) -> None:
+def test_a_locked_history_times_out_soon(tmp_path: Path) -> None:
     history = open_history(StoreSettings(), tmp_path)
     assert isinstance(history, SqlitePredictionHistory)
     assert history._writer.execute("PRAGMA busy_timeout").fetchone() == (500,)

@@ -43,7 +43,7 @@ def test_a_listing_of_many_pages_holds_each_key_once(bucket: str) -> None:
     assert store.list("ledger/") == keys
 
 
-def test_who_lost_an_answer_learns_that_it_had_written(
+def test_a_retry_after_a_lost_answer_finds_its_own_object(
     bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Given a connection that loses the answers to writes once S3 has carried them out

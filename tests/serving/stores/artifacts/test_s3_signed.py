@@ -48,7 +48,7 @@ def test_a_listing_of_many_pages_holds_each_key_of_its_prefix_once(bucket: str) 
     assert store.list("nothing/") == []
 
 
-def test_what_is_missing_and_what_cannot_be_read_are_told_apart(bucket: str) -> None:
+def test_a_missing_object_and_a_refused_read_are_different_errors(bucket: str) -> None:
     store = S3ArtifactReader(bucket)
     with pytest.raises(ObjectNotFoundError, match=r"no object 'release\.json'"):
         store.get("release.json")
@@ -68,7 +68,7 @@ def test_nothing_can_be_written(bucket: str) -> None:
         store.replace("a", b"x", "etag")
 
 
-def test_a_store_that_is_down_is_told_after_some_tries() -> None:
+def test_an_unreachable_store_is_an_error_after_retries() -> None:
     access = AwsAccess("s3", "us-east-1", "http://127.0.0.1:9", lambda: Credentials("a", "b"))
     with pytest.raises(StoreError, match="in 4 tries"):
         S3ArtifactReader("bucket", access=access).get("release.json")

@@ -50,7 +50,7 @@ def test_endpoints(environment: pytest.MonkeyPatch, name: str, value: str, endpo
     assert aws_access("dynamodb").endpoint == endpoint
 
 
-def test_without_a_region_it_says_so(environment: pytest.MonkeyPatch) -> None:
+def test_a_missing_region_is_reported(environment: pytest.MonkeyPatch) -> None:
     environment.delenv("AWS_REGION")
     with pytest.raises(StoreError, match="AWS_REGION"):
         aws_access("dynamodb")

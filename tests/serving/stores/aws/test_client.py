@@ -202,7 +202,7 @@ def test_many_threads_call(server: ScriptedServer, connect: Callable[..., AwsCli
     assert len(server.connections) <= 8
 
 
-def test_nobody_there_is_named() -> None:
+def test_an_unreachable_endpoint_is_named() -> None:
     access = AwsAccess("sqs", "r", "http://127.0.0.1:9", lambda: Credentials("id", "key"))
     with pytest.raises(AwsError, match=r"sqs at http://127\.0\.0\.1:9.*network"):
         AwsClient(access, tries=2).call("SendMessage", {})

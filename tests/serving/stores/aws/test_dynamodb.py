@@ -125,7 +125,7 @@ def test_tables_are_on_demand_recoverable_and_forget(
 
 
 @aws_test
-def test_who_lost_an_answer_learns_that_the_write_was_its_own(
+def test_a_retry_after_a_lost_answer_recognizes_its_own_write(
     aws: EmulatedAws, table: Callable[[str], DynamoTable]
 ) -> None:
     # Given a network that loses the answer to every first try
@@ -169,7 +169,7 @@ def test_a_table_that_is_not_there_is_named(aws: EmulatedAws) -> None:
     client.close()
 
 
-def test_what_dynamodb_had_no_time_for_is_asked_for_again() -> None:
+def test_unprocessed_items_are_retried() -> None:
     # Given a DynamoDB that hands back one key of two, and then answers it
     keys = [{"k": text("1")}, {"k": text("2")}]
     client = Scripted(
@@ -189,7 +189,7 @@ def test_what_dynamodb_had_no_time_for_is_asked_for_again() -> None:
     assert client.requests[1]["RequestItems"] == {"t": [put]}
 
 
-def test_a_dynamodb_that_stays_too_busy_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_items_that_stay_unprocessed_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(time, "sleep", lambda _: None)
     keys = [{"k": text("1")}]
     busy = Scripted({"Responses": {}, "UnprocessedKeys": {"t": {"Keys": keys}}})

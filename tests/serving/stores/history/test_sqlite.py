@@ -173,7 +173,7 @@ def test_any_cursor_is_a_page_or_refused(empty: PredictionHistory, text: str) ->
         assert empty.page(limit=1, cursor=text).records == []
 
 
-def test_sqlite_keeps_records_over_a_restart(tmp_path: Path) -> None:
+def test_sqlite_records_survive_a_restart(tmp_path: Path) -> None:
     # Given a file that was written and closed
     first = SqlitePredictionHistory(tmp_path / "deep" / "serving.db")
     first.append([record(1)])
@@ -196,7 +196,7 @@ for at in range(1_000_000):
 """
 
 
-def test_sqlite_keeps_what_it_acknowledged_before_kill(tmp_path: Path) -> None:
+def test_sqlite_acknowledged_records_survive_a_kill(tmp_path: Path) -> None:
     # Given a process that appends and acknowledges
     path = tmp_path / "serving.db"
     command = [sys.executable, "-c", WRITER, str(path)]
@@ -230,7 +230,7 @@ def test_sqlite_forgets_what_is_old(tmp_path: Path) -> None:
     history.close()
 
 
-def test_sqlite_failure_keeps_nothing_and_says_what_to_do(tmp_path: Path) -> None:
+def test_sqlite_failure_stores_nothing_and_names_the_fix(tmp_path: Path) -> None:
     # Given a history whose second record cannot be kept
     history = SqlitePredictionHistory(tmp_path / "serving.db")
     bad = PredictionRecord(2, "p", "f", None)  # type: ignore[arg-type] # on purpose

@@ -64,7 +64,7 @@ def test_while_the_first_is_answered_others_wait(keys: IdempotencyStore) -> None
         begin(keys, at=NOW + LEASE - 1)
 
 
-def test_who_is_taken_for_dead_may_not_answer_any_more(keys: IdempotencyStore) -> None:
+def test_an_expired_claim_cannot_finish(keys: IdempotencyStore) -> None:
     # Given a first who takes too long, and a second who takes over
     first = begin(keys)
     second = begin(keys, at=NOW + LEASE)
@@ -98,7 +98,7 @@ def test_an_expired_key_is_free(keys: IdempotencyStore) -> None:
     assert keys.finish("k", again.claim, b"new")
 
 
-def test_of_many_at_once_one_answers(keys: IdempotencyStore) -> None:
+def test_of_concurrent_requests_one_gets_the_claim(keys: IdempotencyStore) -> None:
     def try_to_begin(_: int) -> Begun | None:
         try:
             return begin(keys)

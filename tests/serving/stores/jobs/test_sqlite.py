@@ -50,7 +50,7 @@ def test_a_job_is_pending_until_it_is_claimed_and_done(jobs: JobStore) -> None:
     assert jobs.get("j") == Job("j", "done", request, b"result", NOW, EXPIRY)
 
 
-def test_a_job_that_fails_says_why(jobs: JobStore) -> None:
+def test_a_failed_job_has_its_problem(jobs: JobStore) -> None:
     submit(jobs)
     assert jobs.fail("j", b"problem")
     assert jobs.get("j") == Job("j", "failed", b"{}", b"problem", NOW, EXPIRY)
@@ -104,7 +104,7 @@ def test_of_many_workers_one_claims_and_one_finishes(jobs: JobStore) -> None:
     assert [b"%d" % n for n in range(16) if finished[n]] == [job.result]
 
 
-def test_a_large_request_and_result_are_kept(jobs: JobStore) -> None:
+def test_a_large_request_and_result_are_stored(jobs: JobStore) -> None:
     # Given a thousand flights and a thousand answers, as JSON
     request, result = b'{"carrier":"UA"},' * 10_000, b'{"probability":0.25},' * 30_000
     submit(jobs, request=request)
@@ -124,7 +124,7 @@ def test_sqlite_forgets_expired_jobs(tmp_path: Path) -> None:
     jobs.close()
 
 
-def test_sqlite_keeps_jobs_over_a_restart_and_names_a_failure(tmp_path: Path) -> None:
+def test_sqlite_jobs_survive_a_restart_and_a_failure_names_the_file(tmp_path: Path) -> None:
     first = SqliteJobStore(tmp_path / "work.db")
     submit(first)
     first.close()

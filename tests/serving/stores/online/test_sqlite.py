@@ -53,7 +53,7 @@ def test_any_text_is_a_key(online: OnlineStore) -> None:
     assert online.get_many(items) == items
 
 
-def test_an_item_is_replaced_by_who_has_seen_the_latest(online: OnlineStore) -> None:
+def test_an_item_is_replaced_only_with_its_latest_tag(online: OnlineStore) -> None:
     # Given an item that two have read
     first = online.replace("a", b"1", tag=None)
     seen = online.read_many(["a", "b"])
@@ -149,7 +149,7 @@ def test_sqlite_writer_of_another_process_is_seen(tmp_path: Path) -> None:
     pipeline.close()
 
 
-def test_of_many_items_those_are_replaced_that_nobody_else_wrote(online: OnlineStore) -> None:
+def test_of_many_items_those_with_their_latest_tag_are_replaced(online: OnlineStore) -> None:
     # Given three items that were read, or not there, of which somebody else writes one
     tags = {key: online.replace(key, b"1", tag=None) for key in ("a", "b")}
     online.replace("b", b"2", tag=tags["b"])

@@ -66,14 +66,14 @@ def test_an_empty_queue_gives_nothing(queue: Queue) -> None:
     assert time.monotonic() - started > 0.9
 
 
-def test_no_more_than_asked_for_is_received(queue: Queue) -> None:
+def test_at_most_the_requested_number_is_received(queue: Queue) -> None:
     queue.send(["a", "b", "c"])
     first = queue.receive(most=2)
     assert 1 <= len(first) <= 2
     assert len({*(m.body for m in first), *drain(queue)}) == 3
 
 
-def test_who_waits_gets_what_comes(queue: Queue) -> None:
+def test_a_waiting_receiver_gets_a_new_message(queue: Queue) -> None:
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(lambda: queue.receive(wait_seconds=5))
         time.sleep(0.2)
@@ -116,7 +116,7 @@ def test_many_receivers_share_the_work(queue: Queue) -> None:
     assert {int(body) for share in shares for body in share} == set(range(100))
 
 
-def test_sqlite_keeps_queues_in_a_file_apart_and_over_a_restart(tmp_path: Path) -> None:
+def test_sqlite_queues_in_one_file_are_separate_and_survive_a_restart(tmp_path: Path) -> None:
     first, other = (SqliteQueue(tmp_path / "work.db", name) for name in ("jobs", "events"))
     first.send(["a"])
     assert other.receive() == []
