@@ -251,6 +251,18 @@ def _plain(path: str) -> Callable[[Callable[..., int | None]], None]:
     return register
 
 
+@contextmanager
+def _figures(context: RunContext, name: str, *, as_json: bool) -> Iterator[None]:
+    """Print the figures that a command wrote, as JSON, also if it failed after that."""
+    path = context.settings.home / "figures" / f"{name}.json"
+    before = path.stat().st_mtime_ns if path.exists() else 0
+    try:
+        yield
+    finally:
+        if as_json and path.exists() and path.stat().st_mtime_ns != before:
+            print(path.read_text(encoding="utf-8").rstrip())
+
+
 # --- the pipeline and its stages
 
 
@@ -270,12 +282,9 @@ def _run(
 
     if until not in {"", "evaluate"}:
         raise typer.BadParameter("only `evaluate` can be given", param_hint="--until")
-    if until:
-        figures = train_and_evaluate(context, force=force)
-    else:
-        figures = run_pipeline(context, force=force)
-    if as_json:
-        print(json.dumps(figures, indent=2))
+    work = train_and_evaluate if until else run_pipeline
+    with _figures(context, "train" if until else "run", as_json=as_json):
+        work(context, force=force)
 
 
 def add_stage(stage: Stage) -> None:
@@ -560,18 +569,6 @@ def _look_tables(context: RunContext, *, as_json: Json = False) -> None:
 
 
 # --- proofs
-
-
-@contextmanager
-def _figures(context: RunContext, name: str, *, as_json: bool) -> Iterator[None]:
-    """Print the figures that a command wrote, as JSON, also if it failed after that."""
-    path = context.settings.home / "figures" / f"{name}.json"
-    before = path.stat().st_mtime_ns if path.exists() else 0
-    try:
-        yield
-    finally:
-        if as_json and path.exists() and path.stat().st_mtime_ns != before:
-            print(path.read_text(encoding="utf-8").rstrip())
 
 
 @_command("prove no-leak", settings={"horizon_min": "features.horizon_min"})

@@ -17,15 +17,15 @@ from training.environment import surrounding_run
 from training.settings import artifact_root
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from typing import Any
 
     from pipelines.runtime.context import RunContext
     from pipelines.runtime.runner import StageReport
 
 
-def run_pipeline(context: RunContext, *, force: bool = False) -> Mapping[str, Any]:
-    """Run all stages, print the summary, write the figures and return them.
+def run_pipeline(context: RunContext, *, force: bool = False) -> None:
+    """Run all stages, print the summary and write the figures.
 
     Args:
         context: What every stage is given.
@@ -45,17 +45,15 @@ def run_pipeline(context: RunContext, *, force: bool = False) -> Mapping[str, An
         except PromotionRefusedError as error:
             refusal = error
     result = _result(context, reports, time.perf_counter() - started)
-    figures = figures_of(result)
-    write_figures(result.home, "run", figures)
+    write_figures(result.home, "run", figures_of(result))
     for line in summary_of(result):
         context.console.say(line)
     if refusal is not None:
         raise refusal
-    return figures
 
 
-def train_and_evaluate(context: RunContext, *, force: bool = False) -> Mapping[str, Any]:
-    """Run the stages up to `evaluate`, print how good the model is, write and return its figures.
+def train_and_evaluate(context: RunContext, *, force: bool = False) -> None:
+    """Run the stages up to `evaluate`, print how good the model is, and write its figures.
 
     Args:
         context: What every stage is given.
@@ -76,7 +74,6 @@ def train_and_evaluate(context: RunContext, *, force: bool = False) -> Mapping[s
     for line in (*model_lines("the trained model", outputs), f"  gates: {verdict}"):
         context.console.say(line)
     context.console.say(f"\nfigures: {path}")
-    return figures
 
 
 def end_dead_runs(context: RunContext) -> None:

@@ -1,4 +1,4 @@
 """The Spark session, and what a platform allows.
 
-Reads settings; writes nothing. Imports no other room.
+Reads settings; writes logs/spark.log. May import tables and settings.
 """

@@ -26,7 +26,7 @@ DELTA_JARS = {
     "delta-storage-4.4.0.jar": "c46735481fa8e326b0957be02b4420cbcab4b325bb08009b7f2045a95133f1cc",
 }
 _HERE = Path(__file__).parent
-_PATIENCE_S = 300
+_TIMEOUT_S = 300
 
 
 class JarsError(OntimeError):
@@ -53,10 +53,10 @@ def delta_jars(
     say("fetching the Delta jars for Spark, 10 MB, this first time")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder, prefix=".fetching-") as workplace:
-            _fetch(Path(workplace), java, ivy_settings or _HERE / "ivysettings.xml", folder)
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".fetching-") as scratch:
+            _fetch(Path(scratch), java, ivy_settings or _HERE / "ivysettings.xml", folder)
             for path in paths:
-                fetched = Path(workplace, path.name)
+                fetched = Path(scratch, path.name)
                 if not _whole(fetched):
                     raise JarsError(
                         f"The repository sent a {path.name} that is not the released one (its "
@@ -79,19 +79,19 @@ def _whole(path: Path) -> bool:
         return False
 
 
-def _fetch(workplace: Path, java: str, ivy_settings: Path, folder: Path) -> None:
+def _fetch(scratch: Path, java: str, ivy_settings: Path, folder: Path) -> None:
     command = [
         java, "-cp", str(_ivy()), "org.apache.ivy.Main", "-error",
         "-settings", str(ivy_settings), "-ivy", str(_HERE / "ivy.xml"),
-        "-cache", str(workplace / "cache"),
-        "-retrieve", str(workplace / "[artifact]-[revision].[ext]"),
+        "-cache", str(scratch / "cache"),
+        "-retrieve", str(scratch / "[artifact]-[revision].[ext]"),
     ]  # fmt: skip
     try:
         done = subprocess.run(  # noqa: S603 - the Ivy that Spark ships, on our own files
-            command, capture_output=True, text=True, timeout=_PATIENCE_S, check=False
+            command, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False
         )
     except subprocess.TimeoutExpired as error:
-        raise JarsError(_not_fetched(f"no answer within {_PATIENCE_S} s", folder)) from error
+        raise JarsError(_not_fetched(f"no answer within {_TIMEOUT_S} s", folder)) from error
     if done.returncode != 0:
         raise JarsError(_not_fetched(_reason(done.stdout + done.stderr), folder))
 
@@ -108,7 +108,7 @@ def _ivy() -> Path:
 
 
 def _reason(output: str) -> str:
-    """Return the telling part of what Ivy printed: the exception, else what was not found."""
+    """Return the reason in what Ivy printed: the exception, else what was not found."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     for sign in ("No space left", "Exception", "not found", "Error", "error"):
         for line in lines:

@@ -34,7 +34,14 @@ OUTPUTS: dict[str, dict[str, Any]] = {
     "evaluate": {
         "passed": False,
         "reasons": ["AUC is 0.61"],
-        "figures": {"auc": 0.61, "auc_low": 0.6, "auc_high": 0.62, "auc_naive": 0.6},
+        "figures": {
+            "auc": 0.61,
+            "auc_low": 0.6,
+            "auc_high": 0.62,
+            "auc_naive": 0.6,
+            "ece": 0.01,
+            "slices_below_naive": 2,
+        },
         "report": "card.html",
     },
     "register": {"version": "1", "passed": False},
@@ -72,6 +79,33 @@ def test_a_refused_promotion_ends_the_run_with_1_after_its_summary_and_figures(
     figures = json.loads((home / "figures" / "run.json").read_text())
     assert (figures["flights"], figures["silver"], figures["quarantine"]) == (5, 4, 1)
     assert figures["model_version"] is None
+
+
+def test_a_run_as_json_prints_the_figures_also_when_the_promotion_is_refused(
+    order: list[str], capsys: pytest.CaptureFixture[str], home: Path
+) -> None:
+    assert execute(["run", "--json"]) == 1
+    assert order[-1] == "promote"
+    output = capsys.readouterr()
+    assert json.loads(output.out) == json.loads((home / "figures" / "run.json").read_text())
+    assert "Where the time went" in output.err
+
+
+def test_training_stops_after_evaluate_and_has_its_own_figures(
+    order: list[str], capsys: pytest.CaptureFixture[str], home: Path
+) -> None:
+    # Given a model that the gates refuse / When it is trained, as `make train` does
+    assert execute(["run", "--until", "evaluate"]) == 0
+    # Then nothing is registered, and the figures are those of the evaluation
+    assert order == ["ingest", "build_features", "train", "evaluate"]
+    figures = json.loads((home / "figures" / "train.json").read_text())
+    assert {"auc": 0.61, "ece": 0.01, "slices_below_naive": 2, "passed": False}.items() <= (
+        figures.items()
+    )
+    text = capsys.readouterr().out
+    assert "the trained model" in text
+    assert "gates: refused it: AUC is 0.61" in text
+    assert not (home / "figures" / "run.json").exists()
 
 
 def test_runs_of_killed_processes_are_marked_and_living_ones_are_not(
