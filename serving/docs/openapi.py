@@ -22,7 +22,7 @@ TITLE: Final = "Ontime"
 VERSION: Final = "1.0.0"
 DESCRIPTION: Final = (
     "Will this flight arrive 15 minutes late or more? Answers come from the released model "
-    "version; every answer is kept in the prediction history before it is given."
+    "version; every prediction is in the prediction history before it is returned."
 )
 EXAMPLE_REQUEST: Final = examples.EXAMPLE_REQUEST
 _FILE: Final = Path(__file__).resolve().parents[2] / "docs" / "openapi.json"
@@ -52,15 +52,15 @@ _SCHEMES: Final = {
 }
 _PROBLEMS: Final = {
     400: "The body is not JSON.",
-    401: "A key is needed, where this service asks for one.",
+    401: "An API key is required and was not sent.",
     404: "There is no such thing.",
-    408: "The body did not come in time.",
+    408: "The body did not arrive in time.",
     409: "The model version may not be served (checksum, contract or self-test), or the first "
     "request with this idempotency key is still being answered.",
     413: "The body is too large.",
     415: "The body is not declared as JSON.",
-    422: "A field or parameter is missing, unknown, or has a value that cannot be.",
-    429: "More requests than one caller may send; `Retry-After` says when to come again.",
+    422: "A field or parameter is missing, unknown, or has an invalid value.",
+    429: "More requests than one caller may send; `Retry-After` says when to retry.",
     500: "The service failed.",
     503: "The service is overloaded, no model is loaded, or a store cannot be used.",
 }
@@ -73,13 +73,13 @@ def openapi_document() -> dict[str, Any]:
     )
     components["HistoryAnswer"]["properties"]["items"]["items"] = _ref("HistoryEntry")
     flights = components["BatchRequest"]["properties"]["flights"]
-    # Anything may stand there: what is no flight gets a problem in its place.
+    # Any value is accepted there: an invalid flight gets a problem in its place.
     flights["items"] = {"anyOf": [_ref("PredictionRequest"), {}]}
     components["LoadRequest"]["oneOf"] = [{"required": ["version"]}, {"required": ["alias"]}]
     return {
         "openapi": "3.1.0",
         "info": {"title": TITLE, "version": VERSION, "description": DESCRIPTION},
-        "paths": {**_predicting(), **_telling(), **_looking()},
+        "paths": {**_predicting(), **_events(), **_reading()},
         "components": {"schemas": components, "securitySchemes": _SCHEMES},
         "security": [{}, *({name: []} for name in _SCHEMES)],
     }
@@ -100,7 +100,7 @@ def _predicting() -> dict[str, Any]:
     # Without the reasons, or with them.
     either = [_ref("PredictionAnswer"), _ref("ExplainedAnswer")]
     late["content"][_JSON] = {"schema": {"anyOf": either}, "example": examples.EXPLAINED}
-    explain = _parameter("explain", "Whether the answer tells the reasons.", {"type": "boolean"})
+    explain = _parameter("explain", "Whether to explain the prediction.", {"type": "boolean"})
     later = _answer("JobAnswer", examples.ACCEPTED)
     later["headers"] = {"Location": {"description": "Where its result will be.", "schema": _TEXT}}
     found = _answer("JobAnswer", examples.DONE)
@@ -112,7 +112,7 @@ def _predicting() -> dict[str, Any]:
         "/model/predict/batch": {
             "post": _operation(
                 "predict_batch",
-                "Will these flights be late? A flight at fault gets a problem in its place.",
+                "Will these flights be late? An invalid flight gets a problem in its place.",
                 _answer("BatchAnswer", examples.BATCH),
                 posted,
             )
@@ -125,13 +125,13 @@ def _predicting() -> dict[str, Any]:
             | {"parameters": once, "requestBody": flight}
         },
         "/model/predict/async/{id}": {
-            "get": _operation("job", "What became of it?", found, (404, 422, 503))
+            "get": _operation("job", "State of an asynchronous prediction", found, (404, 422, 503))
             | {"parameters": [_parameter("id", "`id` of the answer.", _TEXT, place="path")]}
         },
         "/model/load": {
             "post": _operation(
                 "load",
-                "Answer with another model version",
+                "Switch this server to another model version",
                 _answer("ModelAnswer", examples.MODEL),
                 (400, 404, 408, 409, 413, 415, 422, 503),
             )
@@ -140,20 +140,20 @@ def _predicting() -> dict[str, Any]:
     }
 
 
-def _telling() -> dict[str, Any]:
+def _events() -> dict[str, Any]:
     accepted = _answer("EventsAnswer", {"accepted": len(examples.EVENTS)})
-    told = _operation(
+    report = _operation(
         "events",
-        "Tell what happened: in any order, the same again if in doubt. Accepted once durable.",
+        "Report events, in any order; repeats are ignored. Accepted once durable.",
         accepted,
         (400, 408, 413, 415, 422, 503),
         202,
     )
     body = _body("EventsRequest", {"events": {"events": examples.EVENTS}})
-    return {"/events": {"post": told | {"requestBody": body}}}
+    return {"/events": {"post": report | {"requestBody": body}}}
 
 
-def _looking() -> dict[str, Any]:
+def _reading() -> dict[str, Any]:
     model = _answer("ModelAnswer", examples.MODEL)
     page = _answer("HistoryAnswer", examples.HISTORY)
     alive = _answer("HealthAnswer", {"status": "ok"})
@@ -171,7 +171,7 @@ def _looking() -> dict[str, Any]:
         "/health": {"get": _operation("health", "Is the process alive?", alive)},
         "/ready": {"get": _operation("ready", "Can it answer?", model, (503,))},
         "/metrics": {
-            "get": _operation("metrics", "What was counted (Prometheus)?", _page("text/plain"))
+            "get": _operation("metrics", "Metrics in Prometheus text format", _page("text/plain"))
         },
     }
 
@@ -212,14 +212,14 @@ def _history_parameters() -> list[dict[str, Any]]:
         _parameter("limit", "The most predictions to return.", {"type": "integer", "minimum": 1}),
         _parameter("cursor", "`next` of the page before.", _TEXT),
         _parameter("flight_id", "Only predictions of this flight.", _TEXT),
-        _parameter("since", "Only those asked for at this instant or later.", instant),
-        _parameter("until", "Only those asked for before this instant.", instant),
+        _parameter("since", "Only predictions requested at this instant or later.", instant),
+        _parameter("until", "Only predictions requested before this instant.", instant),
     ]
 
 
 def _idempotency_key() -> dict[str, Any]:
     known = {"type": "string", "pattern": "^[!-~]{1,128}$"}
-    about = "Sent again with the same key and body, a request gets the answer that was given."
+    about = "A retry with the same key and body gets the first answer."
     return _parameter("Idempotency-Key", about, known, place="header")
 
 

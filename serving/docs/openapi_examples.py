@@ -79,11 +79,11 @@ HISTORY: Final = {
     "items": [{**ANSWER, "flight": _FLIGHT, "features": [625.0, 33.1], "shadow_of": None}],
     "next": "WzE3MzkxNzYyMDAxMjUsIjAxOTRmMmM0Il0",
 }
-_TOLD: Final = {"flight_id": "UA-389-2013123023"}
+_EVENT_FLIGHT: Final = {"flight_id": "UA-389-2013123023"}
 EVENTS: Final[list[dict[str, Any]]] = [
     {"event": "flight_scheduled", **EXAMPLE_REQUEST},
-    {"event": "flight_departed", **_TOLD, "at": "2013-12-30T23:52:00Z"},
-    {"event": "flight_arrived", **_TOLD, "at": "2013-12-31T06:38:00Z", "air_time_min": 352},
+    {"event": "flight_departed", **_EVENT_FLIGHT, "at": "2013-12-30T23:52:00Z"},
+    {"event": "flight_arrived", **_EVENT_FLIGHT, "at": "2013-12-31T06:38:00Z", "air_time_min": 352},
     {
         "event": "weather_observed",
         "airport": "JFK",

@@ -44,7 +44,7 @@ def page(name: Literal["swagger_ui", "redoc"], *, prefix: str) -> bytes:
     """
     if _assets() is None:
         return (_HERE / "not_installed.html").read_bytes()
-    # Imported late: most processes are never asked for a page, and a function has no Jinja2.
+    # Imported late: most processes never serve a page, and a function has no Jinja2.
     import jinja2  # noqa: PLC0415 - see above
 
     from serving.docs.openapi import TITLE  # noqa: PLC0415 - see above

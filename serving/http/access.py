@@ -1,7 +1,7 @@
-"""Who may ask: API keys, of which only hashes are configured.
+"""Authentication by API keys, of which only hashes are configured.
 
 A key is sent as `Authorization: Bearer <key>`, as `X-Api-Key: <key>`, or as the password of Basic
-authentication, which is how a browser asks a person for it. Keys are long and random, so one round
+authentication, for which a browser prompts. Keys are long and random, so one round
 of SHA-256 is enough to store them by.
 """
 
@@ -28,15 +28,15 @@ _LONGEST_KEY: Final = 200
 
 
 class AccessError(OntimeError):
-    """Keys are asked for, and none is configured."""
+    """API keys are required, and none is configured."""
 
 
 class Access:
-    """Knows callers by their keys.
+    """Identifies callers by their keys.
 
     Args:
         required: Whether a caller needs a key.
-        keys: SHA-256 of each key, in hex, by the name of who has it.
+        keys: SHA-256 of each key, in hex, by the name of its owner.
 
     Raises:
         AccessError: A key is required and there is none.
@@ -54,7 +54,7 @@ class Access:
         self._keys = [(name, bytes.fromhex(digest)) for name, digest in keys.items()]
 
     def caller(self, request: Request) -> str:
-        """Return who asks: the name of a key, or the address where none is required.
+        """Return the caller: the name of its key, or its address where no key is required.
 
         Raises:
             UnauthorizedError: No key was sent that is known.
@@ -64,16 +64,16 @@ class Access:
         name = self._name_of(_given_key(request))
         if name is None:
             raise UnauthorizedError(
-                "This service answers those who send a key that it knows: send the header "
-                "'Authorization: Bearer <key>', and ask whoever runs the service for one.",
+                "This service requires an API key that it knows: send the header "
+                "'Authorization: Bearer <key>', and get a key from whoever runs the service.",
                 headers=_CHALLENGE,
             )
-        request.noted["key"] = name
+        request.log_fields["key"] = name
         return f"key:{name}"
 
     def _name_of(self, key: bytes) -> str | None:
         given, found = hashlib.sha256(key).digest(), None
-        for name, digest in self._keys:  # all of them, always: the time tells nothing
+        for name, digest in self._keys:  # compare with all of them: constant time
             if hmac.compare_digest(digest, given):
                 found = name
         return found if key else None

@@ -152,7 +152,7 @@ class Api:
                 "The service failed unexpectedly. The cause is in its log under this "
                 "request id; send the request again, or ask whoever runs the service."
             )
-        request.noted["problem"] = error.slug
+        request.log_fields["problem"] = error.slug
         return Reply(
             error.to_json(request.request_id),
             status=error.status,
@@ -171,7 +171,7 @@ class Api:
                 "path": request.name,
                 "status": status,
                 "ms": round(seconds * 1000, 3),
-                **request.noted,
+                **request.log_fields,
             }
         )
 

@@ -36,7 +36,7 @@ ACCEPTED: Final = 202
 
 
 class Endpoints:
-    """One method for each operation that does more than ask the service.
+    """One method for each operation that does more than call the service.
 
     Args:
         service: Answers.
@@ -62,14 +62,14 @@ class Endpoints:
         """`POST /model/predict/batch`."""
         request.parameters()
         batch = self._service.predict_batch(request.body, request_id=request.request_id)
-        request.noted["predictions"] = len(batch.records)
+        request.log_fields["predictions"] = len(batch.records)
         return Reply(batch.answer, records=batch.records, shadows=batch.shadows)
 
     def submit(self, request: Request) -> Reply:
         """`POST /model/predict/async`: accepted once it is durable."""
         request.parameters()
         job = self._service.jobs.submit(request.body)
-        request.noted["job_id"] = job.id
+        request.log_fields["job_id"] = job.id
         location = f"{request.prefix}{ASYNC}/{job.id}"
         headers = ((b"location", location.encode()),)
         return Reply(msgspec.json.encode(job), status=ACCEPTED, headers=headers)
@@ -78,7 +78,7 @@ class Endpoints:
         """`POST /events`: accepted once they are durable."""
         request.parameters()
         answer = self._service.events.submit(request.body)
-        request.noted["events"] = answer.accepted
+        request.log_fields["events"] = answer.accepted
         return Reply(msgspec.json.encode(answer), status=ACCEPTED)
 
     def job(self, request: Request) -> Reply:
@@ -146,7 +146,7 @@ def route_table(service: PredictionService) -> RouteTable:
 
 
 def _predicted(request: Request, prediction: Prediction) -> Reply:
-    request.noted["prediction_id"] = prediction.record.prediction_id
+    request.log_fields["prediction_id"] = prediction.record.prediction_id
     shadows = () if prediction.shadow is None else (prediction.shadow,)
     return Reply(prediction.answer, records=(prediction.record,), shadows=shadows)
 
@@ -170,7 +170,7 @@ def _docs_routes() -> Iterator[Route]:
 
 @functools.cache
 def _openapi() -> bytes:
-    # Imported late: most processes are never asked for the documentation.
+    # Imported late: most processes never serve the documentation.
     from serving.docs.openapi import openapi_document  # noqa: PLC0415 - see above
 
     return msgspec.json.encode(openapi_document())

@@ -1,4 +1,4 @@
-"""A request and its answer, as both adapters hand them over: bytes, without any framework."""
+"""Request and reply, the same for every adapter: bytes, without any framework."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ class Request:
         prefix: What a gateway has put before the path, such as `/prod`.
         body: Whole, once it was read.
         request_id: Names it in the log and in its answer.
-        name: The path that it is told by in logs and metrics.
-        caller: Who asks, once that is known: the name of a key, or the address.
-        noted: What its line in the log says besides.
+        name: The path of its route, for logs and metrics.
+        caller: The name of its key, or its address; known once it is authenticated.
+        log_fields: Further fields of its log line.
     """
 
     method: str
@@ -47,7 +47,7 @@ class Request:
     request_id: str = ""
     name: str = "other"
     caller: str = ""
-    noted: dict[str, object] = field(default_factory=dict)
+    log_fields: dict[str, object] = field(default_factory=dict)
 
     def header(self, name: bytes) -> str:
         """Return the value of a header, empty where it was not sent."""

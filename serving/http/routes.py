@@ -22,7 +22,7 @@ class Route:
     """One path and method, and the endpoint that answers them.
 
     Attributes:
-        method: `GET` or `POST`; who answers GET answers HEAD.
+        method: `GET` or `POST`; a GET route answers HEAD too.
         path: The path; one that ends in `/{id}` stands for all of that form.
         answer: Answers.
         max_body: The most bytes of a body; 0: the body is not read.

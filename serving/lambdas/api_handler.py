@@ -1,6 +1,6 @@
 """The function behind API Gateway: proxy events in, answers of the same API out.
 
-API Gateway hands a request to a function in two forms: REST (1.0) and HTTP (2.0).
+API Gateway passes a request to a function in two forms: REST (1.0) and HTTP (2.0).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _DEFAULT_STAGE: Final = "$default"
 
 
 class EventError(OntimeError):
-    """A function was handed something that is no HTTP request."""
+    """A function received an event that is no HTTP request."""
 
 
 def request_of(event: Mapping[str, Any]) -> Request:

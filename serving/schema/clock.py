@@ -1,6 +1,6 @@
 """Instants: milliseconds and minutes since the epoch, and how they are written.
 
-The clock and the maker of prediction ids are handed to who needs them, so that tests fix both.
+Clock and id generator are passed in where they are needed, so that tests fix both.
 """
 
 from __future__ import annotations

@@ -28,17 +28,17 @@ class Problem(msgspec.Struct, frozen=True):
     title: Annotated[str, Meta(description="The kind of problem, in words.")]
     status: Annotated[int, Meta(description="The HTTP status.", ge=400, le=599)]
     detail: Annotated[str, Meta(description="What happened, with which input, and what to do.")]
-    errors: Annotated[Sequence[FieldProblem], Meta(description="One for each field at fault.")]
+    errors: Annotated[Sequence[FieldProblem], Meta(description="One for each invalid field.")]
     request_id: Annotated[str, Meta(description="Name this when you ask for help.")]
 
 
 class ProblemError(OntimeError):
-    """Base of the errors that a caller is told about.
+    """Base of the errors that are returned to a caller.
 
     Args:
         detail: What happened, with which input, and what to do.
-        errors: What is wrong with each field at fault.
-        headers: What the answer's headers say besides, names in lower case.
+        errors: What is wrong with each invalid field.
+        headers: Further headers of the answer, names in lower case.
     """
 
     status: ClassVar[int] = 500
@@ -92,7 +92,7 @@ class NotFoundError(ProblemError):
 
 
 class UnknownModelError(ProblemError):
-    """The asked model version does not exist."""
+    """The requested model version does not exist."""
 
     status = 404
     slug = "unknown-model"
@@ -116,7 +116,7 @@ class MethodNotAllowedError(ProblemError):
 
 
 class RefusedModelError(ProblemError):
-    """The asked model version exists and may not be served."""
+    """The requested model version exists and may not be served."""
 
     status = 409
     slug = "refused-model"
@@ -124,11 +124,11 @@ class RefusedModelError(ProblemError):
 
 
 class RequestTimeoutError(ProblemError):
-    """The body did not come in time."""
+    """The body did not arrive in time."""
 
     status = 408
     slug = "request-timeout"
-    title = "The body did not come in time"
+    title = "The body did not arrive in time"
 
 
 class KeyInUseError(ProblemError):
@@ -156,7 +156,7 @@ class UnsupportedMediaTypeError(ProblemError):
 
 
 class InvalidRequestError(ProblemError):
-    """Fields of the request are missing, unknown, or have values that cannot be."""
+    """Fields of the request are missing, unknown, or have invalid values."""
 
     status = 422
     slug = "invalid-request"
@@ -201,7 +201,7 @@ class NotReadyError(ProblemError):
 
 
 class StoreUnavailableError(ProblemError):
-    """A store without which this request cannot be answered does not answer."""
+    """A store that this request needs is not available."""
 
     status = 503
     slug = "store-unavailable"
@@ -209,7 +209,7 @@ class StoreUnavailableError(ProblemError):
 
 
 class HistoryUnavailableError(ProblemError):
-    """The prediction could not be kept, so it is not given."""
+    """The prediction could not be stored, so it is not returned."""
 
     status = 503
     slug = "history-unavailable"
@@ -217,7 +217,7 @@ class HistoryUnavailableError(ProblemError):
 
 
 def not_kept(error: Exception) -> HistoryUnavailableError:
-    """Return what a caller is told whose prediction could not be kept."""
+    """Return the problem of a caller whose prediction could not be stored."""
     return HistoryUnavailableError(
-        f"The prediction was made and could not be kept, so it is not given. {error}"
+        f"The prediction was made and could not be stored, so it is not returned. {error}"
     )

@@ -125,13 +125,13 @@ def parse_prediction(body: bytes) -> PredictionRequest:
 
     Raises:
         MalformedBodyError: The body is not JSON.
-        InvalidRequestError: Names every field at fault.
+        InvalidRequestError: Names every invalid field.
     """
     return _parse(body, _PREDICTION, PredictionRequest)
 
 
 def parse_batch(body: bytes, *, most: int) -> list[msgspec.Raw]:
-    """Return the flights in the body, each not yet looked at.
+    """Return the flights in the body, each still encoded.
 
     Args:
         body: The body.
@@ -153,7 +153,7 @@ def parse_load(body: bytes) -> LoadRequest:
 
     Raises:
         MalformedBodyError: The body is not JSON.
-        InvalidRequestError: Names every field at fault.
+        InvalidRequestError: Names every invalid field.
     """
     request = _parse(body, _LOAD, LoadRequest)
     if (request.version is UNSET) == (request.alias is UNSET):
@@ -166,7 +166,7 @@ def _parse(body: bytes, decoder: msgspec.json.Decoder[RequestT], kind: type[Requ
     try:
         return decoder.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        # The decoder stops at the first fault: look again, slower, and tell all of them.
+        # The decoder stops at the first error: decode again, slower, and report all of them.
         raise InvalidRequestError(_faults(_plain_json(body), kind)) from None
 
 

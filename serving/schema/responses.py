@@ -1,4 +1,4 @@
-"""Answers as the caller gets them."""
+"""Response bodies."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class ModelInfo(msgspec.Struct, frozen=True):
     version: Annotated[str, Meta(description="Its version.")]
     alias: Annotated[
         Literal["champion", "challenger"] | None,
-        Meta(description="The alias followed; null when this server was told a version."),
+        Meta(description="The alias followed; null when this server is pinned to a version."),
     ]
 
 
@@ -97,7 +97,7 @@ class ExplainedAnswer(PredictionAnswer, frozen=True):
 
 
 class FlightInfo(msgspec.Struct, frozen=True):
-    """The flight that was asked about, its times in UTC."""
+    """The flight of a prediction, its times in UTC."""
 
     carrier: str
     flight_number: int
@@ -109,7 +109,7 @@ class FlightInfo(msgspec.Struct, frozen=True):
 
 
 class HistoryEntry(PredictionAnswer, frozen=True):
-    """A prediction as it is kept: the answer, what was asked, and what the model saw."""
+    """A prediction in the history: the answer, the flight, and the features."""
 
     flight: FlightInfo
     features: Annotated[
@@ -126,16 +126,16 @@ class HistoryEntry(PredictionAnswer, frozen=True):
 
 
 class BatchItem(msgspec.Struct, frozen=True):
-    """What became of one flight of a batch: a prediction or a problem."""
+    """The result of one flight of a batch: a prediction or a problem."""
 
     prediction: PredictionAnswer | None
     problem: Problem | None
 
 
 class BatchAnswer(msgspec.Struct, frozen=True):
-    """What became of each flight of a batch; one at fault is no matter of the others."""
+    """The results of a batch; an invalid flight does not fail the batch."""
 
-    items: Annotated[Sequence[BatchItem], Meta(description="In the order they were asked for.")]
+    items: Annotated[Sequence[BatchItem], Meta(description="In the order of the request.")]
     failed: Annotated[int, Meta(ge=0, description="How many of them are problems.")]
 
 
@@ -160,7 +160,7 @@ class HistoryAnswer(msgspec.Struct, frozen=True):
 
 
 class ChallengerAnswer(msgspec.Struct, frozen=True):
-    """The model on trial beside the one that answers."""
+    """The challenger beside the version that answers."""
 
     version: Annotated[str | None, Meta(description="Its version; null when it was refused.")]
     weight: Annotated[
@@ -187,7 +187,7 @@ class ModelAnswer(msgspec.Struct, frozen=True):
     version: Annotated[str, Meta(description="Its version.")]
     alias: Annotated[
         Literal["champion", "challenger"] | None,
-        Meta(description="The alias followed; null when this server was told a version."),
+        Meta(description="The alias followed; null when this server is pinned to a version."),
     ]
     revision: Annotated[int, Meta(description="Revision of the release document.")]
     threshold: Annotated[float, Meta(description="Probability from which a flight is called late.")]
@@ -198,7 +198,7 @@ class ModelAnswer(msgspec.Struct, frozen=True):
     manifest_sha256: Annotated[str, Meta(description="Checksum of the model package.")]
     refusal: Annotated[
         str | None,
-        Meta(description="Why what is released does not answer; null when it does."),
+        Meta(description="Why the released version does not answer; null when it does."),
     ]
     weight: Annotated[
         float, Meta(ge=0, le=1, description="Share of the flights that this version answers.")

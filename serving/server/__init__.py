@@ -1,4 +1,5 @@
-"""The HTTP adapter: FastAPI, ASGI and the server process.
+"""The HTTP adapter: Granian, FastAPI and the ASGI endpoint.
 
-Reads requests from a socket; writes responses to it. May import the rest of serving but lambdas.
+Reads requests from a socket and writes responses to it; batches predictions and runs the background
+tasks. May import the rest of serving but lambdas.
 """

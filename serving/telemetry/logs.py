@@ -56,7 +56,7 @@ def log(level: int, event: str, *, error: BaseException | None = None, **fields:
 
 
 def log_request(fields: Mapping[str, object]) -> None:
-    """Write the line of a request: what `log` would write, by a shorter way where there is one."""
+    """Write the line of a request: as `log` does, but past the logging module where it can."""
     if _writers and _LOGGER.isEnabledFor(logging.INFO):
         line = {"time": iso_ms(now_ms()), "level": "info", "event": "request", **fields}
         _writers[-1].write(msgspec.json.encode(line).decode() + "\n")
@@ -67,12 +67,12 @@ def log_request(fields: Mapping[str, object]) -> None:
 class LineWriter(io.TextIOBase):
     """Writes lines to a stream in a thread of its own, several at a time.
 
-    Whoever writes waits for nothing. Lines over the limit are dropped, and how many is told. Lines
-    of the last tenth of a second are lost when the process is killed.
+    Writing never blocks. Lines over the limit are dropped, and their number is logged. Lines of the
+    last tenth of a second are lost when the process is killed.
 
     Args:
         stream: Where the lines go.
-        most: Lines that may wait.
+        most: Lines that may be buffered.
     """
 
     def __init__(self, stream: TextIO, *, most: int = 100_000) -> None:
@@ -93,10 +93,10 @@ class LineWriter(io.TextIOBase):
         return len(text)
 
     def flush(self) -> None:
-        """Wait for nothing: the thread flushes."""
+        """Return at once: the thread flushes."""
 
     def close(self) -> None:
-        """Write what waits, then stop."""
+        """Write what is buffered, then stop."""
         if not self._ended.is_set():
             self._ended.set()
             self._thread.join()
@@ -114,7 +114,7 @@ class LineWriter(io.TextIOBase):
             line = {"level": "error", "event": "log_lines_dropped", "lines": dropped}
             lines.append(msgspec.json.encode(line).decode() + "\n")
         if lines:
-            with contextlib.suppress(OSError, ValueError):  # nobody reads: answers matter more
+            with contextlib.suppress(OSError, ValueError):  # nobody reads the log: requests go on
                 self._stream.write("".join(lines))
                 self._stream.flush()
 
@@ -124,7 +124,7 @@ _writers: list[LineWriter] = []
 
 @contextlib.contextmanager
 def writing_logs_to(stream: TextIO) -> Iterator[None]:
-    """Do as `write_logs_to` by way of a `LineWriter`, until the context ends."""
+    """Do as `write_logs_to` through a `LineWriter`, until the context ends."""
     writer = LineWriter(stream)
     write_logs_to(writer)  # type: ignore[arg-type] # all that a handler needs of a stream
     _writers.append(writer)
@@ -137,7 +137,7 @@ def writing_logs_to(stream: TextIO) -> Iterator[None]:
 
 
 def write_logs_to(stream: TextIO = sys.stdout) -> None:
-    """Send the lines of the service, and what the HTTP server has to say, to a stream."""
+    """Send the log lines of the service, and the errors of the HTTP server, to a stream."""
     handler = logging.StreamHandler(stream)
     handler.setFormatter(JsonFormatter())
     for name, level in ((_LOGGER.name, logging.INFO), (SERVER_LOGGER, logging.ERROR)):
