@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from serving.stores.artifacts.protocol import ArtifactStore
-    from serving.stores.history.protocol import PredictionHistory, PredictionRecord
+    from serving.stores.history.protocol import PredictionRecord
 
 ROOT = Path(__file__).resolve().parents[2]
 MODEL_NAME = "ontime"
@@ -193,14 +193,11 @@ def a_home(home: Path) -> Path:
 def a_service(
     home: Path,
     options: ServingSettings | None = None,
-    *,
-    history: PredictionHistory | None = None,
+    **replaced: Any,
 ) -> PredictionService:
-    """Return a service over the stores of a home, or with another prediction history."""
+    """Return a service over the stores of a home, some of which may be replaced by name."""
     options = options or OPEN
-    stores = open_stores(options, home)
-    if history is not None:
-        stores = dataclasses.replace(stores, history=history)
+    stores = dataclasses.replace(open_stores(options, home), **replaced)
     service = PredictionService(options, stores)
     service.refresh()
     return service

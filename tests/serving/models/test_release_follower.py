@@ -1,4 +1,4 @@
-"""Following the release document: swap when all checks hold, else keep what answers."""
+"""Following the release document: swap when all checks pass, else the current model stays."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from serving.models.model_package import MODEL
 from serving.models.release_document import RELEASE_KEY, ReleasedVersion
 from serving.models.release_follower import RETRY_SECONDS, ReleaseFollower
 from serving.schema.problems import NotReadyError, RefusedModelError, UnknownModelError
+from serving.stores.artifacts.local import FolderArtifactStore
 from serving.stores.errors import StoreError
 from tests.serving.support import MODEL_NAME, package_files, publish, release, release_version
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from serving.stores.artifacts.local import FolderArtifactStore
+    from serving.stores.artifacts.protocol import StoredObject
 
 
 class Time:
@@ -217,18 +218,29 @@ def test_a_broken_version_is_not_switched_to(
     assert answering(follower) == ("3", "champion")
 
 
-def test_a_store_failure_is_reported_and_the_model_stays(
-    store: FolderArtifactStore, follower: ReleaseFollower, monkeypatch: pytest.MonkeyPatch
-) -> None:
+class FailingStore(FolderArtifactStore):
+    """A store some of whose operations fail."""
+
+    failing: frozenset[str] = frozenset()
+
+    def get(self, key: str) -> StoredObject:
+        if "get" in self.failing:
+            raise StoreError("the store is down")
+        return super().get(key)
+
+    def list(self, prefix: str) -> list[str]:
+        if "list" in self.failing:
+            raise StoreError("the store is down")
+        return super().list(prefix)
+
+
+def test_a_store_failure_is_reported_and_the_model_stays(tmp_path: Path) -> None:
     # Given a server that answers, and a store that then fails
+    store = FailingStore(tmp_path / "store")
+    follower = ReleaseFollower(store, MODEL_NAME)
     release_version(store, "1")
     follower.refresh()
-
-    def failing(*_: object) -> None:
-        raise StoreError("the store is down")
-
-    for name in ("get", "list"):
-        monkeypatch.setattr(store, name, failing)
+    store.failing = frozenset({"get", "list"})
     # Then it keeps answering, and a switch is answered by the reason
     follower.refresh()
     assert answering(follower) == ("1", "champion")
@@ -238,11 +250,10 @@ def test_a_store_failure_is_reported_and_the_model_stays(
     with pytest.raises(NotReadyError, match="the store is down"):
         follower.pin("1")
     # Also where only the list of versions fails
-    monkeypatch.undo()
-    monkeypatch.setattr(store, "list", failing)
+    store.failing = frozenset({"list"})
     with pytest.raises(NotReadyError, match="the store is down"):
         follower.pin("1")
     # And once it is back, the reason is gone
-    monkeypatch.undo()
+    store.failing = frozenset()
     follower.follow("champion")
     assert follower.refusal is None

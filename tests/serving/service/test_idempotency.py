@@ -10,6 +10,7 @@ import pytest
 from serving.http.api import Api
 from serving.http.messages import Request
 from serving.stores.errors import StoreError
+from serving.stores.idempotency.sqlite import SqliteIdempotencyStore
 from tests.serving.support import SETTINGS, a_service, body_of
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from serving.http.messages import Reply
     from serving.service.prediction_service import PredictionService
+    from serving.stores.idempotency.protocol import Begun
 
 FLIGHTS = b'{"flights": [%s]}' % body_of()
 
@@ -97,12 +99,20 @@ def test_a_second_request_while_the_first_is_in_progress_is_refused(
     assert seen[0].headers == ((b"retry-after", b"1"),)
 
 
-@pytest.mark.parametrize("method", ["begin", "finish"])
-def test_without_its_store_nothing_is_promised(
-    api: Api, service: PredictionService, monkeypatch: pytest.MonkeyPatch, method: str
-) -> None:
-    def failing(*_: object, **__: object) -> None:
-        raise StoreError("it is down")
+class UnreadableStore(SqliteIdempotencyStore):
+    def begin(self, key: str, **_: Any) -> Begun:
+        raise StoreError(f"it is down: no read of {key}")
 
-    monkeypatch.setattr(service.idempotency._store, method, failing)
+
+class UnwritableStore(SqliteIdempotencyStore):
+    def finish(self, key: str, claim: str, answer: bytes) -> bool:
+        del claim, answer
+        raise StoreError(f"it is down: no write of {key}")
+
+
+@pytest.mark.parametrize("failing", [UnreadableStore, UnwritableStore])
+def test_without_its_store_a_request_is_refused(
+    home: Path, failing: type[SqliteIdempotencyStore]
+) -> None:
+    api = Api(a_service(home, SETTINGS, idempotency=failing(home / "work.db")))
     assert problem(ask(api, b"k1")) == (503, "store-unavailable")

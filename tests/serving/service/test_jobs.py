@@ -1,23 +1,28 @@
-"""Predictions that are made later."""
+"""Asynchronous predictions."""
 
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 
+from serving.online.network import Network, write_network
 from serving.schema.problems import InvalidRequestError, StoreUnavailableError, UnknownJobError
 from serving.service.jobs import CLAIM_SECONDS
 from serving.service.prediction_service import open_service
 from serving.stores.errors import StoreError
-from tests.serving.support import SETTINGS, a_service, body_of, running_server, wait_until
+from serving.stores.jobs.sqlite import SqliteJobStore
+from serving.stores.online.sqlite import SqliteOnlineStore
+from tests.serving.support import NETWORK, SETTINGS, a_service, body_of, running_server, wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from serving.service.prediction_service import PredictionService
+    from serving.stores.jobs.protocol import Job
 
 JSON = {"content-type": "application/json"}
 HOUR_MS = 3_600_000
@@ -80,14 +85,14 @@ def test_a_bad_request_is_not_accepted(service: PredictionService) -> None:
 
 
 def test_one_that_cannot_be_any_more_fails_with_the_reason(
-    service: PredictionService, monkeypatch: pytest.MonkeyPatch
+    service: PredictionService, home: Path
 ) -> None:
-    # Given an accepted request, and a service that has since forgotten its airport
+    # Given an accepted request, and a network that has since lost its airport
     accepted = service.jobs.submit(body_of())
-    network = service._network
-    assert network is not None
-    zones = {name: zone for name, zone in network.time_zones.items() if name != "SFO"}
-    monkeypatch.setattr(service, "_network", type(network)(zones, network.origins, {}))
+    zones = {name: zone for name, zone in NETWORK.time_zones.items() if name != "SFO"}
+    with closing(SqliteOnlineStore(home / "serving.db")) as online:
+        write_network(online, Network(zones, NETWORK.origins, {}))
+    service.refresh()
     service.jobs.process_messages(wait_seconds=0)
     # Then it has failed, and says why
     found = service.jobs.find(accepted.id)
@@ -122,14 +127,19 @@ def test_unknown_and_old_ones_are_not_found(service: PredictionService, clock: C
     assert service.jobs.process(accepted.id) is True  # nothing is left to do
 
 
-def test_a_job_that_cannot_be_stored_is_not_accepted(
-    service: PredictionService, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def failing(*_: object, **__: object) -> None:
-        raise StoreError("it is full")
+class FullJobStore(SqliteJobStore):
+    """A job store that can be neither written nor read."""
 
-    monkeypatch.setattr(service.jobs._store, "submit", failing)
-    monkeypatch.setattr(service.jobs._store, "get", failing)
+    def submit(self, job_id: str, request: bytes, *, at_ms: int, expires_at_ms: int) -> None:
+        del request, at_ms, expires_at_ms
+        raise StoreError(f"it is full: no space for {job_id}")
+
+    def get(self, job_id: str) -> Job | None:
+        raise StoreError(f"it is full: no read of {job_id}")
+
+
+def test_a_job_that_cannot_be_stored_is_not_accepted(home: Path) -> None:
+    service = a_service(home, SETTINGS, jobs=FullJobStore(home / "work.db"))
     with pytest.raises(StoreUnavailableError, match="it is full"):
         service.jobs.submit(body_of())
     with pytest.raises(StoreUnavailableError, match="it is full"):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
-import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -185,6 +184,7 @@ while True:
     turn += 1
     etag = store.replace("object", str(turn % 10).encode() * 300_000, etag)
     store.create(f"new/{turn}", b"n" * 300_000)
+    print(turn, flush=True)
 """
 
 
@@ -194,7 +194,8 @@ def test_folder_holds_only_whole_objects_after_kill(tmp_path: Path) -> None:
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as writer:
         assert writer.stdout is not None
         assert writer.stdout.readline() == b"ready\n"
-        time.sleep(0.3)
+        for turn in range(1, 20):
+            assert int(writer.stdout.readline()) == turn
         # When it is killed
         writer.kill()
     # Then every object is whole, and another process may write at once
