@@ -35,7 +35,7 @@ FORMATS = {
     "parquet": "parquet",
     "pq": "parquet",
 }
-WRAPPINGS = ("gz", "zip")
+COMPRESSIONS = ("gz", "zip")
 _CHUNK = 1 << 20
 
 
@@ -64,7 +64,7 @@ class SourceFile:
         location: Its path or URI, for messages.
         name: Its name without folders: the `source_file` of its rows.
         format: `csv`, `json` (lines, or one array) or `parquet`.
-        wrapping: `gz` or `zip`; None: plain.
+        compression: `gz` or `zip`; None: plain.
         checksum: SHA-256 of its bytes, in hex.
         system: The file system it is in.
         path: Its path there.
@@ -73,7 +73,7 @@ class SourceFile:
     location: str
     name: str
     format: str
-    wrapping: str | None
+    compression: str | None
     checksum: str
     system: FileSystem
     path: str
@@ -206,22 +206,22 @@ def _paths(system: FileSystem, path: str) -> Iterator[str]:
 
 
 def _kind(path: str) -> tuple[str, str | None] | None:
-    """Return format and wrapping by the file's name, or None if they are not known."""
+    """Return format and compression by the file's name, or None if they are not known."""
     parts = path.rpartition("/")[2].lower().split(".")
-    wrapping = parts.pop() if parts[-1] in WRAPPINGS else None
+    compression = parts.pop() if parts[-1] in COMPRESSIONS else None
     file_format = FORMATS.get(parts[-1]) if len(parts) > 1 else None
-    if file_format is None and wrapping == "zip":
+    if file_format is None and compression == "zip":
         file_format = "csv"  # the name of a monthly archive often has no format
-    return None if file_format is None else (file_format, wrapping)
+    return None if file_format is None else (file_format, compression)
 
 
 def _source_file(system: FileSystem, path: str, location: str) -> SourceFile:
-    file_format, wrapping = _kind(path) or ("", None)
+    file_format, compression = _kind(path) or ("", None)
     return SourceFile(
         location=location,
         name=path.rpartition("/")[2],
         format=file_format,
-        wrapping=wrapping,
+        compression=compression,
         checksum=_checksum(system, path),
         system=system,
         path=path,

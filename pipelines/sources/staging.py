@@ -130,10 +130,10 @@ def _opened(source: SourceFile) -> Iterator[IO[bytes]]:
                 "it away."
             )
         file.seek(0)
-        if source.wrapping == "gz":
+        if source.compression == "gz":
             with gzip.open(file) as stream:
                 yield _seekable(cast("IO[bytes]", stream), source)
-        elif source.wrapping == "zip":
+        elif source.compression == "zip":
             with _archive(file) as archive, archive.open(_member(archive, source)) as stream:
                 yield _seekable(stream, source)
         else:
@@ -181,7 +181,7 @@ def _read_errors(source: SourceFile) -> Iterator[None]:
         raise SourceError(_invalid(source, str(error))) from error
     except _DAMAGED as error:
         raise SourceError(
-            f"The source file {source.location} is damaged or not a {source.wrapping} file "
+            f"The source file {source.location} is damaged or not a {source.compression} file "
             f"({error}): deliver it again."
         ) from error
     except RuntimeError as error:  # what zipfile raises for an encrypted archive

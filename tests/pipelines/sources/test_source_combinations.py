@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 COLUMNS = RAW_COLUMNS["flights"]
 FORMATS = ("csv", "jsonl", "parquet")
-WRAPPINGS = ("", ".gz", ".zip")
+COMPRESSIONS = ("", ".gz", ".zip")
 
 
 @lru_cache
@@ -39,10 +39,10 @@ def content(kind: str, rows: list[dict[str, str | None]]) -> str | bytes:
     return csv_text(rows) if kind == "csv" else json_text(rows)
 
 
-def two_files(folder: Path, kind: str, wrapping: str) -> None:
+def two_files(folder: Path, kind: str, compression: str) -> None:
     """Write a file for each day, as `flights_0.csv` and so on, and one that is no data."""
     for number, rows in enumerate(parts()):
-        written(folder / f"flights_{number}.{kind}{wrapping}", content(kind, rows))
+        written(folder / f"flights_{number}.{kind}{compression}", content(kind, rows))
     written(folder / "README.txt", "not data")
 
 
@@ -54,18 +54,18 @@ def staged(place: str, folder: Path) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("shape", ["file", "folder", "glob", "file URI", "glob URI"])
-@pytest.mark.parametrize("wrapping", WRAPPINGS, ids=["plain", "gzip", "zip"])
+@pytest.mark.parametrize("compression", COMPRESSIONS, ids=["plain", "gzip", "zip"])
 @pytest.mark.parametrize("kind", FORMATS)
-def test_every_combination_here(tmp_path: Path, kind: str, wrapping: str, shape: str) -> None:
+def test_every_combination_here(tmp_path: Path, kind: str, compression: str, shape: str) -> None:
     # Given the flights of two days in two files
-    two_files(tmp_path, kind, wrapping)
-    first = f"flights_0.{kind}{wrapping}"
+    two_files(tmp_path, kind, compression)
+    first = f"flights_0.{kind}{compression}"
     place = {
         "file": str(tmp_path / first),
         "folder": str(tmp_path),
         "glob": str(tmp_path / f"flights_*.{kind}*"),
         "file URI": (tmp_path / first).as_uri(),
-        "glob URI": f"{tmp_path.as_uri()}/flights_?.{kind}{wrapping}",
+        "glob URI": f"{tmp_path.as_uri()}/flights_?.{kind}{compression}",
     }[shape]
     # When the place is staged
     (tmp_path / "staging").mkdir()
@@ -77,7 +77,7 @@ def test_every_combination_here(tmp_path: Path, kind: str, wrapping: str, shape:
 
 @pytest.mark.aws
 @pytest.mark.parametrize(
-    ("kind", "wrapping", "shape"),
+    ("kind", "compression", "shape"),
     [
         ("csv", "", "file"),
         ("csv", ".gz", "folder"),
@@ -89,17 +89,17 @@ def test_every_combination_here(tmp_path: Path, kind: str, wrapping: str, shape:
     ],
 )
 def test_some_combinations_in_s3(
-    aws: EmulatedAws, tmp_path: Path, kind: str, wrapping: str, shape: str
+    aws: EmulatedAws, tmp_path: Path, kind: str, compression: str, shape: str
 ) -> None:
     # Given the same files in a bucket, with others around them
-    two_files(tmp_path / "here", kind, wrapping)
+    two_files(tmp_path / "here", kind, compression)
     bucket, s3 = f"ontime-{uuid.uuid4()}", aws.client("s3")
     s3.create_bucket(Bucket=bucket)
     for path in (tmp_path / "here").iterdir():
         s3.put_object(Bucket=bucket, Key=f"raw/2013/{path.name}", Body=path.read_bytes())
     for key in ("raw/2013/", "raw/2013/deeper/flights_9.csv", "raw/2013x/flights_8.csv"):
         s3.put_object(Bucket=bucket, Key=key, Body=b"")
-    name = {"file": f"flights_0.{kind}{wrapping}", "folder": "", "glob": f"flights_*.{kind}*"}
+    name = {"file": f"flights_0.{kind}{compression}", "folder": "", "glob": f"flights_*.{kind}*"}
     # When the place is staged
     rows = staged(f"s3://{bucket}/raw/2013/{name[shape]}", tmp_path)
     # Then the rows are those of the files that it names

@@ -33,7 +33,7 @@ def rows_of(file: StagedFile) -> list[dict[str, Any]]:
     return rows
 
 
-@pytest.mark.parametrize("wrapping", ["", ".gz", ".zip"])
+@pytest.mark.parametrize("compression", ["", ".gz", ".zip"])
 @pytest.mark.parametrize(
     ("ending", "content"),
     [
@@ -46,9 +46,9 @@ def rows_of(file: StagedFile) -> list[dict[str, Any]]:
     ids=["csv", "csv of windows", "json lines", "json array", "parquet"],
 )
 def test_every_format_and_wrapping_gives_the_same_rows(
-    tmp_path: Path, ending: str, content: str | bytes, wrapping: str
+    tmp_path: Path, ending: str, content: str | bytes, compression: str
 ) -> None:
-    path = written(tmp_path / f"airports{ending}{wrapping}", content)
+    path = written(tmp_path / f"airports{ending}{compression}", content)
 
     file = staged(path)
 
