@@ -36,7 +36,7 @@ def decide_rollback(
             now = state.champions[-1].version if state.champions else "none"
             raise RollbackRefusedError(
                 f"There is no champion to go back to: the champion is {now}, and no other was "
-                "before it. Name a version with --to-version."
+                "before it. Name a version with --version."
             )
         return state.champions[-2]
     if state.release.champion is not None and state.release.champion.version == to_version:
