@@ -105,7 +105,7 @@ def test_modules_that_import_each_other_are_read_once(root: Path) -> None:
         ),
     ],
 )
-def test_a_difference_is_told_in_a_few_words(
+def test_a_difference_is_described_in_a_few_words(
     before: dict[str, str], now: dict[str, str], text: str
 ) -> None:
     assert difference(before, now) == text

@@ -37,14 +37,14 @@ def holder(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
         process.kill()
 
 
-def test_a_second_run_is_told_who_has_the_home(
+def test_a_second_run_gets_the_name_of_the_holder(
     holder: subprocess.Popen[str], tmp_path: Path
 ) -> None:
     with pytest.raises(HomeInUseError, match=f"process {holder.pid}, since"), only_run(tmp_path):
         pytest.fail("two runs on one home")
 
 
-def test_the_lock_of_a_killed_run_is_taken_over_and_said_so(
+def test_the_lock_of_a_killed_run_is_taken_over_and_reported(
     holder: subprocess.Popen[str], tmp_path: Path
 ) -> None:
     # Given a run that was killed with kill -9

@@ -66,7 +66,7 @@ def context_in(home: Path, **features: int) -> RunContext:
     return RunContext(settings, Console(io.StringIO()))
 
 
-def said(context: RunContext) -> str:
+def output_of(context: RunContext) -> str:
     stream = context.console.stream
     assert isinstance(stream, io.StringIO)
     return stream.getvalue()
@@ -83,8 +83,8 @@ def test_a_stage_runs_once_and_is_then_skipped_with_its_outputs(work: Work, tmp_
     assert (first.skipped, second.skipped) == (False, True)
     assert second.outputs == first.outputs == {"figure": 7}
     assert work.calls == ["upstream", "made_up by pipeline"]
-    assert "made_up: rows to a figure (not done yet)" in said(context)
-    assert "made_up: skipped, nothing changed since" in said(context)
+    assert "made_up: rows to a figure (not done yet)" in output_of(context)
+    assert "made_up: skipped, nothing changed since" in output_of(context)
 
 
 def test_an_upstream_output_that_decides_the_result_makes_it_run_again(
@@ -96,7 +96,7 @@ def test_an_upstream_output_that_decides_the_result_makes_it_run_again(
     work.rows = 4
     run_stage(UPSTREAM, context, force=True)
     assert not run_stage(STAGE, context).skipped
-    assert "upstream's rows is 4, was 3" in said(context)
+    assert "upstream's rows is 4, was 3" in output_of(context)
 
 
 def test_an_upstream_output_that_it_does_not_read_makes_no_difference(
@@ -116,7 +116,7 @@ def test_a_changed_setting_makes_it_run_again_and_is_named(tmp_path: Path) -> No
     run_stage(STAGE, context_in(tmp_path))
     context = context_in(tmp_path, horizon_min=30)
     assert not run_stage(STAGE, context).skipped
-    assert "(features.horizon_min is 30, was 120)" in said(context)
+    assert "(features.horizon_min is 30, was 120)" in output_of(context)
 
 
 @pytest.mark.usefixtures("work")
@@ -128,7 +128,7 @@ def test_changed_code_makes_it_run_again_and_is_named(
     run_stage(STAGE, context)
     monkeypatch.setattr("pipelines.runtime.fingerprint.code_of", lambda _: {"made_up.py": "2" * 64})
     assert not run_stage(STAGE, context).skipped
-    assert "(made_up.py changed)" in said(context)
+    assert "(made_up.py changed)" in output_of(context)
 
 
 def test_a_stage_that_fails_counts_as_not_done_even_if_it_was_before(
@@ -148,13 +148,13 @@ def test_a_stage_that_fails_counts_as_not_done_even_if_it_was_before(
 
 
 @pytest.mark.usefixtures("work")
-def test_a_damaged_record_counts_as_not_done_and_is_told(tmp_path: Path) -> None:
+def test_a_damaged_record_counts_as_not_done_and_is_reported(tmp_path: Path) -> None:
     context = context_in(tmp_path)
     run_stage(UPSTREAM, context)
     run_stage(STAGE, context)
     (tmp_path / "stages" / "made_up.json").write_text('{"fingerprint": "')
     assert not run_stage(STAGE, context).skipped
-    assert "(its record is not readable)" in said(context)
+    assert "(its record is not readable)" in output_of(context)
 
 
 @pytest.mark.usefixtures("work")
@@ -166,7 +166,7 @@ def test_a_stage_whose_output_is_gone_runs_again_and_says_so(
     run_stage(STAGE, context)
     monkeypatch.setattr(runner, "missing_output", lambda *_: "the figure is gone")
     assert not run_stage(STAGE, context).skipped
-    assert "(the figure is gone)" in said(context)
+    assert "(the figure is gone)" in output_of(context)
 
 
 def test_a_forced_stage_runs_with_its_arguments(work: Work, tmp_path: Path) -> None:
@@ -205,7 +205,7 @@ def test_another_place_for_the_result_makes_it_run_again(tmp_path: Path) -> None
     moved = RunContext(settings, context.console)
     # Then it runs again, and the address is in neither the log nor the record
     assert not run_stage(stage, moved).skipped
-    assert "(serving.store_uri changed)" in said(moved)
+    assert "(serving.store_uri changed)" in output_of(moved)
     assert "secret" not in (tmp_path / "stages" / "made_up.json").read_text()
 
 
@@ -229,4 +229,4 @@ def test_a_setting_that_is_read_and_not_declared_fails_if_strict_and_is_a_warnin
         assert context.records.read("made_up") is None
     else:
         assert not run_stage(stage, context).skipped
-        assert f"warning: {message}" in said(context)
+        assert f"warning: {message}" in output_of(context)

@@ -123,7 +123,7 @@ def test_no_line_is_about_quarantine_when_it_is_empty() -> None:
     assert "in quarantine because" not in "\n".join(summary_of(clean))
 
 
-def test_a_refused_version_is_told_with_its_reasons_and_who_answers() -> None:
+def test_a_refused_version_is_reported_with_its_reasons_and_who_answers() -> None:
     # Given a champion, and a second version that its gates refused
     verdict = {"passed": False, "reasons": ["auc 0.610 is below 0.730"], "figures": REFUSED}
     entries = (*RELEASED, entry(3, "gated", "2", evidence=verdict))
@@ -142,7 +142,7 @@ def test_a_refused_version_is_told_with_its_reasons_and_who_answers() -> None:
     assert (figures["model_version"], figures["auc"]) == (1, FIGURES["auc"])
 
 
-def test_a_version_that_waits_for_a_person_is_told_with_what_is_to_be_typed() -> None:
+def test_a_version_that_waits_for_a_person_is_reported_with_the_command_to_type() -> None:
     reasons = ["a person has to approve it: `ontime release approve`"]
     waiting = result(
         register={"version": "2", "passed": True},
