@@ -145,11 +145,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OntimeError as error:
         print(f"bench-serving: {error}", file=sys.stderr)
         return 1
-    kept = {
+    measured = {
         name: {kind: [asdict(one) for one in each] for kind, each in loads.items()}
         for name, loads in found.items()
     }
-    (folder / "loads.json").write_text(json.dumps(kept, indent=1), encoding="utf-8")
+    (folder / "loads.json").write_text(json.dumps(measured, indent=1), encoding="utf-8")
     figures = figures_of(found, answers)
     print(f"\n{table_of(found)}\n")
     for name, value in figures.items():

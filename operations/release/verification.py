@@ -45,7 +45,7 @@ class KnownVersion(Protocol):
 
 
 class Versions(Protocol):
-    """What is asked of the registry."""
+    """The part of the registry that is read."""
 
     def get(self, version: str) -> KnownVersion:
         """Return a version; raises if there is none."""

@@ -1,4 +1,4 @@
-"""What only the service's scorer can tell: how the exported model does, and how the champion."""
+"""Figures of the exported model and of the champion, measured with the service's scorer."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _NANOSECONDS: Final = 1000  # in a microsecond
 
 
 class Versions(Protocol):
-    """What is asked of the registry."""
+    """The part of the registry that is read."""
 
     def version_of(self, alias: str) -> str | None:
         """Return the version with an alias; None if no version has it."""
@@ -45,7 +45,7 @@ class Versions(Protocol):
 def export_figures(
     model: bytes, contract: Contract, sample: Sample, expected: NDArray[np.float64]
 ) -> ExportFigures:
-    """Return how an exported model does: against scikit-learn, in time, in size.
+    """Return the figures of an exported model: difference to scikit-learn, time, size.
 
     Args:
         model: The exported model.
