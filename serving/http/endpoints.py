@@ -50,9 +50,9 @@ class Endpoints:
         explain = bool(request.query) and request.flag("explain")
         return _predicted(request, self._service.predict(request.body, explain=explain))
 
-    def predict_together(self, requests: Sequence[Request]) -> list[Reply | ProblemError]:
+    def predict_many(self, requests: Sequence[Request]) -> list[Reply | ProblemError]:
         """`POST /model/predict` of several requests, as one micro-batch."""
-        found = self._service.predict_together([request.body for request in requests])
+        found = self._service.predict_many([request.body for request in requests])
         return [
             each if isinstance(each, ProblemError) else _predicted(request, each)
             for request, each in zip(requests, found, strict=True)
@@ -115,7 +115,7 @@ def route_table(service: PredictionService) -> RouteTable:
                 endpoints.predict,
                 max_body=one,
                 nonblocking=local,
-                answer_batch=endpoints.predict_together if local else None,
+                answer_batch=endpoints.predict_many if local else None,
             ),
             Route("POST", "/model/predict/batch", endpoints.predict_batch, max_body=many),
             Route("POST", ASYNC, endpoints.submit, max_body=one),

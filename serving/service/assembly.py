@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from serving.history.history_fallback import open_history_with_fallback
-from serving.online.event_intake import EventIntake
-from serving.online.online_state import OnlineState
 from serving.stores.opening import (
     open_artifact_store,
     open_job_stores,
@@ -17,10 +15,8 @@ from serving.stores.opening import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
-    from serving.online.network import Network
     from serving.settings import ServingSettings
     from serving.stores.artifacts.protocol import ArtifactStore
     from serving.stores.history.protocol import PredictionHistory
@@ -28,7 +24,6 @@ if TYPE_CHECKING:
     from serving.stores.jobs.protocol import JobStore
     from serving.stores.online.protocol import OnlineItems, OnlineStore
     from serving.stores.queue.protocol import Queue
-    from serving.telemetry.metrics import Metrics
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +72,3 @@ def open_stores(options: ServingSettings, home: Path) -> Stores:
         events=open_queue(options.stores, home, "events"),
         state=open_online_store(options.stores, home),
     )
-
-
-def inbox_of(
-    stores: Stores, network: Callable[[], Network], *, metrics: Metrics, clock: Callable[[], int]
-) -> EventIntake:
-    """Return the event intake over the stores."""
-    state = OnlineState(stores.state)
-    return EventIntake(stores.events, state, network, metrics=metrics, clock=clock)

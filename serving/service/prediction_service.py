@@ -14,7 +14,9 @@ from serving.inference.shadow_scoring import ShadowScorer
 from serving.models.model_status import model_status
 from serving.models.release_follower import ReleaseFollower
 from serving.models.traffic_split import CHALLENGER, CHAMPION, Alias
+from serving.online.event_intake import EventIntake
 from serving.online.network import Network, NetworkError, read_network
+from serving.online.online_state import OnlineState
 from serving.schema.clock import new_prediction_id, now_ms
 from serving.schema.problems import (
     HistoryUnavailableError,
@@ -25,7 +27,7 @@ from serving.schema.problems import (
 )
 from serving.schema.requests import parse_load
 from serving.schema.responses import HealthAnswer
-from serving.service.assembly import Stores, inbox_of, open_stores
+from serving.service.assembly import Stores, open_stores
 from serving.service.gauges import gauges
 from serving.service.idempotency import Idempotency
 from serving.service.jobs import Jobs
@@ -96,7 +98,13 @@ class PredictionService:
             hours=options.job_hours,
             metrics=self.metrics,
         )
-        self.events = inbox_of(stores, self._known_network, metrics=self.metrics, clock=clock)
+        self.events = EventIntake(
+            stores.events,
+            OnlineState(stores.state),
+            self._known_network,
+            metrics=self.metrics,
+            clock=clock,
+        )
         self.idempotency = Idempotency(
             stores.idempotency, hours=options.idempotency_hours, clock=clock
         )
@@ -139,7 +147,7 @@ class PredictionService:
         """
         return self._predictor.predict(body, explain=explain)
 
-    def predict_together(self, bodies: Sequence[bytes]) -> list[Prediction | ProblemError]:
+    def predict_many(self, bodies: Sequence[bytes]) -> list[Prediction | ProblemError]:
         """Return for each body what `predict` returns, or the problem that it raises."""
         return self._predictor.predict_many([RawRequest(body) for body in bodies])
 

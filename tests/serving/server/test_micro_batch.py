@@ -139,7 +139,7 @@ def test_a_batch_gives_the_same_bytes_as_one_request_alone(home: Path) -> None:
     # Given two services with fixed clocks over equal homes
     service = a_service(home, SETTINGS)
     flights = [body_of(flight_number=number) for number in (1, 2)]
-    together = service.predict_together([*flights, b"[]"])
+    together = service.predict_many([*flights, b"[]"])
     # Then a prediction has the same probability, features and model in a batch and alone
     assert isinstance(together[2], InvalidRequestError)
     for flight, batched in zip(flights, together, strict=False):
