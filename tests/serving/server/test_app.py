@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -13,16 +12,31 @@ import pytest
 
 from serving.docs.openapi import EXAMPLE_REQUEST, openapi_document
 from serving.stores.artifacts.local import FolderArtifactStore
-from serving.stores.errors import StoreError
-from tests.serving.support import SETTINGS, a_service, body_of, release_version, running_server
+from tests.serving.support import (
+    SETTINGS,
+    FullHistory,
+    a_home,
+    a_service,
+    body_of,
+    release_version,
+    running_server,
+    wait_until,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator
     from pathlib import Path
 
-    from serving.stores.history.protocol import PredictionRecord
 
 JSON = {"content-type": "application/json"}
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    """A client of one server, for the tests that change nothing in it."""
+    home = a_home(tmp_path_factory.mktemp("app") / "home")
+    with running_server(a_service(home, SETTINGS)) as url, httpx.Client(base_url=url) as opened:
+        yield opened
 
 
 def post(client: httpx.Client, path: str, body: bytes, **headers: str) -> httpx.Response:
@@ -77,20 +91,20 @@ def test_history_pages_hold_each_prediction_once_newest_first(client: httpx.Clie
     )
 
 
-def test_the_request_id_is_taken_over_or_made(client: httpx.Client) -> None:
-    given = client.get("/health", headers={"x-request-id": "abc-123"})
+def test_the_request_id_is_taken_over_or_made(shared: httpx.Client) -> None:
+    given = shared.get("/health", headers={"x-request-id": "abc-123"})
     assert given.headers["x-request-id"] == "abc-123"
     for odd in ("", "x" * 65, "a b", '"'):
-        made = client.get("/health", headers={"x-request-id": odd}).headers["x-request-id"]
+        made = shared.get("/health", headers={"x-request-id": odd}).headers["x-request-id"]
         assert made != odd
         assert len(made) == 36
 
 
-def test_bad_bodies_are_problems(client: httpx.Client) -> None:
-    problem = problem_of(post(client, "/model/predict", b"{"), 400, "malformed-body")
+def test_bad_bodies_are_problems(shared: httpx.Client) -> None:
+    problem = problem_of(post(shared, "/model/predict", b"{"), 400, "malformed-body")
     assert "JSON" in problem["detail"]
     problem = problem_of(
-        post(client, "/model/predict", body_of(destination="XXX")), 422, "invalid-request"
+        post(shared, "/model/predict", body_of(destination="XXX")), 422, "invalid-request"
     )
     (error,) = problem["errors"]
     assert error["field"] == "destination"
@@ -98,33 +112,33 @@ def test_bad_bodies_are_problems(client: httpx.Client) -> None:
     assert "make run" in error["fix"]
 
 
-def test_a_body_too_large_is_refused(client: httpx.Client) -> None:
+def test_a_body_too_large_is_refused(shared: httpx.Client) -> None:
     # Given bodies over the limit, with a length in front and without (chunked)
     for content in (b" " * 3000, (b" " * 1000 for _ in range(3))):
-        response = client.post("/model/predict", content=content, headers=JSON)
+        response = shared.post("/model/predict", content=content, headers=JSON)
         problem = problem_of(response, 413, "body-too-large")
         assert "2048 bytes" in problem["detail"]
     # And one at the limit is read
-    assert post(client, "/model/predict", body_of() + b" " * 1500).status_code == 200
+    assert post(shared, "/model/predict", body_of() + b" " * 1500).status_code == 200
 
 
 @pytest.mark.parametrize("content_type", ["", "text/plain", "application/x-www-form-urlencoded"])
-def test_a_body_must_be_declared_as_json(client: httpx.Client, content_type: str) -> None:
+def test_a_body_must_be_declared_as_json(shared: httpx.Client, content_type: str) -> None:
     for path in ("/model/predict", "/model/load"):
-        response = client.post(path, content=body_of(), headers={"content-type": content_type})
+        response = shared.post(path, content=body_of(), headers={"content-type": content_type})
         assert "application/json" in problem_of(response, 415, "unsupported-media-type")["detail"]
     response = post(
-        client, "/model/predict", body_of(), **{"content-type": "Application/JSON; a=b"}
+        shared, "/model/predict", body_of(), **{"content-type": "Application/JSON; a=b"}
     )
     assert response.status_code == 200
 
 
-def test_what_is_not_there_is_a_problem(client: httpx.Client) -> None:
-    problem_of(client.get("/nothing/here"), 404, "not-found")
-    response = client.get("/model/predict")
+def test_what_is_not_there_is_a_problem(shared: httpx.Client) -> None:
+    problem_of(shared.get("/nothing/here"), 404, "not-found")
+    response = shared.get("/model/predict")
     assert "use POST" in problem_of(response, 405, "method-not-allowed")["detail"]
     assert "POST" in response.headers["allow"]
-    problem_of(client.get("/model/history?limit=x"), 422, "invalid-request")
+    problem_of(shared.get("/model/history?limit=x"), 422, "invalid-request")
 
 
 def test_load_takes_versions_and_aliases_only(client: httpx.Client, home: Path) -> None:
@@ -143,8 +157,8 @@ def test_load_takes_versions_and_aliases_only(client: httpx.Client, home: Path) 
     problem_of(post(client, "/model/load", b"\x80\x04pickle"), 400, "malformed-body")
 
 
-def test_the_openapi_document_is_served(client: httpx.Client) -> None:
-    assert client.get("/openapi.json").json() == openapi_document()
+def test_the_openapi_document_is_served(shared: httpx.Client) -> None:
+    assert shared.get("/openapi.json").json() == openapi_document()
 
 
 def test_a_model_is_swapped_under_load_without_a_failed_request(home: Path) -> None:
@@ -163,28 +177,22 @@ def test_a_model_is_swapped_under_load_without_a_failed_request(home: Path) -> N
     with running_server(a_service(home, SETTINGS)) as url, ThreadPoolExecutor(3) as pool:
         for _ in range(3):
             pool.submit(ask, url)
+        wait_until(lambda: (200, "1") in answers)
         # When three versions are released meanwhile
         for version in ("2", "3", "4"):
-            time.sleep(0.3)
             release_version(store, version, 0.4)
-        time.sleep(0.5)
+            wait_until(lambda version=version: (200, version) in answers)  # type: ignore[misc] # bound now
         stop.set()
     # Then no request failed, and every version answered
     assert {status for status, _ in answers} == {200}
     assert {version for _, version in answers} == {"1", "2", "3", "4"}
 
 
-def test_a_prediction_that_cannot_be_kept_is_not_given(home: Path) -> None:
+def test_a_prediction_that_is_not_committed_is_not_sent(home: Path) -> None:
     # Given a history that fails
-    class FullHistory:
-        def append(self, records: Sequence[PredictionRecord]) -> None:
-            raise StoreError(f"no space for {len(records)}")
-
-    service = a_service(home)
-    service.history = FullHistory()  # type: ignore[assignment] # only appended to
-    with running_server(service) as url:
-        # Then the caller is told, and gets no probability
+    with running_server(a_service(home, history=FullHistory(home))) as url:
         response = httpx.post(f"{url}/model/predict", content=body_of(), headers=JSON)
+    # Then the caller gets the reason, and no probability
     problem = problem_of(response, 503, "history-unavailable")
     assert "no space for 1" in problem["detail"]
     assert "probability" not in response.json()

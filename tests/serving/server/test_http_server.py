@@ -24,7 +24,6 @@ from serving.stores.history.sqlite import SqlitePredictionHistory
 from tests.serving.support import (
     SETTINGS,
     Connection,
-    FullHistory,
     SlowHistory,
     a_home,
     a_service,
@@ -295,18 +294,6 @@ def test_a_caller_that_disconnects_harms_nobody(home: Path) -> None:
         with Connection(url) as other:
             other.send(request(body_of()))
             assert other.answer()[0] == 200
-
-
-def test_a_prediction_that_is_not_committed_is_not_sent(home: Path) -> None:
-    with (
-        running_server(a_service(home, history=FullHistory(home))) as url,
-        Connection(url) as caller,
-    ):
-        caller.send(request(body_of()))
-        status, _, problem = caller.answer()
-    assert status == 503
-    assert "the disk is full" in problem["detail"]
-    assert "probability" not in problem
 
 
 def test_stopping_answers_what_is_under_way_and_accepts_no_more(home: Path) -> None:
