@@ -79,3 +79,31 @@ def test_links_lead_somewhere(page: str) -> None:
     here = (ROOT / page).parent
     missing = [t for t in targets if "://" not in t and not (here / t).exists()]
     assert not missing
+
+
+_PLACE = r"`((?:features|training|serving|operations|pipelines|ontime_base|tests|conf)/[\w./]+)`"
+TO_BE_WRITTEN = "features/catalog/cuts.py"  # the reader of the README writes it
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_modules_that_a_page_names_exist(page: str) -> None:
+    # Given the paths of modules and folders in a page / When / Then each is there
+    text = (ROOT / page).read_text(encoding="utf-8")
+    named = set(re.findall(_PLACE, text)) - {TO_BE_WRITTEN}
+    assert not sorted(place for place in named if not (ROOT / place).exists())
+
+
+def test_the_architecture_names_every_room() -> None:
+    # Given the sub-packages of the packages that have rooms
+    text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    rooms = {
+        f"{path.parent.parent.name}/{path.parent.name}"
+        for package in ("features", "training", "serving", "operations", "pipelines")
+        for path in (ROOT / package).glob("*/__init__.py")
+    }
+    # Then each is in a table, by its full path or below the heading of its package
+    named = set(re.findall(r"`(\w+/\w+)/`", text))
+    for heading in ("pipelines", "serving"):
+        section = text.split(f"### `{heading}/`")[1].split("###")[0]
+        named |= {f"{heading}/{room}" for room in re.findall(r"`(\w+)/`", section)}
+    assert rooms <= named
