@@ -37,7 +37,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """
     if config.getoption("dist", "no") != "loadgroup":  # pytest-xdist runs them in several
         return
-    with_spark = {item.path for item in items if item.get_closest_marker("spark")}
+    with_spark = {
+        item.path
+        for item in items
+        if item.get_closest_marker("spark") or "spark" in getattr(item, "fixturenames", ())
+    }
     for item in items:
         group = "spark" if item.path in with_spark else str(item.path)
         item.add_marker(pytest.mark.xdist_group(group))
