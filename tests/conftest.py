@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 def pytest_configure() -> None:
     wait_without_spinning()  # before any test imports scikit-learn
-    # A slow machine is no finding: pytest's own time limit ends what hangs.
+    # No deadline per example: slowness is not a failure, and pytest's time-out ends a hang.
     hypothesis.settings.register_profile("ontime", deadline=None)
     hypothesis.settings.load_profile("ontime")
 
@@ -116,7 +116,7 @@ def mlflow_address(empty_store: Path, tmp_path_factory: pytest.TempPathFactory) 
 
 @pytest.fixture(scope="session")
 def aws_server() -> Iterator[EmulatedAws]:
-    """The one emulated AWS of the test run; tests keep apart by the names of what they make."""
+    """The one emulated AWS of the test run; tests use resources of different names."""
     with emulated_aws() as running:
         yield running
 

@@ -113,7 +113,7 @@ def _serve() -> None:
     sys.stdout.write(f"{server.server_port}\n")
     sys.stdout.flush()
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    sys.stdin.read()  # until whoever started it has gone
+    sys.stdin.read()  # until the process that started it has ended
 
 
 if __name__ == "__main__":

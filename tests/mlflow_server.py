@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-SECONDS_TO_START = 240  # of a machine that is busy; it is about 10 of a quiet one
+SECONDS_TO_START = 240  # on a busy machine; about 10 on an idle one
 
 
 @contextlib.contextmanager

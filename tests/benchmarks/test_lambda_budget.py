@@ -1,4 +1,4 @@
-"""The function in the real runtime client without numpy says what the service says, to the bit."""
+"""The function in the real runtime client without numpy equals the service, bit for bit."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ def test_the_real_bundle_is_within_its_budget(released: Path, tmp_path: Path) ->
     # When it is started on one core with 512 MB, and asked
     world = World("files", in_home(released))
     found = measure(world, path, events(FLIGHTS * 30), tmp_path / "log", starts=7)
-    # Then it keeps its budget, but for what others had of its core
+    # Then it stays within its budget, not counting the time that other processes took on its core
     assert bundle.unzipped_mb <= LIMIT_MB
     undisturbed = statistics.median(each.ms - each.waited_ms for each in found.starts)
     assert undisturbed <= lambda_budget.INIT_LIMIT_MS

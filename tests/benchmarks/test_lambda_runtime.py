@@ -96,7 +96,7 @@ def test_an_answer_takes_a_few_milliseconds(folders: list[Path], tmp_path: Path)
         assert min(host.invoke(b"{}").ms for _ in range(50)) < 20
 
 
-def test_an_error_of_the_function_is_told(folders: list[Path], tmp_path: Path) -> None:
+def test_an_error_of_the_function_is_reported(folders: list[Path], tmp_path: Path) -> None:
     with (
         function(folders, "handlers.fail", tmp_path) as host,
         pytest.raises(InvocationError, match="no such flight"),
@@ -104,7 +104,7 @@ def test_an_error_of_the_function_is_told(folders: list[Path], tmp_path: Path) -
         host.invoke(b"{}")
 
 
-def test_a_function_that_cannot_start_is_told(folders: list[Path], tmp_path: Path) -> None:
+def test_a_function_that_cannot_start_is_reported(folders: list[Path], tmp_path: Path) -> None:
     with (
         function(folders, "broken.handler", tmp_path) as host,
         pytest.raises(InvocationError, match="no_such_library"),

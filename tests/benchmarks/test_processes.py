@@ -22,12 +22,12 @@ def watched(code: str, folder: Path, limit_s: float = 20, cap: int | None = None
     return watch(command, log=log, environment=os.environ, limit_s=limit_s, cap_bytes=cap)
 
 
-def test_what_it_prints_and_holds_is_told(tmp_path: Path) -> None:
+def test_its_output_and_peak_memory_are_reported(tmp_path: Path) -> None:
     # Given a process whose child holds 200 MB / When it is watched
     child = f"[sys.executable, '-c', {HOLD_200_MB + '; time.sleep(1)'!r}]"
     code = f"import subprocess, sys; subprocess.run({child}); print('well')"
     ended = watched(code, tmp_path)
-    # Then its end, its output and the child's memory are told
+    # Then its end, its output and the child's memory are reported
     assert ended.ending == "done"
     assert ended.output == "well\n"
     assert ended.peak_bytes > 200 * MEGABYTE
@@ -44,7 +44,7 @@ def test_what_it_prints_and_holds_is_told(tmp_path: Path) -> None:
 def test_it_is_killed_over_a_limit(
     tmp_path: Path, code: str, limit_s: float, cap: int | None, ending: str
 ) -> None:
-    # Given a process that is over a limit or fails / When it is watched / Then that is told
+    # Given a process over a limit, or one that fails / When it is watched / Then that is reported
     ended = watched(code, tmp_path, limit_s, cap)
     assert ended.ending == ending
     assert ended.seconds < 15

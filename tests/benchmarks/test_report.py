@@ -19,7 +19,7 @@ def test_the_slope_is_the_power_by_which_cost_grows(power: float, slope: float) 
     assert slope_of(points) == pytest.approx(slope)
 
 
-def test_ratios_are_of_the_scale_that_all_are_asked_for() -> None:
+def test_ratios_are_of_the_scale_that_every_engine_runs() -> None:
     # Given engines at two scales, one of them killed for its memory
     results = [
         result("ontime", 1, 1.0),
@@ -38,7 +38,7 @@ def test_ratios_are_of_the_scale_that_all_are_asked_for() -> None:
     assert "vs_duckdb" not in figures
     assert figures["slope"] == 1.0
     assert figures["capped_polars_engine"] == "over memory"
-    # And the table tells how each ended
+    # And the table reports how each ended
     assert "| 10x capped | polars_engine |  | | |  | 100 | over memory |" in text_of(
         results, figures
     )

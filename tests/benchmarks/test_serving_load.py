@@ -59,7 +59,7 @@ def test_an_open_load_offers_its_rate_and_counts_what_was_declined_in_order() ->
 
 
 @pytest.mark.skipif(shutil.which("wrk") is None, reason="wrk is not installed")
-def test_a_closed_load_tells_answers_times_and_errors(tmp_path: Path) -> None:
+def test_a_closed_load_reports_answers_times_and_errors(tmp_path: Path) -> None:
     # Given
     bodies = tmp_path / "bodies.jsonl"
     bodies.write_text('{"a": 1}\n{"a": 2}\n')
@@ -71,7 +71,9 @@ def test_a_closed_load_tells_answers_times_and_errors(tmp_path: Path) -> None:
     assert seen.errors == 0
 
 
-def test_without_wrk_the_way_out_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_wrk_the_error_names_the_way_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     # Given
     monkeypatch.setenv("PATH", str(tmp_path))
     # When / Then
@@ -84,15 +86,15 @@ def test_the_figures_set_our_best_beside_the_best_of_the_peers() -> None:
     def loads(per_s: float, p99_ms: float) -> list[Load]:
         return [Load(clients, None, per_s, p99_ms / 2, p99_ms, 0) for clients in (1, 8, 64)]
 
-    crowd, held = Load(1000, None, 900, 50, 80, 1), Load(32, 166.7, 166.7, 1, 4, 2)
+    burst, held = Load(1000, None, 900, 50, 80, 1), Load(32, 166.7, 166.7, 1, 4, 2)
     found = {
-        "ontime": {"closed": loads(3000, 5), "crowd": [crowd], "held": [held]},
+        "ontime": {"closed": loads(3000, 5), "crowd": [burst], "held": [held]},
         "slow": {"closed": loads(10, 500)},
         "slower": {"closed": loads(5, 900)},
     }
-    said = {"ontime": [0.5], "slow": [0.5], "slower": [0.5 + 1e-9]}
+    probabilities = {"ontime": [0.5], "slow": [0.5], "slower": [0.5 + 1e-9]}
     # When
-    figures = figures_of(found, said)
+    figures = figures_of(found, probabilities)
     # Then
     assert figures["requests_per_s"] == 3000
     assert figures["vs_best_peer"] == 300
@@ -101,4 +103,4 @@ def test_the_figures_set_our_best_beside_the_best_of_the_peers() -> None:
     assert figures["open_clients"] == 1000
     assert figures["equal"] is True
     assert "slower" in table_of(found)
-    assert figures_of(found, {**said, "slow": [0.6]})["equal"] is False
+    assert figures_of(found, {**probabilities, "slow": [0.6]})["equal"] is False

@@ -32,7 +32,7 @@ def test_the_real_year_has_the_counts_of_the_source(real: pl.DataFrame) -> None:
     status = dict(flights.group_by(c.STATUS).len().iter_rows())
     assert status == {"arrived": 327_346, "cancelled": 8_255, "diverted": 1_175}
     assert flights[c.FLIGHT_ID].n_unique() == 336_776
-    # And the year's first flight is the one we know
+    # And the year's first flight is the expected one
     first = flights.row(by_predicate=pl.col(c.FLIGHT_ID) == "UA-1545-2013010110", named=True)
     assert first[c.SCHEDULED_ARRIVAL] == dt.datetime(2013, 1, 1, 14, 19, tzinfo=dt.UTC)
     assert first[c.DESTINATION_OFFSET] == -360

@@ -1,4 +1,4 @@
-"""Synthetic source files: they say what they are, and ingest reads them as any others."""
+"""Synthetic source files: they are labelled synthetic, and ingest reads them like any others."""
 
 from __future__ import annotations
 
@@ -49,10 +49,10 @@ def staged(folder: Path, source: str) -> list[StagedFile]:
     return [stage_file(file, columns, into) for file in find_files([str(folder / source)])]
 
 
-def test_they_say_that_they_are_synthetic(
+def test_they_are_labelled_synthetic(
     folder: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    # Given the folder / Then the page beside the data says what it is, as does every file's name
+    # Given the folder / Then its page and every file's name describe the data as synthetic
     page = (folder / "README.md").read_text()
     assert page.startswith("# SYNTHETIC data")
     assert all("synthetic" in file.source.name for file in staged(folder, FLIGHTS))
@@ -83,7 +83,7 @@ def test_silver_of_them_is_the_synthetic_silver(spark: SparkSession, folder: Pat
     flights = [synthetic_flights(real_flights(), year=y, seed=5, days=DAYS) for y in years]
     weather = [synthetic_weather(real_weather(), year=y, seed=5, days=DAYS) for y in years]
     for source, expected in ((FLIGHTS, pl.concat(flights)), (WEATHER, pl.concat(weather))):
-        # When silver is made of the files
+        # When silver is built from the files
         rows = SILVER[source].candidates(bronze(spark, folder, source), airports)
         # Then no row is refused, and the rows are the same
         assert rows.where(F.col("refusal").isNotNull()).count() == 0

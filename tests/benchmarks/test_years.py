@@ -1,4 +1,4 @@
-"""Synthetic years on disk: keys are unique over years, and everything says that it is synthetic."""
+"""Synthetic years on disk: keys are unique over years, and everything is labelled synthetic."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ def test_keys_are_unique_over_years_that_follow_each_other(tmp_path: Path) -> No
     assert flights[c.FLIGHT_DATE].n_unique() == 364 + 365
 
 
-def test_command_files_and_rows_say_that_they_are_synthetic(
+def test_command_files_and_rows_are_labelled_synthetic(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     # Given a year written by the command
     main(["--folder", str(tmp_path)])
-    # Then the command, the folder, every file's name and every row say what it is
+    # Then the command, the folder, every file's name and every row are labelled synthetic
     assert SYNTHETIC.upper() in capsys.readouterr().out
     assert "No flight in here took place" in (tmp_path / "SYNTHETIC.md").read_text()
     files = list(tmp_path.glob("*/*.parquet"))

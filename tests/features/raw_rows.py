@@ -45,7 +45,7 @@ def received(source: str, line: str) -> dict[str, str]:
 
 
 def raw_frame(spark: SparkSession, source: str, *rows: dict[str, Any]) -> DataFrame:
-    """Return rows as bronze has them, numbered from 1, of one file unless they say otherwise."""
+    """Return rows as bronze has them, numbered from 1, of one file unless given otherwise."""
     names = [*RAW_COLUMNS[source], UNREADABLE, SOURCE_FILE, SOURCE_CHECKSUM]
     schema = ", ".join(f"`{name}` string" for name in names)
     schema += f", {SOURCE_ROW} bigint, {INGESTED} timestamp"

@@ -1,4 +1,4 @@
-"""The name of a feature table says which horizon, label and ingest instant it is of."""
+"""The name of a feature table contains its horizon, label and ingest instant."""
 
 from __future__ import annotations
 

@@ -112,7 +112,7 @@ INSTANTS = [
 @pytest.mark.spark
 @pytest.mark.parametrize("expected", INSTANTS, ids=lambda row: row[0])
 def test_clocks_become_instants(silver: dict[str, Any], expected: tuple[str | None, ...]) -> None:
-    # Given a real row / When silver is made of it / Then its instants are those computed by hand
+    # Given a real row / When silver is built from it / Then its instants are those computed by hand
     row = silver[expected[0] or ""]
     names = (c.SCHEDULED_DEPARTURE, c.DEPARTED, c.SCHEDULED_ARRIVAL, c.ARRIVED)
     assert tuple(utc(row[name]) for name in names) == expected[1:]

@@ -67,7 +67,7 @@ def test_a_notebook_is_exported_as_databricks_imports_it(
     assert all(not cell.get("outputs") for cell in exported["cells"])
 
 
-def test_an_unknown_notebook_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_notebook_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
     # When / Then
     assert execute(["notebooks", "05_magic"]) == 1
     assert "use one of 01_explore" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""Run as a script: a process that records so many decisions, going on whoever else decides.
+"""Run as a script: a process that records a number of decisions while other processes decide too.
 
 appending.py STORE NAME HOW_MANY
 """

@@ -6,7 +6,7 @@ from ontime_base.configuration import ConfError, load_conf, parse_section
 from operations.settings import OperationsSettings
 
 
-def test_only_dev_makes_a_version_champion_at_once() -> None:
+def test_only_dev_makes_a_version_champion_immediately() -> None:
     found = {
         environment: parse_section(OperationsSettings, load_conf(environment), "operations").rollout
         for environment in ("dev", "staging", "prod")

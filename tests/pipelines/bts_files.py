@@ -1,4 +1,4 @@
-"""Files as the US Bureau of Transportation Statistics lays them out, made of rows of our schema."""
+"""Files as the US Bureau of Transportation Statistics lays them out, from rows of our schema."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A Java that is a shell script: for what Java says and does when it is not the right one."""
+"""A Java that is a shell script: with the output and exit code of an unsuitable Java."""
 
 from __future__ import annotations
 

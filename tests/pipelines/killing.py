@@ -145,7 +145,7 @@ def in_a_process(home: Path, work: Callable[[], Any], fuse: Fuse) -> tuple[Any, 
             os.environ["ONTIME_HOME"] = str(home)
             lay(fuse)
             answer.write_text(json.dumps([work(), fuse.done]))
-        except BaseException:  # noqa: BLE001 - told, and the fork must end here
+        except BaseException:  # noqa: BLE001 - reported, and the fork must end here
             traceback.print_exc()
         os._exit(0)
     _, status = os.waitpid(child, 0)
@@ -177,7 +177,7 @@ def train(fingerprint: str) -> int:
     return 0
 
 
-def run_and_look(command: Command) -> list[Any]:
+def run_and_read_state(command: Command) -> list[Any]:
     """Run a command; return its exit code and the state after it."""
     return [command(), state()]
 
@@ -197,7 +197,7 @@ def state() -> dict[str, Any]:
         "document follows": (release.document if release else None) == document_of(decided),
         "versions": [(v.version, v.run_id, v.aliases) for v in registry.versions()],
         "packages": [(p.manifest.version, p.manifest_sha256) for p in packages],
-        # Whether it was promoted now or was found promoted is told, with why; nothing follows.
+        # Whether it was promoted now or before is only reported; nothing depends on it.
         "records": [
             record and {name: record.outputs[name] for name in record.outputs if name not in TOLD}
             for record in records
@@ -209,10 +209,10 @@ def kill_everywhere(folder: Path, only: Sequence[str] = ()) -> dict[str, dict[st
     """Run the commands in order, and kill each at each of its writes in copies of the home."""
     calm, before, home = (folder / name for name in ("calm", "before", "home"))
     calm.mkdir()
-    told: dict[str, dict[str, Any]] = {}
+    report: dict[str, dict[str, Any]] = {}
     for name, command in COMMANDS:
         shutil.copytree(calm, before, dirs_exist_ok=True)
-        (code, expected), writes = in_a_process(calm, partial(run_and_look, command), Fuse())
+        (code, expected), writes = in_a_process(calm, partial(run_and_read_state, command), Fuse())
         assert code == 0, f"{name} ended with {code}"
         wrong = []
         if name in NOT_KILLED or (only and name not in only):
@@ -222,14 +222,14 @@ def kill_everywhere(folder: Path, only: Sequence[str] = ()) -> dict[str, dict[st
                 shutil.rmtree(home, ignore_errors=True)
                 shutil.copytree(before, home)
                 killed, _ = in_a_process(home, command, Fuse(at, after=after))
-                found, _ = in_a_process(home, partial(run_and_look, command), Fuse())
+                found, _ = in_a_process(home, partial(run_and_read_state, command), Fuse())
                 if (killed, found) != (None, [0, expected]):
                     moment = f"{'after' if after else 'before'} write {at}"
                     wrong.append([moment, killed, found, expected])
-        told[name] = {"writes": writes, "wrong": wrong}
+        report[name] = {"writes": writes, "wrong": wrong}
         sys.stderr.write(f"{name}: {writes} writes, {len(wrong)} wrong\n")
         shutil.rmtree(before)
-    return told
+    return report
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Source files in every format, made of a few rows; and files that are broken in known ways."""
+"""Source files in every format, built from a few rows; and files that are broken in known ways."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def parquet_bytes(table: pa.Table) -> bytes:
 
 
 def written(path: Path, content: str | bytes) -> Path:
-    """Write a file, wrapped as its name tells, and return its path."""
+    """Write a file, compressed as its name's suffix states, and return its path."""
     body = content.encode() if isinstance(content, str) else content
     if path.suffix == ".gz":
         body = gzip.compress(body)

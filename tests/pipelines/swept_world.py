@@ -36,7 +36,7 @@ def sweep_context(home: Path, *, trials: int, iterations: int = 8) -> RunContext
 
 
 def sweep(context: RunContext, parent: str | None = None) -> SweepResult:
-    """Run the sweep, or go on with it."""
+    """Run the sweep, or resume it."""
     return run_sweep(context, table_at(context.settings.home), name=NAME, parent=parent)
 
 

@@ -163,7 +163,7 @@ def test_another_kind_of_model_is_trained_released_and_answers(
 def test_label_horizon_split_and_criterion_reach_the_answer(
     tmp_path: Path, empty_store: Path
 ) -> None:
-    # When all of them are changed at once
+    # When all of them are changed together
     later = TRAINING.split.validate_from + dt.timedelta(days=1)
     changes = {
         "features.late_from_min": 45,

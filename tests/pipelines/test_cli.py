@@ -45,7 +45,7 @@ EVERY = dict(commands(typer.main.get_command(app)))
 
 
 class Asked:
-    """Stands for the running of stages: notes what is asked for, and fails when told to."""
+    """Stands for running stages: records what is requested, and fails on request."""
 
     def __init__(self) -> None:
         self.error: OntimeError | None = None
@@ -108,7 +108,7 @@ def test_every_command_explains_itself_with_options_in_kebab_case(
 ) -> None:
     # When its help is asked for
     assert execute([*path, "--help"]) == 0
-    # Then it says what it does, and every option is explained, named alike, and given once
+    # Then it describes what it does, and every option is documented, named alike, and given once
     command = EVERY[path]
     assert command.help
     assert command.help.strip().split("\n")[0].endswith((".", "skipped."))
@@ -189,7 +189,7 @@ def test_an_error_is_one_sentence_with_the_command_that_was_typed(
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (["fly"], "No such command 'fly'"),
         (["build_features", "--horizon-min", "soon"], "'--horizon-min'"),
@@ -200,10 +200,10 @@ def test_an_error_is_one_sentence_with_the_command_that_was_typed(
     ],
 )
 def test_wrong_usage_ends_with_2(
-    words: list[str], told: str, capsys: pytest.CaptureFixture[str]
+    words: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert execute(words) == 2
-    assert told in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
 def test_a_task_that_does_well_raises_nothing(asked: Asked) -> None:

@@ -119,14 +119,14 @@ def test_killed_in_every_stage_the_final_state_is_that_of_an_undisturbed_run(
     taken = {
         stage.name: StageRecords(calm / "stages").require(stage.name).seconds for stage in STAGES
     }
-    # When another one is killed twice in every stage, going on each time
+    # When another one is killed twice in every stage, resumed each time
     for stage in STAGES:
         for moment in MOMENTS:
             kill_in(stage.name, home, small_conf, seconds=moment * taken[stage.name])
             if StageRecords(home / "stages").read(stage.name) is not None:
                 break  # it was done before the signal came
     output = run_to_the_end(home, small_conf)
-    # Then nothing tells the two apart
+    # Then both homes are equal
     assert final_state(home, spark) == final_state(calm, spark)
     assert "taking over from a run" in output
     # And a run after that has nothing to do

@@ -56,7 +56,7 @@ def run_id_of(context: RunContext) -> str:
 def test_it_judges_the_run_on_flights_the_model_has_not_seen(context: RunContext) -> None:
     # Given a trained run, When the stage judges it
     outcome = stage.run(context)
-    # Then it hands back what it promises, and the run keeps the same
+    # Then it returns its declared outputs, and the run stores the same
     assert set(outcome.outputs) == set(stage_named("evaluate").outputs)
     assert outcome.outputs["passed"] is True
     report = read_report(context.tracking, run_id_of(context))

@@ -45,9 +45,9 @@ def test_killed_at_every_write_and_run_again_the_state_is_that_of_an_undisturbed
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)
+    report = json.loads(done.stdout)
     # Then ledger, document, aliases, versions, packages and records are as without the kill
-    assert {name: found["wrong"] for name, found in told.items() if found["wrong"]} == {}
+    assert {name: found["wrong"] for name, found in report.items() if found["wrong"]} == {}
     # And kills there were, at as many writes as there must be
-    writes = {name: found["writes"] for name, found in told.items()}
+    writes = {name: found["writes"] for name, found in report.items()}
     assert {name: writes[name] for name in WRITES} == WRITES

@@ -51,7 +51,7 @@ def fallback() -> Iterator[Path]:
         path.unlink(missing_ok=True)
 
 
-def test_a_stage_that_has_to_wait_says_so_in_one_sentence_and_fails_the_run(home: Path) -> None:
+def test_a_stage_that_has_to_wait_reports_it_in_one_sentence_and_fails_the_run(home: Path) -> None:
     # Given a home where nothing has run, and parameters with blanks and quotes
     store = f"sqlite:///{home}/mlflow.db"
     command = mlflow_run("-e", "promote", "-P", "by=Ada Lovelace", "-P", "reason=it's better")

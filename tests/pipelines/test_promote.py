@@ -60,7 +60,9 @@ def test_run_again_nothing_changes(recorded: Recorded) -> None:
     assert recorded.ledger() == before
 
 
-def test_a_refused_version_is_told_with_reasons_and_the_champion_stays(recorded: Recorded) -> None:
+def test_a_refused_version_is_reported_with_reasons_and_the_champion_stays(
+    recorded: Recorded,
+) -> None:
     # Given a champion, and a second version that its gates refused
     prepare(recorded, "run-1")
     run(recorded.context)
@@ -75,7 +77,7 @@ def test_a_refused_version_is_told_with_reasons_and_the_champion_stays(recorded:
     assert recorded.ledger() == before
 
 
-def test_without_a_champion_the_refusal_says_so(recorded: Recorded) -> None:
+def test_without_a_champion_the_refusal_reports_that(recorded: Recorded) -> None:
     prepare(recorded, "run-1", "AUC is 0.61")
     with pytest.raises(PromotionRefusedError, match="there is no champion yet"):
         run(recorded.context)

@@ -129,7 +129,7 @@ def test_what_a_person_took_back_is_not_released_again(recorded: Recorded) -> No
     publish.run(recorded.context)
     ada = Interventions(store=recorded.context.artifacts, model="ontime", by="Ada")
     ada.reject("1", reason="unfair")
-    # When the stage is forced, Then it says so, and there is no challenger
+    # When the stage is forced, Then it reports that, and there is no challenger
     outcome = publish.run(recorded.context)
     assert outcome.notes[1] == (
         "version 1 is in the artifact store and not released: Ada rejected it in entry 4 (unfair)"

@@ -1,4 +1,4 @@
-"""Two people decide at the same moment: one wins, the other is told, and everything agrees."""
+"""Two concurrent decisions: one succeeds, the other is refused, and all stores agree."""
 
 from __future__ import annotations
 
@@ -86,15 +86,15 @@ def test_one_wins_the_other_is_refused_and_everything_agrees(
     before = released.ledger
     running = race(tmp_path / "meeting", ada, bob)
     # When both record their decision at the same moment
-    said = {name: process.communicate(timeout=200) for name, process in running.items()}
+    outputs = {name: process.communicate(timeout=200) for name, process in running.items()}
     codes = {name: process.returncode for name, process in running.items()}
-    assert sorted(codes.values()) == [0, 1], said
+    assert sorted(codes.values()) == [0, 1], outputs
     # Then one entry was added, by the winner
     (entry,) = released.ledger.entries[len(before.entries) :]
     winner, loser = sorted(codes, key=lambda name: codes[name])
     assert entry.by.lower() == winner
-    # And the loser is told in a sentence who was first
-    error = said[loser][1]
+    # And the other's error is one sentence that names who was first
+    error = outputs[loser][1]
     assert "Somebody else decided first, so version" in error
     assert entry.summary() in error
     # And ledger, release document, packages, registry and aliases agree

@@ -54,18 +54,18 @@ def test_it_hands_back_a_finished_run_and_the_second_time_the_same(context: RunC
     assert set(first.outputs) == set(stage_named("train").outputs)
     assert again.outputs == first.outputs
     assert statuses(context) == ["FINISHED"]
-    # And its lineage says what it was made from
+    # And its lineage records its sources
     run_id = str(first.outputs["run_id"])
-    kept = lineage.from_json(read_file(context.tracking.client, run_id, LINEAGE_FILE))
-    assert (kept.table, kept.silver) == (TABLE, (SILVER,))
-    assert kept.parts["build_features's gold_hash"] == f'"{"d" * 64}"'
-    assert kept.sources == SOURCES
-    assert kept.settings["training"]["model"] == TRAINING.model.model_dump(mode="json")
-    assert kept.flights == {name: len(real_part(name)) for name in ("train", "validate")}
+    stored = lineage.from_json(read_file(context.tracking.client, run_id, LINEAGE_FILE))
+    assert (stored.table, stored.silver) == (TABLE, (SILVER,))
+    assert stored.parts["build_features's gold_hash"] == f'"{"d" * 64}"'
+    assert stored.sources == SOURCES
+    assert stored.settings["training"]["model"] == TRAINING.model.model_dump(mode="json")
+    assert stored.flights == {name: len(real_part(name)) for name in ("train", "validate")}
 
 
 def test_a_killed_attempt_is_marked_and_made_again(context: RunContext) -> None:
-    # Given an attempt that was killed in the middle: its run is open, its process is gone
+    # Given an attempt that was killed midway: its run is open, its process is dead
     dead = msgspec.structs.replace(ProcessIdentity.of_this_process(), started="long ago")
     tracking = context.tracking
     tracking.client.create_run(tracking.experiment_id, tags={PROCESS_TAG: dead.to_text()})
@@ -76,7 +76,7 @@ def test_a_killed_attempt_is_marked_and_made_again(context: RunContext) -> None:
     assert outcome.notes[0] == "1 dead MLflow runs marked as killed"
 
 
-def test_a_run_whose_files_are_gone_is_made_again_bit_for_bit(context: RunContext) -> None:
+def test_a_run_whose_files_are_deleted_is_rebuilt_bit_for_bit(context: RunContext) -> None:
     # Given a finished run whose exported model was deleted
     first = str(stage.run(context).outputs["run_id"])
     client = context.tracking.client

@@ -1,4 +1,4 @@
-"""Run in a copy of the repository: tells, as JSON, all places where a feature turns up."""
+"""Run in a copy of the repository: prints, as JSON, all places where a feature occurs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`make audit` says what it found, and also when it could find nothing out."""
+"""`make audit` reports its findings, and also when the audit could not run."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ UNKNOWN = "Name Skip Reason\n---- ----\na Dependency not found and could not be 
 
 
 @pytest.mark.parametrize(
-    ("says", "status", "expected", "told"),
+    ("report", "status", "expected", "message"),
     [
         ("No known vulnerabilities found", 0, 0, "no known vulnerability"),
         (UNKNOWN, 0, 2, "nothing is known about them"),
@@ -29,19 +29,19 @@ UNKNOWN = "Name Skip Reason\n---- ----\na Dependency not found and could not be 
     ],
 )
 def test_each_end_has_its_sentence(
-    tmp_path: Path, says: str, status: int, expected: int, told: str
+    tmp_path: Path, report: str, status: int, expected: int, message: str
 ) -> None:
     # Given the script beside a uv that answers so
     uv = tmp_path / ".venv" / "bin" / "uv"
     uv.parent.mkdir(parents=True)
-    uv.write_text(f"#!/bin/sh\ncat <<'END'\n{says}\nEND\nexit {status}\n")
+    uv.write_text(f"#!/bin/sh\ncat <<'END'\n{report}\nEND\nexit {status}\n")
     uv.chmod(uv.stat().st_mode | stat.S_IXUSR)
     script = tmp_path / "requirements" / "audit.sh"
     script.parent.mkdir()
     script.write_bytes((ROOT / "requirements" / "audit.sh").read_bytes())
-    # When it is run, Then its exit code and last line say what is known
+    # When it is run, Then its exit code and last line report the result
     done = subprocess.run(
         ["bash", str(script)], env=os.environ, capture_output=True, text=True, check=False
     )
     assert done.returncode == expected
-    assert told in (done.stdout + done.stderr).splitlines()[-1]
+    assert message in (done.stdout + done.stderr).splitlines()[-1]

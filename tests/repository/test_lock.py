@@ -1,4 +1,4 @@
-"""The locks say exactly what is installed, and say what pyproject.toml asks for."""
+"""The locks pin exactly what is installed, and match what pyproject.toml requires."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_a_version_out_of_range_is_named(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(lock, "locked", lambda _name: {"delta-spark": "4.4.1"})
     # When it is checked
     wrong = lock.out_of_range()
-    # Then both faults are named, with the lock they are in
+    # Then both errors are named, with the lock they are in
     assert "requirements/run.txt has 4.4.1, not delta-spark==4.4.0" in wrong
     assert "requirements/run.txt lacks msgspec" in wrong
 
@@ -47,7 +47,7 @@ def test_a_lock_is_exact_and_hashed_and_has_no_address(name: str) -> None:
         assert [specifier.operator for specifier in requirement.specifier] == ["=="], pin
         assert re.search(r"--hash=sha256:[0-9a-f]{64}\b", pin), requirement
     assert len(pins) == len(lock.requirement_lines(name))
-    # And no line tells where a package is to be fetched from
+    # And no line names the index that a package is fetched from
     without_options = re.sub(r"^    (?:--hash=\S+ ?\\?|# via .*)$", "", text, flags=re.MULTILINE)
     assert not ADDRESS.search(without_options)
     assert not re.search(r"https?://|file:|find-links|index-url", text)
@@ -93,7 +93,7 @@ def test_a_stale_conda_file_fails_the_check(
         lock.check()
 
 
-def test_without_a_network_the_check_says_that_it_checked_less(
+def test_without_a_network_the_check_reports_what_it_skipped(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     # Given an installer that may not use the network, and has nothing in its cache

@@ -1,4 +1,4 @@
-"""What the README tells a newcomer to type works, and what it points at is there."""
+"""The commands in the README work, and the files that it links exist."""
 
 from __future__ import annotations
 

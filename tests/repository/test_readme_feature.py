@@ -87,21 +87,21 @@ def test_the_feature_turns_up_everywhere_with_the_right_values(copy: Path) -> No
 
 
 def test_it_passes_what_every_feature_must(copy: Path) -> None:
-    # Given the copy / When the page is written anew and the feature's own tests are run
+    # Given the copy / When the page is regenerated and the feature's own tests are run
     run(copy, "-m", "features.contract.reference", "--write")
     tests = ("tests/features/catalog/test_catalog.py", "tests/features/contract/test_reference.py")
-    told = run(
+    output = run(
         copy, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", f"{NAME} or page", *tests
     )
     # Then they pass: the declaration's own five, and those of the page
-    assert re.search(r"\b(\d+) passed", told)
-    assert "failed" not in told
+    assert re.search(r"\b(\d+) passed", output)
+    assert "failed" not in output
     assert f"`{NAME}`" in (copy / "docs" / "features.md").read_text(encoding="utf-8")
 
 
 def test_it_is_written_as_the_house_writes(copy: Path) -> None:
-    # Given the file of the example / When linter and type checker look at it, layout apart
+    # Given the file of the example / When linter and type checker check it, formatting excluded
     place, _ = example()
     run(copy, "-m", "ruff", "check", "--quiet", "--no-cache", "--ignore", "I001", place)
-    # Then they have nothing to say
+    # Then they report nothing
     run(copy, "-m", "mypy", "--no-error-summary", "--cache-dir", str(copy / ".mypy"), place)

@@ -1,4 +1,4 @@
-"""A machine that lacks something is told so; an environment is built once, and again if broken."""
+"""Missing prerequisites are reported; an environment is built once, and rebuilt if broken."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_a_machine_with_python_and_java_is_well(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_what_a_machine_lacks_is_said_in_one_sentence(
+def test_a_missing_prerequisite_is_reported_in_one_sentence(
     tmp_path: Path, commands: dict[str, str], sentence: str
 ) -> None:
     # Given a machine that lacks one thing, When it is checked
@@ -169,7 +169,7 @@ def test_an_interrupted_set_up_is_started_again(clone: Path) -> None:
 
 
 def test_a_broken_or_moved_environment_is_built_again(clone: Path) -> None:
-    # Given an environment whose Python has gone
+    # Given an environment whose Python was deleted
     install(clone, "run")
     (clone / ".venv/bin/python").unlink()
     # When it is set up, Then it is built again

@@ -88,7 +88,7 @@ def dry_run(*arguments: str) -> str:
     ).stdout
 
 
-def test_the_whole_suite_runs_in_parallel_and_a_part_of_it_starts_at_once() -> None:
+def test_the_whole_suite_runs_in_parallel_and_a_part_of_it_starts_immediately() -> None:
     # Given what make would run for the whole suite, and for a part of it
     whole, part = dry_run("test"), dry_run("test", "ARGS=tests/serving")
     # Then only the whole suite has worker processes and the coverage gate
@@ -117,7 +117,7 @@ def test_coverage_types_import_rules_and_the_wheel_see_the_same_packages() -> No
     assert found <= listed, "add them to [tool.setuptools] packages in pyproject.toml"
 
 
-def test_the_import_rules_know_every_module_and_room_of_pipelines_but_for_new_stages() -> None:
+def test_the_import_rules_name_every_module_and_room_of_pipelines_except_new_stages() -> None:
     # Given the layers of the rooms of pipelines
     tool: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]
     (rules,) = [
@@ -131,7 +131,7 @@ def test_the_import_rules_know_every_module_and_room_of_pipelines_but_for_new_st
     assert there - stages - {"__init__"} <= listed
 
 
-def test_the_licence_is_apache_2_and_says_whose() -> None:
+def test_the_licence_is_apache_2_and_names_its_holder() -> None:
     text = (ROOT / "LICENSE").read_text(encoding="utf-8")
     assert "Apache License" in text
     assert "Version 2.0" in text

@@ -297,7 +297,7 @@ def serving_process(home: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]
     """Run the command that `make serve` runs on a free port; yields the process and the address."""
     environment = {**os.environ, "ONTIME_HOME": str(home), "ONTIME_ENV": "dev"}
     command = [sys.executable, "-m", "pipelines.cli", "serve", "--port", "0"]
-    output = home / "serve.log"  # a pipe that nobody empties would stop the server
+    output = home / "serve.log"  # a full pipe would block the server
     with (
         output.open("w") as log,
         subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log) as process,

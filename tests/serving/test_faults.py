@@ -41,7 +41,7 @@ DAY_MS = 86_400_000
 
 @dataclass
 class Load:
-    """Clients that ask without pause, and what they were told."""
+    """Clients that send requests without pause, and the answers that they got."""
 
     url: str
     clients: int = 3
@@ -66,13 +66,13 @@ class Load:
         with httpx.Client(base_url=self.url, headers=JSON, timeout=20) as client:
             while not self._stop.is_set():
                 answer = client.post("/model/predict", content=body_of())
-                told = answer.json()
-                if answer.status_code == 200 and abs(told["probability"] - 0.25) < 1e-3:
-                    self.acknowledged.append(told["prediction_id"])
+                body = answer.json()
+                if answer.status_code == 200 and abs(body["probability"] - 0.25) < 1e-3:
+                    self.acknowledged.append(body["prediction_id"])
                 else:
                     self.wrong.append(answer.text)
 
-    def goes_on(self, number: int = 100) -> None:
+    def wait_for_answers(self, number: int = 100) -> None:
         """Return once so many more were answered."""
         enough = len(self.acknowledged) + number
         wait_until(lambda: len(self.acknowledged) >= enough, seconds=60)
@@ -82,7 +82,7 @@ class Load:
         return len(self.acknowledged) / (len(self.acknowledged) + len(self.wrong))
 
 
-def kept_in(home: Path) -> list[str]:
+def stored_in(home: Path) -> list[str]:
     history = SqlitePredictionHistory(home / "serving.db")
     page = history.page(limit=1_000_000)
     history.close()
@@ -93,16 +93,16 @@ def kept_in(home: Path) -> list[str]:
 def test_answers_stay_right_and_none_is_lost_whatever_fails(home: Path) -> None:
     # Given a server under load
     with serving_process(home) as (process, url), Load(url) as load:
-        load.goes_on()
+        load.wait_for_answers()
         # When its history is locked by somebody else for longer than it waits
         lock = sqlite3.connect(home / "serving.db", isolation_level=None)
         lock.execute("BEGIN IMMEDIATE")
-        load.goes_on()
+        load.wait_for_answers()
         time.sleep(1)
-        load.goes_on()
+        load.wait_for_answers()
         lock.execute("ROLLBACK")
         lock.close()
-        load.goes_on()
+        load.wait_for_answers()
         # And a version is released whose model was cut short
         store = FolderArtifactStore(home / "store")
         stored = read_release(store)
@@ -112,13 +112,13 @@ def test_answers_stay_right_and_none_is_lost_whatever_fails(home: Path) -> None:
         path.write_bytes(path.read_bytes()[:100])
         release(store, broken, stored.document.champion, weight=0.5)
         wait_until(lambda: httpx.get(f"{url}/model").json()["refusal"] is not None)
-        load.goes_on()
+        load.wait_for_answers()
         # And there is no space for more history, but still for what waits
         unlimited = resource.prlimit(process.pid, resource.RLIMIT_FSIZE)
         resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (FULL_BYTES, unlimited[1]))
-        load.goes_on(20)
+        load.wait_for_answers(20)
         resource.prlimit(process.pid, resource.RLIMIT_FSIZE, unlimited)
-        load.goes_on()
+        load.wait_for_answers()
         metrics = httpx.get(f"{url}/metrics").text
     # Then at least 99.9 % of the answers were right
     assert load.share_correct() >= ASKED, load.wrong[:3]
@@ -132,9 +132,9 @@ def test_answers_stay_right_and_none_is_lost_whatever_fails(home: Path) -> None:
     # And every one is in the history once, when what waited was handed over
     with serving_process(home) as (_, url):
         wait_until(lambda: "ontime_spool_waiting 0" in httpx.get(f"{url}/metrics").text)
-    kept = kept_in(home)
-    assert len(kept) == len(set(kept))
-    assert set(load.acknowledged) <= set(kept)
+    recorded = stored_in(home)
+    assert len(recorded) == len(set(recorded))
+    assert set(load.acknowledged) <= set(recorded)
 
 
 @pytest.mark.slow
@@ -144,15 +144,15 @@ def test_a_clock_that_jumps_changes_no_answer(home: Path) -> None:
     service = open_service(SETTINGS, home, clock=lambda: time.time_ns() // 1_000_000 + jump[0])
     service.refresh()
     with running_server(service) as url, Load(url) as load:
-        load.goes_on()
+        load.wait_for_answers()
         # When it jumps a day back, a year on, and home again
         for by in (-DAY_MS, 365 * DAY_MS, 0):
             jump[0] = by
-            load.goes_on()
+            load.wait_for_answers()
     # Then all answers were right, and each is in the history once
     assert load.share_correct() == 1, load.wrong[:3]
-    kept = kept_in(home)
-    assert sorted(kept) == sorted(set(load.acknowledged))
+    recorded = stored_in(home)
+    assert sorted(recorded) == sorted(set(load.acknowledged))
 
 
 @pytest.mark.slow
@@ -161,11 +161,11 @@ def test_an_online_store_that_fails_costs_features_and_no_answer(home: Path) -> 
     service = open_service(SETTINGS, home)
     service.refresh()
     with running_server(service) as url, Load(url) as load:
-        load.goes_on()
+        load.wait_for_answers()
         with sqlite3.connect(home / "serving.db") as connection:
             connection.execute("ALTER TABLE online_items RENAME TO taken_away")
         connection.close()
-        load.goes_on()
+        load.wait_for_answers()
         text = httpx.get(f"{url}/metrics").text
     # Then every answer was given, and what was missing is counted
     assert load.share_correct() >= ASKED, load.wrong[:3]

@@ -76,23 +76,23 @@ def client(options: ServingSettings, tmp_path: Path) -> Iterator[httpx.Client]:
 def test_a_prediction_is_one_read_and_one_write(
     client: httpx.Client, calls: list[str], options: ServingSettings, aws: EmulatedAws
 ) -> None:
-    # Given a server that has answered once (and so knows that today has predictions)
+    # Given a server that has answered once (and so has recorded that today has predictions)
     client.post("/model/predict", content=body_of()).raise_for_status()
     calls.clear()
     # When it answers
     answer = client.post("/model/predict", content=body_of()).raise_for_status().json()
-    # Then it has asked for all items at once, and kept the prediction at once
+    # Then it has requested all items in one batch, and stored the prediction immediately
     assert calls == ["BatchGetItem", "BatchWriteItem"]
     # And boto3 reads back what was answered
     found: Mapping[str, Any] = aws.client("dynamodb").get_item(
         TableName=f"{options.stores.prefix}-predictions",
         Key={"prediction_id": {"S": answer["prediction_id"]}},
     )["Item"]
-    kept = json.loads(unpacked({"B": base64.b64encode(found["body"]["B"]).decode()}))
-    assert {name: kept[name] for name in answer} == answer
+    stored = json.loads(unpacked({"B": base64.b64encode(found["body"]["B"]).decode()}))
+    assert {name: stored[name] for name in answer} == answer
     # And so does its history
     page = client.get("/model/history", params={"limit": 1}).json()
-    assert page["items"] == [kept]
+    assert page["items"] == [stored]
 
 
 def test_answers_come_though_aws_hangs(client: httpx.Client, aws: EmulatedAws) -> None:
@@ -107,7 +107,7 @@ def test_answers_come_though_aws_hangs(client: httpx.Client, aws: EmulatedAws) -
     assert [answer.status_code for answer in answers] == [200] * 10
     assert set(first["missing"]) <= set(answers[0].json()["missing"])
     assert max(answer.elapsed.total_seconds() for answer in answers[2:]) < 2
-    # When it goes on, Then every prediction is in the history, once
+    # When it resumes, Then every prediction is in the history, once
     names = {first["prediction_id"], *(answer.json()["prediction_id"] for answer in answers)}
     items: list[dict[str, Any]] = []
     deadline = time.monotonic() + 20

@@ -1,4 +1,4 @@
-"""The page for people, in a real browser without a window."""
+"""The web page, in a real headless browser."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_a_flight_is_predicted_with_its_reasons(browser: WebDriver, address: str
     assert "version" in answer
     assert "path attribution" in answer
     text_of(browser, "history", "UA-389-2013123023")
-    # And a flight that cannot be is told why
+    # And an impossible flight is refused with the reason
     field = browser.find_element(By.NAME, "destination")
     field.clear()
     field.send_keys("XXX")
@@ -111,7 +111,7 @@ def test_nothing_on_it_fails_and_nothing_else_is_loaded(browser: WebDriver, addr
     assert all(name.startswith((address, "data:")) for name in loaded), loaded
     lines = browser.get_log("browser")  # type: ignore[no-untyped-call] # selenium does not type it
     severe = [line for line in lines if line["level"] == "SEVERE"]
-    assert [line for line in severe if "422" not in line["message"]] == []  # the one told above
+    assert [line for line in severe if "422" not in line["message"]] == []  # the one expected above
     # And it is small and soon there
     assert len(httpx.get(address).content) < 16_000
     assert browser.execute_script("return performance.timing.domInteractive") > 0

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 # A flight may be well written and not exist: whether it does is no matter of the document.
 EXCLUDED = [schemathesis.checks.positive_data_acceptance]
-# A busy machine is no fault of the service; a large body is refused as such, whatever it says.
+# A busy machine is not a failure; a large body is refused whatever its content.
 PATIENT = msgspec.structs.replace(
     SETTINGS, max_body_bytes=64 * 1024, limits=LimitSettings(most_lag_ms=60_000)
 )

@@ -41,12 +41,12 @@ def test_the_same_data_give_the_same_export_and_other_data_another() -> None:
 def test_the_self_test_asks_for_what_is_easily_got_wrong() -> None:
     # Given the self-test
     test = json.loads(trained().self_test)
-    rows, kept = test["rows"], test["probabilities"]
+    rows, stored = test["rows"], test["probabilities"]
     # Then it has enough rows, one of them with nothing known, one with unknown categories
-    assert len(rows) == len(kept) >= 16
+    assert len(rows) == len(stored) >= 16
     assert rows[-2] == [None] * len(FEATURES)
     assert rows[-1][:2] == ["no such category"] * 2
-    # And the model gives its rows, read back, the probabilities that are kept
+    # And the model gives its rows, read back, the stored probabilities
     frame = pd.DataFrame(rows, columns=[each.name for each in FEATURES])
     for each in FEATURES:
         frame[each.name] = (
@@ -54,7 +54,7 @@ def test_the_self_test_asks_for_what_is_easily_got_wrong() -> None:
             if each.dtype == "string"
             else frame[each.name].astype(np.float64)
         )
-    assert trained().model.probabilities(frame).tolist() == kept
+    assert trained().model.probabilities(frame).tolist() == stored
 
 
 def test_a_family_of_features_can_be_left_out() -> None:

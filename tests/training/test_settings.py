@@ -40,14 +40,14 @@ def test_a_model_without_the_tail_number_has_a_floor_of_its_own() -> None:
     assert settings(without_families=("tail",)).policy.minimum_auc == 0.6
 
 
-def test_the_floors_of_the_configuration_are_those_that_were_asked_for() -> None:
+def test_the_floors_of_the_configuration_are_the_required_ones() -> None:
     gates = parse_section(TrainingSettings, load_conf("prod"), "training").gates
     assert (gates.minimum_auc, gates.minimum_auc_without_tail) == (0.765, 0.755)
     assert (gates.suspicious_auc, gates.maximum_calibration_error) == (0.95, 0.02)
     assert (gates.slices_below_naive, gates.maximum_export_difference) == (0, 1e-6)
 
 
-def test_without_an_address_everything_is_kept_in_the_home() -> None:
+def test_without_an_address_everything_is_stored_in_the_home() -> None:
     home = Path("/somewhere")
     assert tracking_uri(settings(), home) == "sqlite:////somewhere/mlflow.db"
     assert artifact_root(settings(), home) == "file:///somewhere/mlartifacts"
@@ -74,7 +74,7 @@ def test_a_run_around_us_counts_if_it_is_in_our_store(
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     if address:
         monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
-    # When our store is asked about, Then a relative path to the same file is the same store
+    # When our store is compared, Then a relative path to the same file is the same store
     found = surrounding_run(f"sqlite:///{tmp_path / 'mlflow.db'}")
     assert found == ("abc" if same else None)
 

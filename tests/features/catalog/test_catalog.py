@@ -105,7 +105,7 @@ def test_windows_end_at_the_prediction_and_look_back_a_bounded_time(feature: Fea
     for item in feature.inputs:
         assert days_back(item) <= MAX_WINDOW_DAYS
         assert minutes_back(item) <= MAX_WINDOW_MIN
-        # And only what is published looks past the prediction time
+        # And only published schedules are read past the prediction time
         if looks_ahead(item):
             assert isinstance(item, Sum | Latest)
             assert STREAMS[item.stream].published

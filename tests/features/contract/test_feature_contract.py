@@ -50,7 +50,7 @@ def test_an_undeclared_feature_is_named() -> None:
     [(b"{", "not valid"), (b"[]", "not valid"), (b'{"schema":1}', "not valid")],
 )
 def test_broken_json_is_refused(data: bytes, message: str) -> None:
-    # Given bytes that are not a contract / When they are read / Then the error says so
+    # Given bytes that are not a contract / When they are read / Then the error names the cause
     with pytest.raises(ContractError, match=message):
         from_json(data)
 
@@ -130,12 +130,12 @@ def test_conflicts_between_models_are_described() -> None:
 def test_another_label_is_another_contract_that_is_not_served_beside_the_default() -> None:
     # Given contracts of two labels
     default, other = contract_of(120, 0.25), contract_of(120, 0.25, late_from_min=45)
-    # Then each says from when on a flight is late, also after it was written and read
+    # Then each states from how many minutes on a flight is late, also after a round trip
     assert (default.label, default.late_from_min) == ("arrival delay >= 15 min", 15)
     assert from_json(to_json(other)).late_from_min == 45
     assert any("the label is" in each for each in conflicts_between(default, other))
 
 
-def test_a_label_that_this_code_does_not_know_is_refused() -> None:
+def test_a_label_unknown_to_this_code_is_refused() -> None:
     with pytest.raises(ContractError, match="has the label 'cancelled'"):
         _ = msgspec.structs.replace(contract_of(120, 0.25), label="cancelled").late_from_min

@@ -52,7 +52,7 @@ def test_an_outdated_page_fails_the_check_and_can_be_rewritten(
     page = tmp_path / "features.md"
     page.write_text("# Features of old\n")
     monkeypatch.setattr(module, "PAGE", page)
-    # When it is checked / Then that fails, and says what to run
+    # When it is checked / Then it fails, and names the command to run
     assert main(["--check"]) == 1
     assert "features.contract.reference --write" in capsys.readouterr().err
     # And once written it passes

@@ -112,7 +112,7 @@ def test_much_becomes_known_at_the_very_instant(other: Dataset) -> None:
 
 
 def test_rows_are_shuffled_and_lose_their_lineage(other: Dataset) -> None:
-    # Given counterfactual data / Then rows are unordered, and the lineage column is gone
+    # Given counterfactual data / Then rows are unordered, and the lineage column is missing
     departures = to_minutes(other.flights[c.SCHEDULED_DEPARTURE])
     assert (np.diff(departures) < 0).mean() > 0.4
     assert c.SOURCE_ROW in real_weeks().flights.column_names
@@ -123,7 +123,7 @@ def test_a_flight_is_one_row_with_a_consistent_outcome(other: Dataset) -> None:
     # Given counterfactual flights / Then each id is there once
     rows = by_id(other.flights)
     assert len(rows) == len(other.flights)
-    # And each has left before it ends, or is cancelled, as its status says
+    # And each has left before it ends, or is cancelled, as its status states
     for row in rows.values():
         left, arrived = row[c.DEPARTED], row[c.ARRIVED]
         assert (left is None) == (row[c.STATUS] == c.CANCELLED_STATUS)

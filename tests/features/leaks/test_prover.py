@@ -129,7 +129,7 @@ def test_instants_are_prediction_times_over_the_whole_period_and_repeat_with_the
 
 
 def test_too_few_flights_for_the_instants_are_refused() -> None:
-    # Given no flights / When instants are drawn / Then the error says what to do
+    # Given no flights / When instants are drawn / Then the error names the way out
     data = real_weeks()
     empty = Dataset(data.flights.slice(0, 0), data.weather)
     with pytest.raises(ProofError, match="0 flights for 3 instants: ask for fewer"):
@@ -146,6 +146,6 @@ def test_computations_of_different_flights_are_refused() -> None:
 
     data = real_weeks()
     others = counterfactuals(data, draw_instants(data, 1, horizon_min=120, seed=6), seed=6)
-    # When it is checked / Then the error says what is wrong
+    # When it is checked / Then the error describes the mistake
     with pytest.raises(ProofError, match="in the order of scheduled departure"):
         prove(data, others, unordered, features=[], horizon_min=120)

@@ -46,13 +46,13 @@ def test_rows_upserted_one_by_one_give_the_bytes_of_all_rows(
 ) -> None:
     # Given a track of rows, and a subset of them
     flags = data.draw(st.lists(st.booleans(), min_size=len(rows), max_size=len(rows)))
-    kept = [row for row, flag in zip(rows, flags, strict=True) if flag]
+    selected = [row for row, flag in zip(rows, flags, strict=True) if flag]
     columns = Columns(TRACK, rows)
     # When the other rows are removed, and then put back in some order
-    others = [row for row in rows if row not in kept]
+    others = [row for row in rows if row not in selected]
     for row in others:
         columns.remove(row[1])
-    assert columns.to_bytes() == Columns(TRACK, kept).to_bytes()
+    assert columns.to_bytes() == Columns(TRACK, selected).to_bytes()
     for row in data.draw(st.permutations(others)):
         columns.put(row)
     # Then the bytes are those of all rows
@@ -77,7 +77,7 @@ def test_encoded_items_are_decoded(rows: Any) -> None:
 
 @pytest.mark.parametrize("cut", [0, 3, 4, 8, 16])
 def test_a_damaged_item_is_not_read(cut: int) -> None:
-    # Given a truncated item / When it is read / Then the error says what to do
+    # Given a truncated item / When it is read / Then the error names the way out
     body = encode(LAYOUT, [Columns(track).to_bytes() for track in LAYOUT.tracks])
     with pytest.raises(ItemError, match="make run"):
         item_integers(LAYOUT, body[:cut])

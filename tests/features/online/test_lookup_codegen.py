@@ -39,7 +39,7 @@ def test_a_traceback_shows_the_generated_line() -> None:
     assert "f0(s[0], s[1]),  # share" in shown
 
 
-def test_a_track_is_read_as_its_plan_says() -> None:
+def test_a_track_is_read_according_to_its_plan() -> None:
     # Given three rows at the minutes 3, 5 and 8, with totals of a measure and its values
     words = memoryview(bytes(4 * 15)).cast("i").tolist()
     words[:4] = [0, 15, 3, 4]

@@ -34,7 +34,7 @@ def test_of_duplicate_keys_the_newest_file_wins_and_in_a_file_its_first_row(
         {**old, "source_row": 3, "flight": "9"},
         {**oldest, "source_row": 5},
     )
-    # When silver is made of them
+    # When silver is built from them
     rows = silver_candidates(spark, "flights", bronze)
     # Then the first valid row of the newest file is not refused, and the others have a reason
     contradiction = "dep_time is 0517, but sched_dep_time and dep_delay make 0518."
@@ -54,5 +54,5 @@ def test_of_duplicate_keys_the_newest_file_wins_and_in_a_file_its_first_row(
     assert [row.refused_at for row in refused] == [
         at.replace(tzinfo=None) for at in (later, later, later, INGESTED_AT, INGESTED_AT)
     ]
-    kept = {(row.flight_number, row.tail_number) for row in to_silver(rows).collect()}
-    assert kept == {(1545, "N2"), (9, "N14228")}
+    remaining = {(row.flight_number, row.tail_number) for row in to_silver(rows).collect()}
+    assert remaining == {(1545, "N2"), (9, "N14228")}

@@ -253,10 +253,10 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
 ]
 
 
-def test_every_refused_row_says_why(spark: SparkSession) -> None:
+def test_every_refused_row_has_a_reason(spark: SparkSession) -> None:
     # Given a good row, and one for each rule that it can break
     changes: list[dict[str, Any]] = [{}, *(change for change, _, _ in REFUSED)]
-    # When silver is made of them
+    # When silver is built from them
     found = refusals(to_flights(raw_flights(spark, *changes), silver_airports(spark)))
     # Then each has its reason, and the good row none
     assert found == [None, *((rule, reason) for _, rule, reason in REFUSED)]

@@ -53,7 +53,7 @@ def test_both_hours_of_the_night_on_which_clocks_go_back_are_valid(spark: SparkS
     # Given hour 1 of the night on which summer time ends, which comes twice
     row = received("weather", WEATHER_LINE) | {"month": "11", "day": "3"}
     hours = ({"time_hour": f"2013-11-03T0{hour}:00:00Z"} for hour in (5, 6))
-    # When silver is made of it / Then both are hours of their own
+    # When silver is built from it / Then both are hours of their own
     bronze = raw_frame(spark, "weather", *(row | hour for hour in hours))
     assert refusals(silver_candidates(spark, "weather", bronze)) == [None, None]
 

@@ -128,7 +128,7 @@ def test_a_clock_time_that_is_skipped_is_read_on_the_old_clock(spark: SparkSessi
     # Given 2:30 in New York on the night on which 2:00 becomes 3:00
     at = dt.datetime(2013, 3, 10, 5, tzinfo=dt.UTC)
     frame = spark.createDataFrame([(at, 150, "America/New_York")], "at timestamp, c int, z string")
-    # When it is looked for from midnight on
+    # When it is searched from midnight on
     found = frame.select(
         F.unix_seconds(values.first_instant_after(F.col("at"), F.col("c"), F.col("z")))
     ).collect()

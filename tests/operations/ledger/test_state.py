@@ -29,12 +29,16 @@ STEPS = st.one_of(
 
 def take(world: LedgerWorld, step: tuple[str, object], reason: str) -> None:
     kind, about = step
-    people = {"back": world.ada.roll_back, "reject": world.ada.reject, "approve": world.ada.approve}
+    verdicts = {
+        "back": world.ada.roll_back,
+        "reject": world.ada.reject,
+        "approve": world.ada.approve,
+    }
     try:
         if kind == "weight":
             world.ada.roll_out(float(str(about)), reason=reason)
-        elif kind in people:
-            people[kind](about, reason=reason)  # type: ignore[operator] # by name
+        elif kind in verdicts:
+            verdicts[kind](about, reason=reason)  # type: ignore[operator] # by name
         elif isinstance(about, ReleasedVersion) and kind == "on_trial":
             world.publish(about)
         elif isinstance(about, ReleasedVersion):
@@ -59,7 +63,7 @@ def test_every_sequence_of_decisions_leaves_a_consistent_state(
         # the champion is the last of the champions, and none of them is there twice in a row
         assert state.champions[-1:] == ((release.champion,) if release.champion else ())
         assert all(a != b for a, b in zip(state.champions, state.champions[1:], strict=False))
-        # nobody answers in two places, and what was taken back in none
+        # no version is in two places, and a withdrawn version is in none
         placed = [v.version for v in (release.champion, release.challenger) if v]
         assert len(set(placed)) == len(placed)
         assert not set(placed) & set(state.withdrawn)

@@ -33,7 +33,7 @@ def test_the_second_version_takes_over_from_the_first(world: LedgerWorld) -> Non
     world.champion(ONE)
     # When another version is published
     world.publish(TWO)
-    # Then the champion keeps answering until the promotion
+    # Then the champion still answers until the promotion
     assert world.state.release == Release(ONE, TWO)
     decided = world.pipeline.promoted(TWO, rollout="direct", reason="better")
     assert decided.outcome == "promote"
@@ -79,7 +79,7 @@ def test_a_rollback_is_one_entry_and_puts_the_champion_before_back(world: Ledger
     world.champion(TWO)
     # When it is rolled back
     made = world.ada.roll_back(reason="false alarms")
-    # Then one entry says who, why and from what, and the first answers
+    # Then one entry records who, why and from what, and the first answers
     assert made is not None
     entry = world.ledger.entries[-1]
     assert (entry.kind, entry.version, entry.by) == ("rolled_back", "1", "Ada")
@@ -243,7 +243,7 @@ def test_a_rejected_challenger_answers_nothing_and_is_not_released_again(
     # When it is rejected, twice
     world.ada.reject("2", reason="unfair to one carrier")
     assert world.ada.reject("2", reason="unfair to one carrier") is None
-    # Then the champion answers all, the alias is gone, and the pipeline leaves it so
+    # Then the champion answers all, the alias is deleted, and the pipeline does not restore it
     assert world.state.release == Release(champion=ONE)
     assert world.state.candidate is None
     before = world.kinds
@@ -281,7 +281,7 @@ def test_only_the_challenger_is_rejected(world: LedgerWorld) -> None:
         world.ada.reject("1", reason="unfair")
 
 
-def test_a_version_published_anew_with_other_bytes_needs_another_approval(
+def test_a_version_republished_with_other_bytes_needs_another_approval(
     world: LedgerWorld,
 ) -> None:
     # Given an approved package

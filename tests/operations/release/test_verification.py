@@ -60,7 +60,7 @@ def versions(world: LedgerWorld) -> Versions:
 
 
 def wrong(world: LedgerWorld, versions: Versions, head: str | None = None) -> dict[str, str]:
-    """Return what is wrong, by what was looked at."""
+    """Return the problems, by what was verified."""
     checks = verify(world.store, versions, "ontime", head=head)
     return {check.name: check.found for check in checks if not check.holds}
 

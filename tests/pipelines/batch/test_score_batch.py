@@ -132,17 +132,17 @@ def test_the_same_again_is_the_same_and_other_versions_and_days_stay(
 
 
 @pytest.mark.spark
-def test_a_scored_flight_that_is_gone_from_gold_loses_its_prediction(
+def test_a_scored_flight_deleted_from_gold_loses_its_prediction(
     released: RunContext, tables: Tables
 ) -> None:
     # Given predictions / When a flight leaves the feature table and its day is scored again
     score_version(released, **asked())
     before = len(rows_of(tables))
-    kept = tables.read("gold_features_h120").where(F.col(c.FLIGHT_ID) != rows_of(tables)[0][0])
-    tables.replace("gold_features_h120", kept.localCheckpoint(), description="one less")
+    remaining = tables.read("gold_features_h120").where(F.col(c.FLIGHT_ID) != rows_of(tables)[0][0])
+    tables.replace("gold_features_h120", remaining.localCheckpoint(), description="one less")
     model = batch_model(released.artifacts, model_name="ontime", version="1")
     score_days(released, model, days=day_range("", ""))
-    # Then it is gone from the predictions
+    # Then it is deleted from the predictions
     assert len(rows_of(tables)) == before - 1
 
 

@@ -1,7 +1,7 @@
 """A fake Databricks workspace over real HTTP: as much of it as submission speaks to.
 
 Ours, and not Databricks': it answers jobs 2.2, workspace files, permissions and who we are in the
-shapes that the SDK reads, keeps what it was sent, and fails where a test tells it to.
+shapes that the SDK reads, stores what it was sent, and fails where a test configures it to.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ class FakeWorkspace:
         files: By path, the bytes of each file.
         jobs: By id, the settings of each job.
         permissions: By job id, its access control list.
-        runs: By id, each run: a list of its looks, one a `runs/get`, the last for good.
+        runs: By id, each run: a list of its polls, one per `runs/get`, the last one repeated.
         outputs: By run id of a task, what it left.
         faults: By `METHOD path`, the answers that come before the right one: status and body.
         calls: Every call, as `METHOD path`.
-        script: The looks of the next run that is started.
-        lost: Answers that get lost on the way, by `METHOD path`: the call is done, a 500 is told.
+        script: The polls of the next run that is started.
+        lost: Answers that get lost on the way, by `METHOD path`: the call is done, the status 500.
     """
 
     files: dict[str, bytes] = field(default_factory=dict)
@@ -115,8 +115,8 @@ class FakeWorkspace:
     def list_runs(self, query: dict[str, str], _body: Any) -> dict[str, Any]:
         active = [
             {"run_id": run_id, "job_id": int(query["job_id"])}
-            for run_id, looks in self.runs.items()
-            if looks[0]["state"]["life_cycle_state"] not in {"TERMINATED", "INTERNAL_ERROR"}
+            for run_id, polls in self.runs.items()
+            if polls[0]["state"]["life_cycle_state"] not in {"TERMINATED", "INTERNAL_ERROR"}
         ]
         return {"runs": active, "has_more": False}
 
@@ -127,14 +127,14 @@ class FakeWorkspace:
         run_id = 500 + len(self.runs)
         self.started[run_id] = body
         self.runs[run_id] = [
-            {**look, "run_id": run_id, "run_page_url": f"{self.url}/run/{run_id}"}
-            for look in self.script
+            {**poll, "run_id": run_id, "run_page_url": f"{self.url}/run/{run_id}"}
+            for poll in self.script
         ]
         return {"run_id": run_id, "number_in_job": run_id}
 
     def get_run(self, query: dict[str, str], _body: Any) -> dict[str, Any]:
-        looks = self.runs[int(query["run_id"])]
-        return looks.pop(0) if len(looks) > 1 else looks[0]
+        polls = self.runs[int(query["run_id"])]
+        return polls.pop(0) if len(polls) > 1 else polls[0]
 
     def get_output(self, query: dict[str, str], _body: Any) -> dict[str, Any]:
         return self.outputs.get(int(query["run_id"]), {})
@@ -155,8 +155,8 @@ _ROUTES: dict[str, Any] = {
 }
 
 
-def look(states: dict[str, str], end: str | None = None, message: str = "") -> dict[str, Any]:
-    """Return one look at a run: `waiting`, `running` or a result by task, and how it ended."""
+def poll(states: dict[str, str], end: str | None = None, message: str = "") -> dict[str, Any]:
+    """Return one poll of a run: `waiting`, `running` or a result by task, and how it ended."""
     tasks = [
         {"task_key": task, "run_id": 9000 + place, "state": _state(word)}
         for place, (task, word) in enumerate(states.items())

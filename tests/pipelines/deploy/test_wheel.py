@@ -32,7 +32,7 @@ def test_the_same_code_makes_the_same_bytes_wherever_it_is(wheel: Path, tmp_path
     (copy / "pipelines" / "deploy" / "wheel.py").chmod(0o700)
     # When
     again = build_wheel(tmp_path / "dist", root=copy)
-    # Then: equal but for what is told about the commit, which a copy without git cannot know
+    # Then: equal except for the commit, which a copy without git does not have
     assert contents(again) == contents(wheel)
 
 
@@ -70,7 +70,7 @@ def test_building_again_replaces_the_wheel_with_the_same(wheel: Path) -> None:
     assert list(wheel.parent.iterdir()) == [wheel]
 
 
-def test_it_tells_the_commit_and_asks_for_no_spark(wheel: Path) -> None:
+def test_it_records_the_commit_and_does_not_require_spark(wheel: Path) -> None:
     # Given
     with zipfile.ZipFile(wheel) as archive:
         built = json.loads(archive.read("conf/build.json"))
@@ -83,7 +83,7 @@ def test_it_tells_the_commit_and_asks_for_no_spark(wheel: Path) -> None:
     assert not names & {"pyspark", "pyspark[connect]", "delta-spark", "pandas", "numpy", "pyarrow"}
 
 
-def test_the_entry_point_of_the_job_is_in_it_and_knows_every_stage(
+def test_the_entry_point_of_the_job_is_in_it_and_has_every_stage(
     wheel: Path, tmp_path: Path
 ) -> None:
     # Given: the wheel unpacked, and nothing of this repository on the path

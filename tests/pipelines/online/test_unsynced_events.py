@@ -66,7 +66,7 @@ def test_a_flight_that_silver_no_longer_has_is_removed(tmp_path: Path) -> None:
     store, whole = SqliteOnlineStore(tmp_path / "a.db"), SqliteOnlineStore(tmp_path / "b.db")
     others = [a_flight(n * DAY + 700, n + 1) for n in range(8)]
     fill(store, [*others, a_flight(750, 99)], [])
-    # When it is filled from silver without it / Then it is gone
+    # When it is filled from silver without it / Then it is deleted
     fill(store, others, [])
     fill(whole, others, [])
     items = items_in(tmp_path / "a.db")

@@ -74,7 +74,7 @@ def test_a_clean_proof_that_catches_what_is_planted_passes() -> None:
     # Given no leak, and the planted one caught / When the report is asked
     found = report(declared=CLEAN, planted=LEAKY)
     found.require_clean()
-    # Then figures and text say so
+    # Then figures and text report it
     assert found.figures() == {
         "features": 3,
         "instants": 1,

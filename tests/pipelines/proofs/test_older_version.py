@@ -1,7 +1,7 @@
 """A version that was registered before the modules moved: its lineage, package and ledger entries.
 
 The texts are as the code of then wrote them; only checksums are shorter to write. What a released
-file is made of must stay readable, whatever is renamed in the code.
+file contains must stay readable, whatever is renamed in the code.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ def test_its_package_is_loaded_and_answers(tmp_path: Path) -> None:
     assert loaded.contract == small_model().contract
 
 
-def test_its_ledger_entries_say_what_is_released() -> None:
+def test_its_ledger_entries_give_the_release() -> None:
     # Given the four entries of a promotion as they were written
     first = entry(
         1, "0" * 64, kind="registered", evidence={"run_id": "56" * 16, "gold_hash": "dd" * 32}

@@ -179,7 +179,7 @@ def test_sources_are_found_by_checksum_among_all_places(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("now", "problem"), [(b"x", "has another one now"), (None, "the file is missing")]
 )
-def test_a_source_that_changed_or_is_gone_is_named(
+def test_a_changed_or_deleted_source_is_named(
     tmp_path: Path, now: bytes | None, problem: str
 ) -> None:
     place = tmp_path / "flights.csv"

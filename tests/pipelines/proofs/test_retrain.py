@@ -83,7 +83,7 @@ def figures_of(recorded: Recorded) -> dict[str, object]:
 def test_the_same_bits_are_reported_as_the_same(registered: Recorded) -> None:
     # Given a version that comes out the same / When it is retrained
     retrained_as(registered, Rebuilt(LINEAGE, EXPORTED, {"ingest": 1.0}))
-    # Then the figures say so
+    # Then the figures report it
     figures = figures_of(registered)
     assert figures["same_hash"] is figures["same_gold"] is True
     assert figures["onnx_sha256"] == hashlib.sha256(b"model.onnx").hexdigest()
@@ -116,7 +116,7 @@ def test_a_registered_version_is_rebuilt_bit_for_bit(tmp_path: Path, small_conf:
     # Given this code, committed, and a version trained from it on two weeks of the real data
     repository = committed(tmp_path / "repository")
     run(repository, tmp_path / "home", small_conf, "run")
-    # When it is retrained, its tables gone, with another number of threads
+    # When it is retrained, its tables deleted, with another number of threads
     shutil.rmtree(tmp_path / "home" / "tables")
     os.environ["OMP_NUM_THREADS"] = "1"
     try:

@@ -122,7 +122,7 @@ def test_a_feature_table_meets_the_declarations_of_its_features(
 ) -> None:
     # Given some of the real feature table
     frame = spark.createDataFrame(gold().slice(20_000, 300))
-    # Then it is what the declarations say
+    # Then it equals the declarations
     assert validate_gold(frame, table="gold", home=tmp_path).rows == 300
     # But not with a value that cannot be, a column more, or a flight that is there twice
     name = next(feature.name for feature in FEATURES if feature.maximum is not None)

@@ -1,4 +1,4 @@
-"""The service's scorer is asked about the exported model, and about the champion."""
+"""The service's scorer scores flights with the exported model, and with the champion."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def compared(registry: RegistryOf) -> Rival | None:
 def test_the_exported_model_agrees_and_is_quick() -> None:
     # Given a trained model and its export
     made, sample = trained(), part("test")
-    # When the service's scorer scores all flights, Then it says what scikit-learn says
+    # When the service's scorer scores all flights, Then its probabilities equal scikit-learn's
     found = export_figures(made.onnx, made.contract, sample, scored().score)
     assert found.flights == len(sample)
     assert found.largest_difference < 1e-12
@@ -56,7 +56,7 @@ def test_the_exported_model_agrees_and_is_quick() -> None:
     assert (found.bytes, found.problems) == (len(made.onnx), ())
 
 
-def test_a_model_that_says_something_else_is_measured() -> None:
+def test_a_model_with_other_probabilities_is_measured() -> None:
     made, sample = trained(), part("test")
     wrong = scored().score.copy()
     wrong[7] += 0.25
@@ -107,7 +107,7 @@ def test_a_champion_that_reads_a_feature_in_another_unit_is_reported() -> None:
     assert "furlongs in the other" in found.conflicts[0]
 
 
-def test_a_champion_of_features_that_are_gone_cannot_be_compared() -> None:
+def test_a_champion_of_deleted_features_cannot_be_compared() -> None:
     made = trained()
     other = msgspec.structs.replace(made.contract.features[-1], name="moon")
     contract = msgspec.structs.replace(made.contract, features=(*made.contract.features, other))

@@ -53,7 +53,7 @@ def test_at_prints_what_was_in_production_then_and_why(
     promoted = two_champions.ledger.entries[3]
     # When it is asked for, with another offset
     assert execute([*LEDGER, "at", promoted.at.replace("Z", "+00:00")]) == 0
-    # Then it tells the version and the evidence
+    # Then it prints the version and the evidence
     output = capsys.readouterr().out
     assert "version 1 of ontime was the champion." in output
     assert "promoted by pipeline: gates passed (entry 4)" in output
@@ -102,7 +102,7 @@ def test_export_is_all_of_it_with_checksums(
     assert json.loads((tmp_path / "ledger.json").read_text()) == exported
 
 
-def test_an_empty_ledger_says_so(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_empty_ledger_is_reported(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert home.is_dir()
     assert execute([*LEDGER, "show"]) == 0
     assert capsys.readouterr().out == "The ledger is empty: nothing was decided yet.\n"

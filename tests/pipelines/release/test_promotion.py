@@ -49,7 +49,7 @@ def test_where_approval_is_required_a_version_waits_until_a_person_approves_it(
     assert released.aliases == {"champion": "1", "challenger": None}
 
 
-def test_an_approval_is_kept_while_the_rollout_goes_on(
+def test_an_approval_is_stored_during_the_rollout(
     released: ReleasedHome, policy: Policy, capsys: pytest.CaptureFixture[str]
 ) -> None:
     policy(rollout="gradual", approval="required")
@@ -95,7 +95,7 @@ def test_a_version_that_the_registry_lost_is_not_promoted(
     assert champion(released) == "1"
 
 
-def test_a_registry_that_knows_another_run_by_the_number_is_refused(
+def test_a_registry_with_another_run_for_the_version_is_refused(
     released: ReleasedHome, capsys: pytest.CaptureFixture[str]
 ) -> None:
     # Given a ledger whose version 1 is of another run than the registry's

@@ -1,4 +1,4 @@
-"""The rollback command: at once, under a running server, whatever else goes on."""
+"""The rollback command takes effect immediately, under a running server and during a run."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_a_running_server_answers_with_the_champion_before_within_a_moment(
         assert answering(client) == "2"
         # When it is rolled back, Then it answers with the first, without a restart
         assert execute([*ROLLBACK, *WHO]) == 0
-        assert seconds_until(client, "1") < 5  # it looks every second
+        assert seconds_until(client, "1") < 5  # it polls every second
         answer = client.post("/model/predict", json=EXAMPLE_REQUEST).json()
         assert answer["model"]["version"] == "1"
         assert answer["probability"] == pytest.approx(0.2, abs=0.01)
@@ -131,14 +131,14 @@ def registry_that_is_down(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
-def test_a_registry_that_is_down_does_not_keep_the_bad_version_answering(
+def test_a_registry_that_is_down_does_not_block_the_rollback(
     released: ReleasedHome, capsys: pytest.CaptureFixture[str], request: pytest.FixtureRequest
 ) -> None:
     # Given two champions, and then a registry that is down
     released.champion()
     released.champion()
     request.getfixturevalue("registry_that_is_down")
-    # When it is rolled back, Then servers get the first, and the aliases are said to be behind
+    # When it is rolled back, Then servers get the first, and the aliases are reported as behind
     assert execute([*ROLLBACK, *WHO]) == 0
     output = capsys.readouterr().out
     assert "continuing without the registry" in output
@@ -149,6 +149,6 @@ def test_a_registry_that_is_down_does_not_keep_the_bad_version_answering(
     assert release.document.champion.version == "1"
 
 
-def test_a_name_and_a_reason_are_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_name_and_a_reason_are_required(capsys: pytest.CaptureFixture[str]) -> None:
     assert execute(ROLLBACK) == 2
     assert "Missing option '--by'" in capsys.readouterr().err

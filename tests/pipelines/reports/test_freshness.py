@@ -66,7 +66,7 @@ def test_each_table_has_rows_ages_and_unusual_days(
     assert figures["newest_ingest"].startswith("2026-01-02T03:04:05")
 
 
-def test_without_tables_an_error_says_what_to_do(
+def test_without_tables_an_error_names_the_way_out(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert execute(["look", "freshness"]) == 1

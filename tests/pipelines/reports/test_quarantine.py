@@ -81,7 +81,9 @@ def test_nothing_found_is_show(show: Any) -> None:
     assert show("--row", "99").startswith("No row in quarantine matches")
 
 
-def test_without_a_table_it_says_what_to_do(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    # Given a home where nothing ran / When / Then one sentence says what to do
+def test_without_a_table_it_names_the_way_out(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # Given a home where nothing ran / When / Then one sentence names the way out
     assert execute(["look", "quarantine"]) == 1
     assert f"There is no quarantine in {home}: run `make run`" in capsys.readouterr().err

@@ -25,7 +25,7 @@ def overridden(*texts: str) -> CommonOptions:
     return CommonOptions(overrides=texts)
 
 
-def test_what_is_not_given_is_as_the_configuration_says() -> None:
+def test_an_omitted_option_has_the_value_of_the_configuration() -> None:
     settings = settings_of(CommonOptions(), {"features.horizon_min": None})
     assert (settings.features.horizon_min, settings.environment) == (120, "dev")
 

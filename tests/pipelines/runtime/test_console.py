@@ -5,7 +5,7 @@ import io
 from pipelines.runtime.console import Console
 
 
-def test_a_stage_tells_why_it_runs_what_it_found_and_how_long_it_took() -> None:
+def test_a_stage_logs_why_it_runs_its_results_and_its_duration() -> None:
     stream = io.StringIO()
     console = Console(stream)
     console.stage_started("ingest", "files to tables", "not done yet")

@@ -17,7 +17,7 @@ def context(home: Path, monkeypatch: pytest.MonkeyPatch) -> RunContext:
     return RunContext(load_settings("dev"))
 
 
-def test_runs_and_their_files_are_kept_at_home(context: RunContext, home: Path) -> None:
+def test_runs_and_their_files_are_stored_at_home(context: RunContext, home: Path) -> None:
     assert context.tracking.store == f"sqlite:///{home}/mlflow.db"
     assert context.tracking.artifacts == f"file://{home}/mlartifacts"
 
@@ -37,7 +37,7 @@ def test_what_mlflow_falls_back_to_by_itself_is_nobodys_choice(
     assert context.tracking.store == f"sqlite:///{home}/mlflow.db"
 
 
-def test_the_store_at_home_named_by_the_environment_keeps_its_files_at_home(
+def test_the_store_at_home_named_by_the_environment_has_its_files_at_home(
     context: RunContext, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{home}/mlflow.db")
@@ -62,13 +62,13 @@ def test_a_collaborator_that_is_handed_in_is_used(context: RunContext) -> None:
         context.using(sparks=None)
 
 
-def test_a_run_that_asked_for_no_tables_starts_no_spark(context: RunContext) -> None:
+def test_a_run_that_reads_no_tables_starts_no_spark(context: RunContext) -> None:
     with context as entered:
         assert entered is context
     assert "spark" not in context.__dict__
 
 
-def test_release_ledger_and_packages_are_where_the_configuration_says(
+def test_release_ledger_and_packages_are_where_the_configuration_states(
     context: RunContext, home: Path, tmp_path: Path
 ) -> None:
     # Given the artifact store in a folder of its own

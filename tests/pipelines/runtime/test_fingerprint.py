@@ -127,10 +127,10 @@ def test_the_code_of_every_stage_holds_the_stage_and_nothing_of_the_frame(stage:
     } & set(code)
 
 
-def test_a_package_that_looks_for_its_modules_counts_with_all_of_them(root: Path) -> None:
+def test_a_package_that_discovers_its_modules_counts_with_all_of_them(root: Path) -> None:
     # Given a package that imports whatever is in it
     write(root, features__parts__init="from pkgutil import iter_modules\nF = iter_modules\n")
     (root / "features" / "parts" / "init.py").rename(root / "features" / "parts" / "__init__.py")
     write(root, features__parts__wind="W = 1\n", pipelines__build="import features.parts\n")
-    # When its code is listed / Then a module that nobody names is in the list
+    # When its code is listed / Then a module that no import names is in the list
     assert "features/parts/wind.py" in code_of("pipelines.build", root)

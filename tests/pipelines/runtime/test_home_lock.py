@@ -52,7 +52,7 @@ def test_the_lock_of_a_killed_run_is_taken_over_and_reported(
     holder.wait()
     # When the next one starts
     with only_run(tmp_path) as taken_over:
-        # Then it has the lock, and knows whose it was
+        # Then it has the lock, and reports whose it was
         assert taken_over is not None
         assert f"process {holder.pid}" in taken_over
     with only_run(tmp_path) as after:
@@ -78,7 +78,7 @@ def test_a_lock_file_with_other_text_is_no_obstacle(tmp_path: Path) -> None:
         assert taken_over is None
 
 
-def test_where_the_file_system_has_no_locks_the_run_goes_on(
+def test_where_the_file_system_has_no_locks_the_run_continues(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Given: a volume of Databricks, for one

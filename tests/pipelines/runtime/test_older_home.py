@@ -74,7 +74,7 @@ def test_a_record_whose_parts_still_hold_is_checked_without_a_crash(
 ) -> None:
     # Given a record of the version before with today's parts, in a home that has lost everything
     record = context.records.require(stage.name)
-    # When its outputs are looked for, Then what is gone is named, or nothing is there to look for
+    # When its outputs are checked, Then missing ones are named, or there are none to check
     missing = missing_output(stage, context, record)
     assert parts_of(stage, context)
     # (evaluate leaves nothing of its own; an empty ledger and no release document agree)

@@ -33,7 +33,7 @@ STAGE = Stage(
 
 
 class Work:
-    """Stands for the code of the stages: counts its calls, and fails when told to."""
+    """Stands for the code of the stages: counts its calls, and fails on request."""
 
     def __init__(self) -> None:
         self.rows = 3
@@ -143,7 +143,7 @@ def test_a_stage_that_fails_counts_as_not_done_even_if_it_was_before(
     with pytest.raises(OntimeError):
         run_stage(STAGE, context_in(tmp_path, horizon_min=30))
     work.fails = False
-    # Then it runs again: what the failed attempt left is not what the old record tells
+    # Then it runs again: what the failed attempt left does not match the old record
     assert not run_stage(STAGE, context).skipped
 
 
@@ -158,7 +158,7 @@ def test_a_damaged_record_counts_as_not_done_and_is_reported(tmp_path: Path) -> 
 
 
 @pytest.mark.usefixtures("work")
-def test_a_stage_whose_output_is_gone_runs_again_and_says_so(
+def test_a_stage_whose_output_is_missing_runs_again_and_reports_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     context = context_in(tmp_path)
@@ -193,7 +193,7 @@ def test_a_stage_before_its_upstream_names_the_command_to_run(tmp_path: Path) ->
 
 @pytest.mark.usefixtures("work")
 def test_another_place_for_the_result_makes_it_run_again(tmp_path: Path) -> None:
-    # Given a stage whose result is kept in the artifact store
+    # Given a stage whose result is stored in the artifact store
     stage = replace(STAGE, places=("serving.store_uri",))
     run_stage(UPSTREAM, context_in(tmp_path))
     run_stage(stage, context_in(tmp_path))
@@ -213,7 +213,7 @@ def test_another_place_for_the_result_makes_it_run_again(tmp_path: Path) -> None
 def test_a_setting_that_is_read_and_not_declared_fails_if_strict_and_is_a_warning_else(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *, strict: bool
 ) -> None:
-    # Given a stage that reads how long predictions are kept, which it does not declare
+    # Given a stage that reads how long predictions are retained, which it does not declare
     def run(context: RunContext) -> StageOutcome:
         return StageOutcome({"days": context.settings.serving.stores.retention_days})
 

@@ -40,7 +40,9 @@ def test_a_stage_without_a_record_has_not_succeeded(records: StageRecords) -> No
         records.require("train")
 
 
-def test_a_removed_record_is_gone_and_removing_it_again_is_no_error(records: StageRecords) -> None:
+def test_a_removed_record_is_deleted_and_removing_it_again_is_no_error(
+    records: StageRecords,
+) -> None:
     records.write("train", RECORD)
     records.remove("train")
     records.remove("train")

@@ -93,7 +93,7 @@ def result(
     )
 
 
-def test_the_summary_of_a_first_run_tells_rows_quality_places_times_and_what_next() -> None:
+def test_the_summary_of_a_first_run_reports_rows_quality_places_times_and_next_steps() -> None:
     text = "\n".join(summary_of(result()))
     assert "Done in 2 min 41 s: 336,776 new flights." in text
     assert "flights                  336,774           2" in text
@@ -112,7 +112,7 @@ def test_the_summary_of_a_first_run_tells_rows_quality_places_times_and_what_nex
     assert "mlflow ui --backend-store-uri sqlite:///.ontime/mlflow.db" in text
 
 
-def test_a_run_with_nothing_to_do_says_so_and_shows_no_times() -> None:
+def test_a_run_with_nothing_to_do_reports_that_and_shows_no_times() -> None:
     text = "\n".join(summary_of(result(skipped=True)))
     assert "Nothing changed: no new flights, no new version; all 7 stages skipped (0.4 s)." in text
     assert "Where the time went" not in text
@@ -135,7 +135,7 @@ def test_a_refused_version_is_reported_with_its_reasons_and_who_answers() -> Non
     )
     # When it is summed up
     text = "\n".join(summary_of(refused))
-    # Then it says which version answers, and the figures are those of the champion
+    # Then it names the version that answers, and the figures are those of the champion
     expected = "Version 2 is not the champion: auc 0.610 is below 0.730. Answering: version 1."
     assert expected in text
     figures = figures_of(refused)

@@ -33,7 +33,7 @@ def test_a_place_is_a_file_a_folder_a_glob_or_a_uri(tmp_path: Path) -> None:
     assert names(tmp_path, tmp_path / "b.csv") == ["a.jsonl.gz", "b.csv"]
 
 
-def test_a_file_tells_its_format_wrapping_and_checksum(tmp_path: Path) -> None:
+def test_a_file_has_its_format_wrapping_and_checksum(tmp_path: Path) -> None:
     path = written(tmp_path / "x.CSV.zip", csv_text())
 
     (file,) = find_files([str(path)])

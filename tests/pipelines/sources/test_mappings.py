@@ -47,8 +47,8 @@ def test_the_first_name_that_a_file_has_is_read() -> None:
     assert LAYOUTS.of(["title", "id", "code"]).reads == {"carrier": "code", "name": "title"}
 
 
-def test_rows_of_others_are_left_out_and_what_tells_nothing_stays() -> None:
-    # Given rows of ours, of others, of nobody, and one that could not be read
+def test_rows_of_other_airlines_are_left_out_and_undecidable_rows_stay() -> None:
+    # Given rows of our airlines, of others, of none, and one that cannot be read
     layout = LAYOUTS.of(["title", "code"])
     columns = {
         "code": ["UA", "DL", None, "", None],
@@ -58,7 +58,7 @@ def test_rows_of_others_are_left_out_and_what_tells_nothing_stays() -> None:
     rows = pa.table(
         {name: pa.chunked_array([values], pa.string()) for name, values in columns.items()}
     )
-    # When they become rows of the source / Then only the others' are gone
+    # When they become rows of the source / Then only those of other airlines are removed
     taken = layout.only_taken(layout.to_source(rows))
     assert taken.column_names == [*AIRLINES, UNREADABLE]
     assert taken["name"].to_pylist() == ["United", "x", "y", None]
@@ -73,7 +73,7 @@ def test_rows_of_others_are_left_out_and_what_tells_nothing_stays() -> None:
         (["carrier;name"], r"separated by semicolons"),
     ],
 )
-def test_what_is_wrong_is_told(names: list[str], sentence: str) -> None:
+def test_mismatched_columns_are_reported(names: list[str], sentence: str) -> None:
     with pytest.raises(ShapeError, match=sentence):
         LAYOUTS.of(names)
 
@@ -205,7 +205,7 @@ def test_a_file_that_is_nearly_of_a_shape_names_what_it_lacks(tmp_path: Path) ->
         staged(written(tmp_path / "x.csv", text))
 
 
-def test_an_archive_without_any_of_our_airports_is_told_not_refused(tmp_path: Path) -> None:
+def test_an_archive_without_any_of_our_airports_is_reported_not_refused(tmp_path: Path) -> None:
     rows = [row | {"origin": "ATL"} for row in some_days()[:5]]
     file = staged(monthly_zip(tmp_path / MONTH, bts_csv(rows, MONTHLY)))
     assert (file.rows, file.filtered) == (0, 5)

@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[3]
 pytestmark = pytest.mark.aws
 
 
-def test_a_file_tells_where_it_is_and_its_checksum(aws: EmulatedAws, bucket: str) -> None:
+def test_a_file_has_its_address_and_its_checksum(aws: EmulatedAws, bucket: str) -> None:
     aws.client("s3").put_object(Bucket=bucket, Key="a/x.csv", Body=csv_text().encode())
     (file,) = find_files([f"s3://{bucket}/a/"])
     assert (file.location, file.name) == (f"s3://{bucket}/a/x.csv", "x.csv")
@@ -45,10 +45,10 @@ def test_a_missing_object_and_a_missing_bucket_are_named(bucket: str) -> None:
         find_files(["s3://no-such-bucket/a.csv"])
 
 
-def test_without_credentials_it_says_what_to_set(
+def test_without_credentials_the_error_names_the_settings(
     bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Given a machine that has no credentials of any kind
+    # Given an environment without credentials of any kind
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
@@ -67,7 +67,7 @@ def test_without_credentials_it_says_what_to_set(
         ("not a url", r"S3 does not answer \(Invalid endpoint"),
     ],
 )
-def test_a_store_that_does_not_answer_is_told(
+def test_a_store_that_does_not_answer_is_reported(
     bucket: str, monkeypatch: pytest.MonkeyPatch, endpoint: str, sentence: str
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)

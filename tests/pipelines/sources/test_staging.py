@@ -83,7 +83,7 @@ def test_values_of_other_types_become_text(tmp_path: Path) -> None:
         assert [second[name] for name in "abcd"] == [None] * 4
 
 
-def test_a_line_that_is_no_row_is_kept_at_its_place(tmp_path: Path) -> None:
+def test_a_line_that_is_no_row_is_stored_with_its_line_number(tmp_path: Path) -> None:
     good = csv_text().splitlines()
     lines = [good[0], "too,few", good[1], "", *["x," * 8 + "x"] * 2, good[2], "end"]
     text = json_text().splitlines()
@@ -109,7 +109,7 @@ def test_a_line_that_is_no_row_is_kept_at_its_place(tmp_path: Path) -> None:
     ]
 
 
-def test_bad_lines_keep_their_places_across_blocks(tmp_path: Path) -> None:
+def test_bad_lines_have_their_line_numbers_across_blocks(tmp_path: Path) -> None:
     # Given a file of several blocks in which every thousandth line is bad
     bad = "y" * 40
     lines = [bad if number % 1000 == 0 else f"{number},{'x' * 90}" for number in range(1, 200_001)]
@@ -123,7 +123,7 @@ def test_bad_lines_keep_their_places_across_blocks(tmp_path: Path) -> None:
     assert table["unreadable"].null_count == 200_000 - 200
 
 
-def test_columns_that_are_not_known_are_told(tmp_path: Path) -> None:
+def test_unknown_columns_are_reported(tmp_path: Path) -> None:
     more = [{**row, "extra": "1", "more": "2"} for row in ROWS]
 
     assert staged(written(tmp_path / "a.csv", csv_text(more))).ignored == ("extra", "more")
@@ -210,7 +210,7 @@ def test_values_of_several_lines_are_read_as_they_are(tmp_path: Path) -> None:
     assert table["unreadable"].null_count == 60_000
 
 
-def test_a_row_of_several_lines_that_is_none_is_kept_whole(tmp_path: Path) -> None:
+def test_an_invalid_row_of_several_lines_is_stored_whole(tmp_path: Path) -> None:
     file = staged(written(tmp_path / "x.csv", 'a,b\n1,2\n1,"2\n3",4\n5,6\n'), ("a", "b"))
     assert [(row["a"], row["unreadable"]) for row in rows_of(file)] == [
         ("1", None),

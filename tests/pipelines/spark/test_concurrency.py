@@ -38,7 +38,7 @@ def test_an_error_is_raised_when_what_has_begun_has_ended() -> None:
             assert begun.wait(10)
             raise ValueError("the first")
         begun.set()
-        time.sleep(0.05)  # whoever does not wait for it goes on before it has ended
+        time.sleep(0.05)  # a caller that does not wait returns before this ends
         ended.append(item)
 
     # When / Then

@@ -37,19 +37,19 @@ def repository(folder: Path, contents: dict[str, str]) -> str:
 def test_jars_are_fetched_once_and_again_when_one_is_damaged(
     tmp_path: Path, whole: dict[str, str]
 ) -> None:
-    java, folder, told = repository(tmp_path, whole), tmp_path / "jars", list[str]()
+    java, folder, messages = repository(tmp_path, whole), tmp_path / "jars", list[str]()
 
     def fetch() -> list[Path]:
-        return delta_jars(folder, java=java, ivy_settings=None, say=told.append)
+        return delta_jars(folder, java=java, ivy_settings=None, say=messages.append)
 
-    # Given an empty folder / Then they are fetched, and kept
+    # Given an empty folder / Then they are fetched, and cached
     assert [path.read_text() for path in fetch()] == list(whole.values())
     fetch()
-    assert len(told) == 1
+    assert len(messages) == 1
     # Given a jar that is cut short / Then it is fetched again
     (folder / "delta-spark.jar").write_text("spa")
     assert [path.read_text() for path in fetch()] == list(whole.values())
-    assert len(told) == 2
+    assert len(messages) == 2
     assert sorted(path.name for path in folder.iterdir()) == sorted(whole)
 
 
@@ -62,7 +62,7 @@ def test_jars_that_are_not_the_released_ones_are_refused(
 
 
 @pytest.mark.parametrize(
-    ("said", "reason"),
+    ("output", "reason"),
     [
         (
             "Server access error at url x (java.net.UnknownHostException: repo)",
@@ -75,10 +75,10 @@ def test_jars_that_are_not_the_released_ones_are_refused(
         ("", "no reason given"),
     ],
 )
-def test_jars_that_cannot_be_fetched_say_why_and_what_to_do(
-    tmp_path: Path, said: str, reason: str
+def test_jars_that_cannot_be_fetched_are_reported_with_cause_and_way_out(
+    tmp_path: Path, output: str, reason: str
 ) -> None:
-    java = fake_java(tmp_path, f"echo '{said}'; exit 1")
+    java = fake_java(tmp_path, f"echo '{output}'; exit 1")
     with pytest.raises(JarsError, match=reason) as raised:
         delta_jars(tmp_path / "jars", java=java, ivy_settings=None, say=lambda _: None)
     assert str(tmp_path / "jars") in str(raised.value)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_a_full_disk_is_told_before_anything_starts(tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_before_anything_starts(tmp_path: Path) -> None:
     validate_free_space(tmp_path / "home", least=1)
     with pytest.raises(DiskSpaceError, match=r"Only [\d,]+ MB are free .* set ONTIME_HOME"):
         validate_free_space(tmp_path / "home", least=10**18)
@@ -82,7 +82,7 @@ def test_a_new_session_is_quiet_and_has_delta(tmp_path: Path, remote: list[str],
         check=False,
         env={key: value for key, value in os.environ.items() if key != "SPARK_REMOTE"},
     )
-    # Then it works, in UTC and ANSI, and says nothing that nobody asked for
+    # Then it works, in UTC and ANSI, and logs nothing unrequested
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines() == [f"3 {kind}", "UTC true"]
     assert (tmp_path / "logs" / "spark.log").stat().st_size > 0
@@ -90,7 +90,7 @@ def test_a_new_session_is_quiet_and_has_delta(tmp_path: Path, remote: list[str],
 
 @pytest.mark.slow
 @pytest.mark.spark
-def test_a_session_that_cannot_start_says_why(tmp_path: Path) -> None:
+def test_a_session_that_cannot_start_is_reported_with_the_cause(tmp_path: Path) -> None:
     # Given more memory than any machine has
     script = QUIET_START.replace('"1g"', '"9000000g"')
     done = subprocess.run(

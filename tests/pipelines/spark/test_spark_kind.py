@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.spark
-def test_the_session_is_of_the_kind_asked_for(
+def test_the_session_is_of_the_requested_kind(
     spark: SparkSession, request: pytest.FixtureRequest
 ) -> None:
-    # Given the option / When the session is looked at / Then it is of Spark Connect, or classic
+    # Given the option / When the session is inspected / Then it is of Spark Connect, or classic
     remote = request.config.getoption("--spark-remote")
     kind = type(spark.range(1)).__module__
     assert kind.startswith("pyspark.sql.connect" if remote else "pyspark.sql.classic")

@@ -21,24 +21,24 @@ from training.tracking.tracking_store import PARENT_TAG, Tracking
 
 def test_the_report_has_a_line_for_every_variant_and_size() -> None:
     text = "\n".join(lines_of(study(), None))
-    for told in ("the model", "without the tail number", "100 flights", "8 trials in 60 s"):
-        assert told in text
+    for expected in ("the model", "without the tail number", "100 flights", "8 trials in 60 s"):
+        assert expected in text
     assert "the parameters in use are the best" in text
 
 
 @pytest.mark.parametrize(
-    ("low", "proposal", "told"),
+    ("low", "proposal", "expected"),
     [
         (0.001, Path("/home/proposed.yaml"), "put /home/proposed.yaml into conf/base.yaml"),
         (-0.001, None, "not better beyond doubt"),
     ],
 )
-def test_the_report_says_what_to_do_with_what_the_sweep_found(
-    low: float, proposal: Path | None, told: str
+def test_the_report_describes_what_to_do_with_the_result_of_the_sweep(
+    low: float, proposal: Path | None, expected: str
 ) -> None:
     better = msgspec.structs.replace(SWEEP, advantage=Interval(0.01, low, 0.02))
     found = msgspec.structs.replace(study(), sweep=better)
-    assert told in "\n".join(lines_of(found, proposal))
+    assert expected in "\n".join(lines_of(found, proposal))
 
 
 def test_a_model_that_is_too_good_is_an_error_with_its_figure() -> None:
@@ -87,5 +87,5 @@ def test_the_whole_study_of_a_small_world_makes_what_is_missing(
     names = {each.info.run_name for each in below}
     assert {"no_tail", "h30", "h360"} < names
     assert any(name.startswith("sweep-") for name in names)
-    # And the card tells it
+    # And the card reports it
     assert "30 min before departure" in (tmp_path / "reports" / "model_card.html").read_text()

@@ -52,7 +52,7 @@ def test_a_proposal_is_what_conf_reads(tmp_path: Path) -> None:
     # Given parameters that are better beyond doubt, When they are proposed
     better = msgspec.structs.replace(SWEEP, advantage=GAIN)
     path = write_proposal(tmp_path, better, CURRENT)
-    # Then the file has them, as conf/ does, and says how to keep them
+    # Then the file has them in the form of conf/, and describes how to adopt them
     assert path is not None
     text = path.read_text()
     model = yaml.safe_load(text)["training"]["model"]

@@ -1,4 +1,4 @@
-"""The sweep is kept as nested runs, starts from the parameters in use, and outlives a kill -9."""
+"""The sweep is logged as nested runs, starts from the parameters in use, and survives a kill -9."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def study_run(context: RunContext) -> str:
     return str(run.info.run_id)
 
 
-def test_trials_are_nested_runs_and_a_later_sweep_goes_on(
+def test_trials_are_nested_runs_and_a_later_sweep_resumes(
     spark: SparkSession, swept_home: Path
 ) -> None:
     # Given a run that a sweep belongs to
@@ -76,7 +76,7 @@ def test_trials_are_nested_runs_and_a_later_sweep_goes_on(
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_a_killed_sweep_is_gone_on_with(spark: SparkSession, swept_home: Path) -> None:
+def test_a_killed_sweep_is_resumed(spark: SparkSession, swept_home: Path) -> None:
     # Given a sweep that is killed while trials run and one is done
     context = sweep_context(swept_home, trials=4).using(spark=spark)
     table_at(swept_home)

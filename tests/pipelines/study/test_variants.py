@@ -27,7 +27,7 @@ def test_a_variant_without_the_tail_number_has_fewer_features(
         measure_variant(context, settings, name="x", title="a variant")
         for settings in (without_tail(TRAINING), TRAINING)
     )
-    # Then both are evaluated on the same flights, and one knows less
+    # Then both are evaluated on the same flights, and one has fewer features
     assert bare.features < whole.features
     assert bare.naive == whole.naive
     assert bare.horizon_min == whole.horizon_min == 120
@@ -58,7 +58,7 @@ def test_the_curve_by_flights_ends_with_the_whole_part() -> None:
     assert all(0.5 < point.validate_auc < 1 for point in points)
 
 
-def test_a_feature_that_those_days_know_nothing_of_is_left_out() -> None:
+def test_a_feature_without_values_on_those_days_is_left_out() -> None:
     # Given days on which nothing is known of one feature
     train = real_part("train")
     features = train.features.assign(temperature=np.nan)

@@ -124,7 +124,7 @@ def test_instants_of_spark_are_read_by_day(tmp_path: Path) -> None:
     assert found["day"].to_pylist() == JANUARY[4:6]
 
 
-def test_a_folder_of_files_tells_their_days_by_their_footers(tmp_path: Path) -> None:
+def test_the_days_of_a_folder_of_files_are_read_from_their_footers(tmp_path: Path) -> None:
     # Given a file with statistics and one without
     pq.write_table(rows(JANUARY[:3]), tmp_path / "a.parquet")
     pq.write_table(rows(JANUARY[3:]), tmp_path / "b.parquet", write_statistics=False)

@@ -1,4 +1,4 @@
-"""Ranges of days, and the law behind them: days out of reach of a change keep their features."""
+"""Ranges of days, and their invariant: features of days out of reach of a change do not change."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_months_are_whole_and_no_more_than_the_days_need(days: set[dt.date]) -> 
         ),
     ],
 )
-def test_ranges_are_told_to_spark(
+def test_ranges_become_sql_conditions(
     ranges: tuple[DayRange, ...], *, is_instant: bool, sql: str
 ) -> None:
     assert sql_of(ranges, "d", is_instant=is_instant) == sql
@@ -88,7 +88,7 @@ def test_ranges_without_ends_swallow_what_is_beyond() -> None:
     assert affected_by([EVERY_DAY], (MARCH, MARCH)) == (EVERY_DAY,)
 
 
-def test_a_changed_day_reaches_as_far_as_features_look_and_flights_go() -> None:
+def test_a_changed_day_affects_the_days_within_look_back_and_flight_time() -> None:
     # Given a changed day in the middle, at the end, and after the end of the flights
     flights = (MARCH, MARCH + 100 * DAY)
     for number, first, last in (

@@ -1,4 +1,4 @@
-"""The OpenAPI document says what the service does."""
+"""The OpenAPI document describes what the service does."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_operation_ids_are_unique() -> None:
 
 
 def test_real_answers_fit_the_schemas(home: Path) -> None:
-    # Given real answers of a service, Then they are as the document says
+    # Given real answers of a service, Then they match the document
     service = a_service(home)
     prediction = service.predict(body_of())
     service.history.append([prediction.record])

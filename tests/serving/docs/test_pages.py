@@ -57,7 +57,7 @@ def test_all_that_a_page_refers_to_is_served_here(api: Api, path: str, prefix: s
     for link in links:
         assert link.startswith(f"{prefix}/")
         assert get(api, link.removeprefix(prefix)).status == 200
-    # And a browser is told to load nothing from elsewhere, and to run no inline script
+    # And its policy lets a browser load nothing from elsewhere and run no inline script
     policy = dict(reply.headers)[b"content-security-policy"].decode()
     assert "default-src 'none'; script-src 'self';" in policy
     assert "http" not in policy

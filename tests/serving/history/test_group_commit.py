@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class SlowHistory:
-    """A history whose commits wait until they are let go."""
+    """A history whose commits wait until they are released."""
 
     def __init__(self, failure: Exception | None = None) -> None:
         self.commits: list[list[str]] = []
@@ -70,7 +70,7 @@ def test_a_failed_commit_is_raised_in_every_caller(
         history = SlowHistory(failure)
         history.go.set()
         recorder = GroupCommitter(history)
-        # Then everyone who waits is told why, and it goes on
+        # Then the error is raised in every waiting caller, and it still accepts records
         for _ in range(2):
             results = await asyncio.gather(
                 *(recorder.append(record(n)) for n in range(3)), return_exceptions=True
@@ -87,13 +87,13 @@ def test_a_cancelled_caller_does_not_affect_others() -> None:
         # Given two who wait, When one of them goes
         history = SlowHistory()
         recorder = GroupCommitter(history)
-        gone = asyncio.create_task(recorder.append(record(1)))
-        stays = asyncio.create_task(recorder.append(record(2)))
+        cancelled = asyncio.create_task(recorder.append(record(1)))
+        waiting = asyncio.create_task(recorder.append(record(2)))
         await asyncio.sleep(0)  # both have handed their records in
-        gone.cancel()
+        cancelled.cancel()
         history.go.set()
-        # Then the other is told, and both records are kept
-        await asyncio.wait_for(stays, 10)
+        # Then the other is acknowledged, and both records are committed
+        await asyncio.wait_for(waiting, 10)
         assert sorted(name for commit in history.commits for name in commit) == ["1", "2"]
         await asyncio.to_thread(recorder.close)
 
@@ -110,7 +110,7 @@ def test_closing_commits_what_is_queued_and_refuses_more() -> None:
         # When it is closed
         history.go.set()
         await asyncio.to_thread(recorder.close)
-        # Then the record is kept, and the next is refused
+        # Then the record is committed, and the next is refused
         await asyncio.wait_for(waits, 10)
         assert history.commits == [["1"]]
         with pytest.raises(HistoryUnavailableError, match="stopping"):

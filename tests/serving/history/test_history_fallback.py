@@ -1,4 +1,4 @@
-"""Fallbacks of the prediction history under real faults: locked or refusing files, dead AWS."""
+"""Fallbacks of the prediction history under real failures: locked or refusing files, dead AWS."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def test_a_history_that_works_has_no_spool(tmp_path: Path) -> None:
 
 
 def test_a_locked_file_delays_one_request_and_loses_none(tmp_path: Path) -> None:
-    # Given a file that another process keeps locked
+    # Given a file that another process holds locked
     history = spooled(tmp_path)
     history.append([record(0)])
     lock = sqlite3.connect(tmp_path / "serving.db", isolation_level=None)
@@ -124,7 +124,7 @@ def test_a_locked_file_delays_one_request_and_loses_none(tmp_path: Path) -> None
     assert (statistics.spooled, statistics.waiting, statistics.history_up) == (20, 20, False)
     history.check()
     assert numbers(history) == [0]
-    # When the lock is gone, Then all are in the history, once, and new ones go there at once
+    # When the lock is released, Then all are in the history, once, and new ones go there directly
     lock.execute("ROLLBACK")
     lock.close()
     wait_until(lambda: history.statistics().waiting == 0)
@@ -170,7 +170,7 @@ def test_when_history_and_spool_fail_the_error_names_both(tmp_path: Path) -> Non
 
 
 class Unreliable(SqlitePredictionHistory):
-    """Fails now and then, before or after it has kept the records."""
+    """Fails at times, before or after it has stored the records."""
 
     chance = random.Random(7)
 
@@ -184,10 +184,10 @@ class Unreliable(SqlitePredictionHistory):
 
 
 def test_whatever_fails_each_record_is_in_the_history_once(tmp_path: Path) -> None:
-    # Given a history that fails every third time, often after it has kept the records
+    # Given a history that fails every third time, often after it has stored the records
     inner = Unreliable(tmp_path / "serving.db")
     history = SpooledHistory(inner, FileSpool(tmp_path / "spool"), longest_pause=0.02)
-    # When eight append at once
+    # When eight append concurrently
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda n: history.append([record(n)]), range(400)))
     # Then each is there once in the end
@@ -222,7 +222,7 @@ def test_a_dynamodb_that_hangs_is_waited_for(
         assert history.statistics().waiting == 10
     finally:
         aws.process.send_signal(signal.SIGCONT)
-    # When it goes on, Then it has each once
+    # When it restarts, Then it has each once
     wait_until(lambda: history.statistics().waiting == 0)
     assert numbers(open_history(options, tmp_path)) == list(range(11))
     history.close()
@@ -232,7 +232,7 @@ def test_a_dynamodb_that_hangs_is_waited_for(
 def test_a_dynamodb_that_was_stopped_and_started_is_found_again(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    # Given a DynamoDB that is gone
+    # Given a DynamoDB that is unreachable
     with emulated_aws() as aws:
         options = in_dynamodb(aws, monkeypatch, "ontime")
         history = spooled(tmp_path, options)
@@ -277,7 +277,7 @@ def test_the_queue_takes_over_and_hands_over(queue: Queue, tmp_path: Path) -> No
     now = [100.0]
     history = QueuedHistory(inner, queue, clock=lambda: now[0])
     refuse_writes(tmp_path)
-    # When predictions come, Then they are kept in the queue
+    # When predictions come, Then they are stored in the queue
     history.append(RECORDS[:3])
     history.append(RECORDS[3:])
     assert queue.depth() == 25
@@ -292,10 +292,10 @@ def test_the_queue_takes_over_and_hands_over(queue: Queue, tmp_path: Path) -> No
     history.append(RECORDS[24:])
     assert queue.depth() == 26
     # And what waited is handed over, each once
-    kept = 0
+    stored = 0
     while queue.depth():
-        kept += hand_over(queue, inner)
-    assert kept == 26
+        stored += hand_over(queue, inner)
+    assert stored == 26
     page = history.page(limit=100)
     assert sorted(page.records, key=lambda r: r.requested_at_ms) == RECORDS
     history.close()
@@ -328,5 +328,5 @@ def test_the_function_hands_over_and_names_what_it_cannot_read(tmp_path: Path) -
         answer = function.invoke({"Records": records})
     # Then each is in the history once, and the one that is none comes again, until it is set aside
     assert answer == {"batchItemFailures": [{"itemIdentifier": "m4"}]}
-    kept = SqlitePredictionHistory(tmp_path / "serving.db").page(limit=9).records
-    assert sorted(kept, key=lambda r: r.requested_at_ms) == RECORDS[:3]
+    stored = SqlitePredictionHistory(tmp_path / "serving.db").page(limit=9).records
+    assert sorted(stored, key=lambda r: r.requested_at_ms) == RECORDS[:3]

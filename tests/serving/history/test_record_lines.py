@@ -24,9 +24,9 @@ def test_records_come_back(records: list[PredictionRecord]) -> None:
 def test_a_torn_end_takes_nothing_else_with_it(records: list[PredictionRecord], cut: int) -> None:
     # Given lines that were cut off anywhere, Then the whole ones are read, and none is invented
     lines = [to_line(record) for record in records]
-    kept = b"".join(lines)[:cut]
+    truncated = b"".join(lines)[:cut]
     whole = sum(len(b"".join(lines[: n + 1])) <= cut for n in range(len(lines)))
-    assert parse_lines(kept) == (records[:whole], 0)
+    assert parse_lines(truncated) == (records[:whole], 0)
 
 
 @given(records=RECORDS.filter(bool), at=st.integers(0), bit=st.integers(0, 7))

@@ -37,7 +37,7 @@ def test_what_is_spooled_is_taken_once(tmp_path: Path) -> None:
     spool.append([record(1), record(2)])
     spool.append([record(3)])
     assert spool.waiting() == 3
-    # Then they are taken in order, and gone when done
+    # Then they are taken in order, and deleted when done
     assert drained(spool) == [record(1), record(2), record(3)]
     assert spool.waiting() == 0
     assert list((tmp_path / "spool").iterdir()) == []
@@ -49,7 +49,7 @@ def test_what_is_given_back_is_taken_again(tmp_path: Path) -> None:
     spool.append([record(1)])
     segment = spool.take()
     assert segment is not None
-    # Then nobody else takes it meanwhile
+    # Then no other process takes it meanwhile
     assert FileSpool(tmp_path).take() is None
     # And it comes again, before what was written later
     segment.release()

@@ -86,7 +86,7 @@ def test_without_a_key_to_ask_for_it_does_not_start(home: Path) -> None:
 
 
 @pytest.mark.parametrize(("environment", "required"), [("dev", False), ("staging", True)])
-def test_outside_dev_a_key_is_asked_for(environment: str, required: bool) -> None:  # noqa: FBT001
+def test_outside_dev_a_key_is_required(environment: str, required: bool) -> None:  # noqa: FBT001
     assert load_settings(environment).serving.access.required is required
 
 

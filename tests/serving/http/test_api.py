@@ -58,7 +58,7 @@ def test_one_line_per_request_without_personal_data(
     )
     with caplog.at_level(logging.INFO, "ontime.serving"):
         api.answer(request)
-    # Then its line says what was asked, how it went, and no more
+    # Then its log line has the request and its outcome, and no more
     line = request_line(caplog)
     assert line.pop("ms") >= 0
     assert len(line.pop("prediction_id")) == 36
@@ -81,7 +81,7 @@ def test_a_path_of_the_callers_own_is_not_logged(
 def test_a_failure_is_a_problem_and_its_cause_only_in_the_log(
     service: PredictionService, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Given a service with a fault that nobody expected
+    # Given a service with an unexpected error
     def failing() -> bytes:
         raise ValueError("secret inner state")
 

@@ -72,6 +72,6 @@ def test_an_overloaded_server_answers_503(home: Path) -> None:
         assert statuses == {200, 503}
         shed = [answer for answer in answers if answer.status_code == 503]
         assert {answer.headers["retry-after"] for answer in shed} == {"1"}
-        # And the health check goes on, and then so does all else
+        # And the health check still answers, and then all other requests do
         assert httpx.get(f"{url}/health").is_success
         assert httpx.post(f"{url}/model/predict", content=body_of(), headers=JSON).is_success

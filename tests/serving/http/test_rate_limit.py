@@ -26,12 +26,12 @@ class Time:
 
 
 def test_a_bucket_empties_and_refills() -> None:
-    # Given 2 requests a second, and 3 at once
+    # Given a limit of 2 requests a second with a burst of 3
     clock = Time()
     limit = RateLimit(per_second=2, burst=3, seconds=clock)
     for _ in range(3):
         limit.take("a")
-    # Then a fourth is refused, and says when to retry
+    # Then a fourth is refused, with the time after which to retry
     with pytest.raises(TooManyRequestsError) as caught:
         limit.take("a")
     assert dict(caught.value.headers) == {b"retry-after": b"1"}
@@ -67,6 +67,6 @@ def test_a_caller_over_its_rate_gets_429(home: Path) -> None:
     statuses = [api.answer(Request("GET", "/model", client="192.0.2.1")) for _ in range(3)]
     assert [reply.status for reply in statuses] == [200, 200, 429]
     assert dict(statuses[-1].headers)[b"retry-after"] == b"1"
-    # And others, and the health check, go on
+    # And others, and the health check, are still answered
     assert api.answer(Request("GET", "/model", client="192.0.2.2")).status == 200
     assert api.answer(Request("GET", "/health", client="192.0.2.1")).status == 200

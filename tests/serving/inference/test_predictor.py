@@ -115,14 +115,14 @@ def test_the_record_holds_answer_flight_and_features() -> None:
     prediction = a_predictor().predict(body_of())
     record, answer = prediction.record, json.loads(prediction.answer)
     # Then its record contains the answer
-    kept = json.loads(record.body)
-    assert {name: kept[name] for name in answer} == answer
-    assert kept["flight"]["scheduled_arrival"] == "2013-12-31T22:04:00Z"
+    stored = json.loads(record.body)
+    assert {name: stored[name] for name in answer} == answer
+    assert stored["flight"]["scheduled_arrival"] == "2013-12-31T22:04:00Z"
     assert (record.requested_at_ms, record.prediction_id) == (NOON_MS, "the-id")
     assert record.flight_id == answer["flight_id"]
     # And a feature that is missing is null there, in the order of the contract
     names = [feature.name for feature in a_contract().features]
-    values = dict(zip(names, kept["features"], strict=True))
+    values = dict(zip(names, stored["features"], strict=True))
     assert {name for name, value in values.items() if value is None} == set(answer["missing"])
     assert values["origin"] == "JFK"
     assert values["departure_minute"] == 10 * 60 + 25

@@ -25,7 +25,7 @@ def test_jobs_are_made_by_the_function_and_found_by_the_service(home: Path) -> N
     # Given two accepted requests
     service = a_service(home, SETTINGS)
     ids = [service.jobs.submit(body_of(flight_number=number)).id for number in (1, 2)]
-    # When the function is given their ids, one twice, and one of nobody
+    # When the function is given their ids, one twice, and one unknown
     with running_function(
         "serving.lambdas.jobs_handler.handler",
         cwd=ROOT,
@@ -36,8 +36,8 @@ def test_jobs_are_made_by_the_function_and_found_by_the_service(home: Path) -> N
     # Then none has to come again, and each is there once
     assert answer == {"batchItemFailures": []}
     assert [service.jobs.find(job_id).state for job_id in ids] == ["done", "done"]
-    kept = [entry["prediction_id"] for entry in json.loads(service.history_page({}))["items"]]
-    assert sorted(kept) == sorted(ids)
+    stored = [entry["prediction_id"] for entry in json.loads(service.history_page({}))["items"]]
+    assert sorted(stored) == sorted(ids)
 
 
 def test_what_cannot_be_done_now_comes_again(

@@ -92,7 +92,7 @@ def test_a_model_that_fails_at_run_time_is_reported() -> None:
     column = numpy_helper.from_array(np.array(99, dtype=np.int64), "axis")
     node = helper.make_node("Gather", ["numeric", "axis"], ["probability"], axis=1)
     scorer = OnnxScorer(_of_numbers(contract, [node], column), contract)
-    # Then the error says that it cannot be run
+    # Then the error states that it cannot be run
     with pytest.raises(ScorerError, match="cannot be run"):
         scorer.score([[0.0, 0.0]])
 

@@ -43,7 +43,7 @@ def test_nothing_is_released_at_first(store: FolderArtifactStore) -> None:
 def test_the_document_is_read_back(store: FolderArtifactStore) -> None:
     # Given a document that was written
     etag = write_release(store, document(), after=None)
-    # Then it is read back, and tells the version of an alias
+    # Then it is read back, and resolves an alias to its version
     stored = read_release(store)
     assert stored is not None
     assert (stored.document, stored.etag) == (document(), etag)

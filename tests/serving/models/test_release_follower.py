@@ -56,7 +56,7 @@ def test_a_new_champion_takes_over(store: FolderArtifactStore, follower: Release
     release_version(store, "1")
     follower.refresh()
     assert answering(follower) == ("1", "champion")
-    # When version 2 is released, Then it takes over at the next look
+    # When version 2 is released, Then it takes over at the next poll
     release_version(store, "2")
     assert answering(follower) == ("1", "champion")
     follower.refresh()
@@ -93,11 +93,11 @@ def test_a_broken_artifact_is_refused_and_the_old_one_stays(
     whole = path.read_bytes()
     path.write_bytes(whole[:100])
     release(store, released)
-    # When the server looks, again and again
+    # When the server polls repeatedly
     with caplog.at_level(logging.ERROR):
         for _ in range(3):
             follower.refresh()
-    # Then version 1 answers, the reason is told, and logged once
+    # Then version 1 answers, the reason is reported, and logged once
     assert answering(follower) == ("1", "champion")
     assert follower.refusal is not None
     assert "2/model.onnx" in follower.refusal
@@ -162,13 +162,13 @@ def test_a_pinned_version_stays_until_the_champion_is_followed(
     publish(store, "1")
     release_version(store, "2", 0.4)
     follower.refresh()
-    # When the server is told version 1
+    # When the server is switched to version 1
     follower.pin("1")
     # Then it stays with it over releases
     release_version(store, "3")
     follower.refresh()
     assert answering(follower) == ("1", None)
-    # Until it is told to follow the champion again
+    # Until it is switched to follow the champion again
     follower.follow("champion")
     assert answering(follower) == ("3", "champion")
     release_version(store, "4")
@@ -210,7 +210,7 @@ def test_a_broken_version_is_not_switched_to(
     release_version(store, "1")
     follower.refresh()
     publish(store, "2", files={**package_files(), MODEL: b"broken"})
-    # When the server is told version 2, Then it is refused, and the champion is still followed
+    # When the server is switched to version 2, Then it refuses and still follows the champion
     with pytest.raises(RefusedModelError, match="The current model stays"):
         follower.pin("2")
     release_version(store, "3")
@@ -241,7 +241,7 @@ def test_a_store_failure_is_reported_and_the_model_stays(tmp_path: Path) -> None
     release_version(store, "1")
     follower.refresh()
     store.failing = frozenset({"get", "list"})
-    # Then it keeps answering, and a switch is answered by the reason
+    # Then it still answers, and a switch is refused with the reason
     follower.refresh()
     assert answering(follower) == ("1", "champion")
     assert follower.refusal == "the store is down"
@@ -253,7 +253,7 @@ def test_a_store_failure_is_reported_and_the_model_stays(tmp_path: Path) -> None
     store.failing = frozenset({"list"})
     with pytest.raises(NotReadyError, match="the store is down"):
         follower.pin("1")
-    # And once it is back, the reason is gone
+    # And once it is back, the reason is cleared
     store.failing = frozenset()
     follower.follow("champion")
     assert follower.refusal is None

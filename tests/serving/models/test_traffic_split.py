@@ -77,7 +77,7 @@ def test_the_service_answers_by_weight_and_reports_it(home: Path) -> None:
     champion, challenger = versions(store)
     release(store, champion, challenger, weight=0.4)
     service = a_service(home, SETTINGS)
-    # When many flights are asked about, Then each is answered by the one that its id says
+    # When many flights are predicted, Then each is answered by the version that its id selects
     for number in range(1, 60):
         answer = json.loads(service.predict(body_of(flight_number=number)).answer)
         version = "2" if hash_fraction(answer["flight_id"]) < 0.4 else "1"

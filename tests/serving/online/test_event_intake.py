@@ -49,7 +49,7 @@ def delays(service: PredictionService) -> object:
 
 
 def test_events_sent_over_http_are_in_the_next_features(tmp_path: Path) -> None:
-    # Given a running service that knows of no departures
+    # Given a running service without any departures
     service = a_service(a_home(tmp_path), OPTIONS)
     with running_server(service) as url, httpx.Client(base_url=url) as client:
         # When it is payload of a flight that left 22 minutes late, in the wrong order and twice
@@ -95,12 +95,12 @@ def test_an_event_that_cannot_be_is_a_dead_letter_with_its_reason(
     service.events.submit(body_of(EVENTS[0], wrong, DEPARTED))
     # When it is worked on
     service.events.process_messages(wait_seconds=0)
-    # Then the others are applied, and it is kept as it came with the reason
+    # Then the others are applied, and it is stored unchanged with the reason
     assert delays(service) == 22.0
     (dead,) = dead_letters(tmp_path)
     assert reason in dead.reason
-    kept = msgspec.json.decode(dead.event)
-    assert {key: value for key, value in kept.items() if value is not None} == wrong
+    stored = msgspec.json.decode(dead.event)
+    assert {key: value for key, value in stored.items() if value is not None} == wrong
 
 
 def test_other_events_that_cannot_be(tmp_path: Path) -> None:

@@ -151,7 +151,7 @@ def test_local_time_and_instant_name_the_same_flight(departure: dt.datetime, las
         at.astimezone(ZoneInfo(zone))
         for at, zone in ((departure, "America/New_York"), (arrival, "America/Los_Angeles"))
     ]
-    # Then it is the same, but for the second of two equal hours, where only the offset tells
+    # Then it is the same, but for the second of two equal hours, where only the offset differs
     assume(not any(at.fold for at in clocks))
     exact = flight_of(
         scheduled_departure=departure.isoformat(), scheduled_arrival=arrival.isoformat()

@@ -49,7 +49,7 @@ def test_a_time_zone_that_does_not_exist_is_refused(online: SqliteOnlineStore, z
     assert online.get_many([NETWORK_KEY]) == {}
 
 
-def test_a_route_that_was_measured_anew_has_the_miles_of_its_time() -> None:
+def test_a_remeasured_route_has_the_miles_of_its_time() -> None:
     # Given a route that had 1726 miles until minute 500, and 1725 from then on
     network = Network({}, ["EWR"], {"EWR-EGE": 1725}, earlier_mi={"EWR-EGE": [(500, 1726)]})
     # When / Then each flight has what held when it left

@@ -57,7 +57,7 @@ def story(world: World) -> list[Event]:
 
 
 def items_of(store: SqliteOnlineStore) -> dict[str, bytes]:
-    """Return what predictions read; not the events that were kept."""
+    """Return what predictions read; not the stored events."""
     rows = store._connection.execute("SELECT key, body FROM online_items").fetchall()
     return {key: body for key, body in rows if ":" not in key and key != STATE_KEY}
 
@@ -95,10 +95,10 @@ def test_corrections_in_any_order_leave_what_was_reported_last(
     before: World, after: World, data: st.DataObject, folder: Folder
 ) -> None:
     # Given days that were first reported otherwise, where flights and observations are the same
-    told = [msgspec.structs.replace(event, reported_at=1) for event in story(before)]
+    reported = [msgspec.structs.replace(event, reported_at=1) for event in story(before)]
     last = story(after)
     subjects = {(subject_key(event), type(event)) for event in last}
-    earlier = [event for event in told if (subject_key(event), type(event)) in subjects]
+    earlier = [event for event in reported if (subject_key(event), type(event)) in subjects]
     store = folder.store()
     # When all of it is applied in any order
     state = OnlineState(store, open_days=ALL_DAYS)

@@ -35,7 +35,7 @@ def test_now_is_now() -> None:
     assert abs(now_ms() - dt.datetime.now(tz=dt.UTC).timestamp() * 1000) < 5_000
 
 
-def test_ids_are_unique_and_tell_when_they_were_made() -> None:
+def test_ids_are_unique_and_contain_their_creation_time() -> None:
     # Given many new ids
     before = now_ms()
     ids = [new_prediction_id() for _ in range(1000)]

@@ -1,4 +1,4 @@
-"""Request bodies: decoded strictly, and every fault told with its way out."""
+"""Request bodies: decoded strictly, and every error reported with its way out."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_what_is_optional_may_be_left_out_or_null() -> None:
     ],
 )
 def test_a_value_that_cannot_be_is_named_with_the_way_out(field: str, value: object) -> None:
-    # Given one field with such a value, Then that field, and no other, is at fault
+    # Given one field with such a value, Then that field, and no other, is reported
     with pytest.raises(InvalidRequestError) as caught:
         parse_prediction(body_of(**{field: value}))
     (fault,) = caught.value.errors
@@ -75,10 +75,10 @@ def test_a_value_that_cannot_be_is_named_with_the_way_out(field: str, value: obj
     assert str(caught.value).startswith(f"{field}: ")
 
 
-def test_all_faults_are_told_at_once() -> None:
+def test_all_errors_are_reported_together() -> None:
     # Given a body with a missing, a wrong and a misspelt field
     body = body_of(carrier=..., flight_number="x", orign="JFK", surprise=1)
-    # Then each is told
+    # Then each is reported
     faults = faults_of(body)
     assert set(faults) == {"carrier", "flight_number", "orign", "surprise"}
     assert faults["carrier"] == "It is missing."
@@ -134,7 +134,7 @@ json_values = st.recursive(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow])  # a busy machine is no fault of the test
+@settings(suppress_health_check=[HealthCheck.too_slow])  # a busy machine is not a failure
 @given(fields=st.dictionaries(st.sampled_from([*FIXES, "x"]), json_values, max_size=4))
 def test_any_values_are_a_request_or_a_problem(fields: dict[str, object]) -> None:
     # Given the example with any values in some fields, Then it is a request of the declared

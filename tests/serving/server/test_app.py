@@ -62,7 +62,7 @@ def test_every_path_works_with_and_without_a_slash(client: httpx.Client, slash: 
     assert post(client, f"/model/load{slash}", b'{"version": "1"}').status_code == 200
 
 
-def test_a_prediction_is_answered_and_kept(client: httpx.Client) -> None:
+def test_a_prediction_is_answered_and_stored(client: httpx.Client) -> None:
     # Given a prediction
     answer = client.post("/model/predict", json=EXAMPLE_REQUEST).json()
     # Then it is the newest of the history, and of its flight
@@ -72,7 +72,7 @@ def test_a_prediction_is_answered_and_kept(client: httpx.Client) -> None:
 
 
 def test_history_pages_hold_each_prediction_once_newest_first(client: httpx.Client) -> None:
-    # Given seven predictions, some of them made at once
+    # Given seven predictions, some of them in one batch
     with ThreadPoolExecutor(4) as pool:
         made = list(pool.map(lambda _: post(client, "/model/predict", body_of()).json(), range(7)))
     # When the history is read in pages of three
@@ -149,7 +149,7 @@ def test_load_takes_versions_and_aliases_only(client: httpx.Client, home: Path) 
     for alias in ("champion", "Production"):
         answer = post(client, "/model/load", json.dumps({"alias": alias}).encode()).json()
         assert (answer["version"], answer["alias"]) == ("2", "champion")
-    # And anything else is a problem that says what there is
+    # And anything else is a problem that lists what exists
     problem = problem_of(post(client, "/model/load", b'{"version": "9"}'), 404, "unknown-model")
     assert "Published versions: 1, 2." in problem["detail"]
     problem_of(post(client, "/model/load", b'{"alias": "Staging"}'), 404, "unknown-model")
@@ -198,7 +198,7 @@ def test_a_prediction_that_is_not_committed_is_not_sent(home: Path) -> None:
     assert "probability" not in response.json()
 
 
-def test_without_a_release_every_answer_says_what_to_do(tmp_path: Path) -> None:
+def test_without_a_release_every_answer_names_the_way_out(tmp_path: Path) -> None:
     with running_server(a_service(tmp_path)) as url, httpx.Client(base_url=url) as client:
         assert client.get("/health").status_code == 200
         for response in (client.get("/ready"), post(client, "/model/predict", body_of())):

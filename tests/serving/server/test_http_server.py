@@ -53,7 +53,7 @@ def ask_until_it_fails(url: str, acknowledged: list[str]) -> None:
             acknowledged.append(answer.json()["prediction_id"])
 
 
-def kept_in(home: Path) -> list[str]:
+def stored_in(home: Path) -> list[str]:
     history = SqlitePredictionHistory(home / "serving.db")
     page = history.page(limit=100_000)
     history.close()
@@ -76,13 +76,13 @@ def test_what_was_acknowledged_survives_kill(home: Path) -> None:
         for client in clients:
             client.join()
     # Then every acknowledged prediction is in the history, once
-    kept = kept_in(home)
-    assert set(acknowledged) <= set(kept)
-    assert len(kept) == len(set(kept)) <= len(acknowledged) + 4
+    stored = stored_in(home)
+    assert set(acknowledged) <= set(stored)
+    assert len(stored) == len(set(stored)) <= len(acknowledged) + 4
     # And a new server shows them
     with serving_process(home) as (_, url):
         page = httpx.get(f"{url}/model/history", params={"limit": 50}).json()
-    assert [item["prediction_id"] for item in page["items"]] == kept[:50]
+    assert [item["prediction_id"] for item in page["items"]] == stored[:50]
 
 
 def test_what_waited_in_the_spool_survives_kill(home: Path) -> None:
@@ -104,19 +104,19 @@ def test_what_waited_in_the_spool_survives_kill(home: Path) -> None:
             client.join()
     lock.execute("ROLLBACK")
     lock.close()
-    assert kept_in(home) == []
+    assert stored_in(home) == []
     # Then the next server hands them over: every acknowledged prediction is there, once
     with serving_process(home):
         deadline = time.monotonic() + 20
         while list((home / "spool").iterdir()):
             assert time.monotonic() < deadline, "the spool is not empty"
             time.sleep(0.05)
-    kept = kept_in(home)
-    assert set(acknowledged) <= set(kept)
-    assert len(kept) == len(set(kept)) <= len(acknowledged) + 4
+    stored = stored_in(home)
+    assert set(acknowledged) <= set(stored)
+    assert len(stored) == len(set(stored)) <= len(acknowledged) + 4
 
 
-def test_it_stops_when_told_and_answers_what_is_under_way(home: Path) -> None:
+def test_it_stops_on_a_signal_and_answers_requests_in_progress(home: Path) -> None:
     # Given clients that predict without pause
     acknowledged: list[str] = []
     with serving_process(home) as (process, url):
@@ -124,12 +124,12 @@ def test_it_stops_when_told_and_answers_what_is_under_way(home: Path) -> None:
         client.start()
         while len(acknowledged) < 20:
             time.sleep(0.01)
-        # When it is told to stop
+        # When it receives the stop signal
         process.send_signal(signal.SIGTERM)
-        # Then it ends soon, and what it kept is what it acknowledged
+        # Then it ends soon, and it stored exactly what it acknowledged
         process.wait(15)
         client.join()
-    assert sorted(kept_in(home)) == sorted(acknowledged)
+    assert sorted(stored_in(home)) == sorted(acknowledged)
 
 
 HEAD = b"POST /model/predict HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
@@ -188,14 +188,14 @@ def test_a_head_without_end_is_not_buffered(url: str) -> None:
 
 @pytest.mark.parametrize("body", [b"", body_of()], ids=["GET", "POST"])
 def test_an_upgrade_to_http2_is_answered_as_http1(url: str, body: bytes) -> None:
-    # Given a client that offers to go on in HTTP/2 (h2c), as Java's HttpClient does
+    # Given a client that offers to upgrade to HTTP/2 (h2c), as Java's HttpClient does
     upgrade = (
         b"connection: Upgrade, HTTP2-Settings\r\nupgrade: h2c\r\n"
         b"http2-settings: AAMAAABkAAQAoAAAAAIAAAAA"
     )
     sent = request(body, upgrade) if body else GET + upgrade + b"\r\n\r\n"
     with Connection(url) as connection:
-        for _ in range(2):  # and the connection is kept
+        for _ in range(2):  # and the connection stays open
             connection.send(sent)
             assert connection.read.peek(9)[:9] == b"HTTP/1.1 "
             status, _, answer = connection.answer()
@@ -210,7 +210,7 @@ def test_a_head_that_stalls_times_out(url: str, sent: bytes) -> None:
         assert 0.5 < connection.closed_after() < 5
 
 
-def test_an_idle_connection_is_kept_and_then_closed(url: str) -> None:
+def test_an_idle_connection_stays_open_and_is_then_closed(url: str) -> None:
     with Connection(url) as connection:
         for _ in range(2):
             connection.send(GET + b"\r\n")
@@ -281,7 +281,7 @@ def test_a_burst_of_connections_is_answered(url: str) -> None:
             assert connection.answer()[0] == 200
 
 
-def test_a_caller_that_disconnects_harms_nobody(home: Path) -> None:
+def test_a_caller_that_disconnects_does_not_affect_others(home: Path) -> None:
     # Given a caller that disconnects before its prediction is committed
     history = SlowHistory(home)
     with running_server(a_service(home, SETTINGS, history=history)) as url:
@@ -315,9 +315,9 @@ def test_stopping_answers_what_is_under_way_and_accepts_no_more(home: Path) -> N
             status, _, answer = connection.answer()
         serving.result(20)
     assert status == 200
-    kept = SqlitePredictionHistory(home / "serving.db")
-    assert [r.prediction_id for r in kept.page(limit=9).records] == [answer["prediction_id"]]
-    kept.close()
+    stored = SqlitePredictionHistory(home / "serving.db")
+    assert [r.prediction_id for r in stored.page(limit=9).records] == [answer["prediction_id"]]
+    stored.close()
 
 
 def accepts(port: int) -> bool:

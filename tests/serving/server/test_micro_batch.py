@@ -35,7 +35,7 @@ class History:
 
 
 class Answers:
-    """Answers each request with its own body; notes the batches; fails where a body says so."""
+    """Answers each request with its own body; records the batches; fails if a body requests it."""
 
     def __init__(self) -> None:
         self.batches: list[list[bytes]] = []

@@ -94,7 +94,7 @@ def test_one_that_cannot_be_any_more_fails_with_the_reason(
         write_network(online, Network(zones, NETWORK.origins, {}))
     service.refresh()
     service.jobs.process_messages(wait_seconds=0)
-    # Then it has failed, and says why
+    # Then it has failed, with the reason
     found = service.jobs.find(accepted.id)
     assert (found.state, found.prediction) == ("failed", None)
     assert found.problem is not None

@@ -98,10 +98,10 @@ def test_load_switches_and_goes_back(service: PredictionService, home: Path, ali
     # Given a server with two versions, of which 2 is champion
     release_version(FolderArtifactStore(home / "store"), "2", 0.4)
     service.refresh()
-    # When it is told version 1, Then it answers with it
+    # When it is switched to version 1, Then it answers with it
     assert json.loads(service.load(b'{"version": "1"}'))["alias"] is None
     assert json.loads(service.predict(body_of()).answer)["model"]["version"] == "1"
-    # Until it is told to follow the champion, by either name
+    # Until it is switched to follow the champion, by either name
     service.load(json.dumps({"alias": alias}).encode())
     assert json.loads(service.predict(body_of()).answer)["model"]["version"] == "2"
 
@@ -135,7 +135,7 @@ def test_a_damaged_network_leaves_the_current_one(service: PredictionService, ho
     assert service.predict(body_of()).record.flight_id == "UA-642-2013123115"
 
 
-def test_before_the_first_look_it_asks_to_try_again(home: Path) -> None:
+def test_before_the_first_poll_it_requests_a_retry(home: Path) -> None:
     service = a_service(home)
     service._network = None
     with pytest.raises(NotReadyError, match="just started"):
@@ -153,7 +153,7 @@ def test_a_history_that_fails_is_a_problem(home: Path) -> None:
 
 
 def test_with_a_spool_it_answers_though_its_history_fails(service: PredictionService) -> None:
-    # Given a history that is down, Then it is ready, and what it keeps waits in the spool
+    # Given a history that is down, Then it is ready, and its records wait in the spool
     assert isinstance(service.history, SpooledHistory)
     service.history._history.close()
     assert json.loads(service.ready())["version"] == "1"

@@ -34,7 +34,7 @@ def test_what_fails_inside_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_a_new_file_is_opened_concurrently(tmp_path: Path) -> None:
-    # Given a file that does not exist, When many open it at once, Then all succeed
+    # Given a file that does not exist, When many open it concurrently, Then all succeed
     def open_and_write(number: int) -> None:
         connection = connect(tmp_path / "serving.db", SCHEMA)
         with transaction(connection):

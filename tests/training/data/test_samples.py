@@ -1,4 +1,4 @@
-"""Rows of a feature table become what models know, whatever their order."""
+"""Rows of a feature table become the inputs of models, whatever their order."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_missing_values_become_nan_and_the_empty_text() -> None:
     assert not sample.features[c.CARRIER].isna().any()
 
 
-def test_features_come_in_the_order_asked_for_and_days_are_local_dates() -> None:
+def test_features_come_in_the_requested_order_and_days_are_local_dates() -> None:
     sample = to_sample(labelled(), FEATURES[::-1])
     assert list(sample.features) == [feature.name for feature in FEATURES[::-1]]
     assert sample.days[0] == np.datetime64(dt.date(2013, 1, 1))

@@ -37,7 +37,7 @@ def test_the_instant_between_two_parts_belongs_to_the_later_one() -> None:
     assert (part_of(rows, "train", FEATURES, split).flights[c.SCHEDULED_DEPARTURE] < at).all()
 
 
-def test_a_part_without_flights_is_told_with_what_there_is() -> None:
+def test_a_part_without_flights_is_reported_with_the_available_days() -> None:
     # Given a table that ends before the test part begins
     rows = gold(days=25)
     # When that part is asked for, Then the error names it, its instants, and the table's days
@@ -49,12 +49,12 @@ def test_a_part_without_flights_is_told_with_what_there_is() -> None:
         part_of(rows, "test", FEATURES, settings().split)
 
 
-def test_an_empty_table_is_told() -> None:
+def test_an_empty_table_is_reported() -> None:
     with pytest.raises(SplitError, match="there are none at any time"):
         part_of(gold(days=1).slice(0, 0), "train", FEATURES, settings().split)
 
 
-def test_a_part_with_flights_of_one_label_is_told() -> None:
+def test_a_part_with_flights_of_one_label_is_reported() -> None:
     # Given a table of late flights only
     rows = gold()
     rows = rows.filter(rows[c.LABEL].to_numpy() == 1)

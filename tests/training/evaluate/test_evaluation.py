@@ -45,7 +45,7 @@ def test_it_measures_both_models_and_their_difference_on_the_same_samples() -> N
     assert set(found.model) == set(found.naive) > {"recall_at_10_percent"}
 
 
-def test_it_says_which_flights_it_is_about() -> None:
+def test_it_records_its_flights_and_days() -> None:
     found = evaluate(flights(), 0.5, HOW)
     assert (found.flights, found.first_day, found.last_day) == (ROWS, "2013-11-01", "2013-11-10")
     assert found.late_share == flights().label.mean()

@@ -112,7 +112,7 @@ def test_a_gate_decides_at_its_limit(
 ) -> None:
     # Given a candidate that is good but for one thing, When the gates decide
     found = result(gate, **over)
-    # Then that gate says so, with the figure it looked at
+    # Then that gate fails, with the figure that it compared
     assert (found.passed, found.figure) == (passed, figure)
 
 
@@ -137,7 +137,7 @@ def test_slices_below_the_naive_model_are_named() -> None:
     )
 
 
-def test_a_comparison_that_was_not_possible_says_why() -> None:
+def test_an_impossible_comparison_is_reported_with_the_cause() -> None:
     found = result("champion", champion=Rival("4", problem="the feature table has no wind"))
     assert found.reason == (
         "the champion (version 4) cannot score these flights: the feature table has no wind"

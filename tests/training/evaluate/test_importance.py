@@ -1,4 +1,4 @@
-"""What a model looks at is found; what it does not look at costs nothing."""
+"""Features that a model uses have an importance; features that it does not use have none."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from training.evaluate.importance import importances
 
 
 def test_the_cause_of_lateness_comes_first() -> None:
-    # Given a world in which lateness follows `late_before`, When the model is looked into
+    # Given a world in which lateness follows `late_before`, When the importance is measured
     found = model_importances()
     # Then that matters most, by far, and so does its family
     assert found.features[0].name == "late_before"
@@ -20,7 +20,7 @@ def test_the_cause_of_lateness_comes_first() -> None:
     assert found.families[0].auc_lost == pytest.approx(found.features[0].auc_lost, abs=0.08)
 
 
-def test_every_feature_and_every_family_is_measured_on_the_flights_it_says() -> None:
+def test_every_feature_and_every_family_is_measured_on_its_flights() -> None:
     found = model_importances()
     assert {each.name for each in found.features} == {each.name for each in FEATURES}
     assert {each.name for each in found.families} == {each.family for each in FEATURES}

@@ -1,4 +1,4 @@
-"""The learning curve tells how good the first trees are; its end is the model itself."""
+"""The learning curve measures the first trees; its last point is the whole model."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def test_it_ends_with_the_model_itself() -> None:
     # Given a model, When its curve over all flights is computed
     model, train, validate = trained().model, part("train"), part("validate")
     curve = learning_curve(model, train, validate)
-    # Then its last point is what scikit-learn says of the whole model
+    # Then its last point equals scikit-learn's metric of the whole model
     last = curve[-1]
     learned, later = (model.probabilities(each.features) for each in (train, validate))
     assert last.trees == 25
@@ -28,7 +28,7 @@ def test_it_ends_with_the_model_itself() -> None:
     assert last.validate_auc == pytest.approx(roc_auc_score(validate.label, later))
     assert last.train_log_loss == pytest.approx(log_loss(train.label, learned))
     assert last.validate_log_loss == pytest.approx(log_loss(validate.label, later))
-    # And more trees know better what they have learned from
+    # And more trees fit the training set better
     assert [point.trees for point in curve] == sorted({point.trees for point in curve})
     assert curve[0].train_log_loss > curve[len(curve) // 2].train_log_loss > last.train_log_loss
 

@@ -1,4 +1,4 @@
-"""Metrics are what scikit-learn says they are, with weights and with ties."""
+"""Metrics equal scikit-learn's, with weights and with ties."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A scored sample knows what it is sliced by."""
+"""A scored sample has the columns that it is sliced by."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every kind of model: fitted, exported, explained and searched alike, as its estimator says."""
+"""Every kind of model: fitted, exported, explained and searched alike, equal to its estimator."""
 
 from __future__ import annotations
 
@@ -206,7 +206,7 @@ def test_a_sweep_tries_its_parameters_and_prunes_what_has_iterations(kind: str) 
 
 
 @pytest.mark.parametrize("kind", ["hist_gradient_boosting", "lightgbm"])
-def test_it_stops_early_if_asked_to(kind: str) -> None:
+def test_it_stops_early_if_configured(kind: str) -> None:
     # Given a validate part whose labels are noise, so that more iterations never help
     validate = part("validate")
     noise = np.random.default_rng(0).integers(0, 2, len(validate)).astype(np.int8)

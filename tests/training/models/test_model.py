@@ -49,7 +49,7 @@ def test_it_is_confined_to_its_features() -> None:
     features[[*c_texts(), "late_before", "wind"]] = sample(seed=5).features[
         [*c_texts(), "late_before", "wind"]
     ]
-    # Then nothing it says changes
+    # Then its probabilities do not change
     assert model.inputs == ["departure_minute"]
     assert (model.probabilities(features) == before).all()
 
@@ -59,12 +59,12 @@ def c_texts() -> list[str]:
 
 
 def test_unknown_and_missing_categories_are_the_same_to_it() -> None:
-    # Given a model, and a flight whose carrier is missing, or one that nobody has seen
+    # Given a model, and a flight whose carrier is missing, or is not in the training set
     model = fit_model(sample(), sample(), FEATURES, settings().model)
     features = sample().features.head(2).copy()
     features.loc[1] = features.loc[0]
     features[c.CARRIER] = ["", "no such carrier"]
-    # When it scores both, Then it says the same
+    # When it scores both, Then their probabilities are equal
     one, other = model.probabilities(features)
     assert one == other
 
@@ -85,7 +85,7 @@ def test_a_rare_category_ranks_in_the_middle() -> None:
 
 
 @pytest.mark.parametrize("patience", [1, None])
-def test_it_stops_early_if_asked_to(patience: int | None) -> None:
+def test_it_stops_early_if_configured(patience: int | None) -> None:
     # Given a validate part whose labels are noise, so that more trees never help
     validate = sample(seed=2)
     noise = np.random.default_rng(0).integers(0, 2, len(validate)).astype(np.int8)

@@ -1,4 +1,4 @@
-"""The exported graph says what the scikit-learn model says, in every corner of its inputs."""
+"""The exported graph equals the scikit-learn model, in every corner of its inputs."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def exported(features: tuple[Feature, ...] = FEATURES) -> tuple[FittedModel, Any
 
 
 def scored(session: Any, rows: pd.DataFrame) -> NDArray[np.float64]:
-    """Return what the graph says of rows."""
+    """Return the graph's probabilities of rows."""
     numbers = [feature.name for feature in NUMBERS if feature.name in rows]
     texts = [feature.name for feature in TEXTS if feature.name in rows]
     inputs: dict[str, object] = {}
@@ -115,7 +115,7 @@ def test_trees_without_a_branch_are_exported_too() -> None:
     how = with_parameters(settings().naive, leaf_rows=10_000)
     model = fit_model(sample(), sample(), FEATURES, how)
     session = onnxruntime.InferenceSession(model.to_onnx(), providers=["CPUExecutionProvider"])
-    # When it is exported, Then it says the same of every flight
+    # When it is exported, Then every flight's probability is the same
     rows = sample().features.head(3)
     assert np.abs(scored(session, rows) - model.probabilities(rows)).max() < LIMIT
 
@@ -130,7 +130,7 @@ def test_equal_models_give_equal_bytes_and_others_do_not() -> None:
     assert digest(0) == digest(0) != digest(1)
 
 
-def test_the_graph_is_valid_and_says_nothing_of_when_or_where_it_was_made() -> None:
+def test_the_graph_is_valid_and_contains_no_time_or_place_of_its_export() -> None:
     model = onnx.load_from_string(exported()[0].to_onnx())
     onnx.checker.check_model(model, full_check=True)
     assert (model.producer_name, model.producer_version, model.doc_string) == ("ontime", "", "")

@@ -1,4 +1,4 @@
-"""Versions and aliases: one suite over every registry that a machine without Databricks can run.
+"""Versions and aliases: one suite over every registry that runs without Databricks.
 
 `database` is the embedded SQLite store, `server` a real MLflow server over HTTP. `stages` is the
 same server reached the way a Databricks workspace's registry is, by MLflow's client for it: there
@@ -44,7 +44,7 @@ def plain(store: Tracking) -> Registry:
 
 @pytest.fixture
 def registry(plain: Registry, kind: str, monkeypatch: pytest.MonkeyPatch) -> Registry:
-    """Return the same registry, reached as the kind of the test says."""
+    """Return the same registry, reached in the way of the test's kind."""
     if kind != "stages":
         return plain
     monkeypatch.setenv("DATABRICKS_HOST", plain.store)
@@ -181,7 +181,7 @@ def test_a_version_is_named_by_number_alias_or_stage(
         registry.resolve("Staging")
 
 
-def test_a_run_that_does_not_exist_is_told(registry: Registry) -> None:
+def test_a_run_that_does_not_exist_is_reported(registry: Registry) -> None:
     with pytest.raises(RegistryError, match=r"has no run 0+: train again"):
         registry.register("0" * 32)
 
@@ -205,12 +205,14 @@ def test_the_exported_files_of_a_version_are_those_of_its_run(
         registry.files("1", ["card.html"])
 
 
-def test_a_word_that_means_nothing_is_told() -> None:
+def test_an_unknown_alias_is_reported() -> None:
     with pytest.raises(RegistryError, match=r"'best' is no alias: use challenger \(Staging\)"):
         alias_named("best")
 
 
-def test_a_registry_that_is_down_is_told_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_registry_that_is_down_is_reported_in_one_sentence(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     registry = Registry("sqlite://", "delays", "http://127.0.0.1:9")
     with pytest.raises(RegistryUnusableError, match=r"The registry http://127\.0\.0\.1:9 did not"):

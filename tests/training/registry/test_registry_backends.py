@@ -109,9 +109,9 @@ def test_a_workspace_has_no_catalogs() -> None:
 def test_a_version_in_unity_catalog_is_found_by_its_fingerprint(
     registry: Registry, catalog: UnityCatalog
 ) -> None:
-    # Given two versions, on two pages that tell no tags
+    # Given two versions, on two pages without tags
     catalog.fingerprints = {"1": "abc", "2": "def"}
-    # When one is looked for, Then each is asked for its tags
+    # When one is searched, Then the tags of each are requested
     found = registry.with_fingerprint("def")
     assert found is not None
     assert (found.version, found.run_id) == ("2", "run-2")
@@ -154,7 +154,7 @@ def test_of_two_versions_put_into_a_stage_by_hand_the_newer_has_the_alias() -> N
     assert aliases.all() == {"champion": "3"}
 
 
-def test_what_mlflow_refuses_is_told_with_the_registry() -> None:
+def test_a_refusal_of_mlflow_is_reported_with_the_registry() -> None:
     with (
         pytest.raises(RegistryUnusableError, match=r"The registry databricks-uc.*no grant"),
         explained(UNITY),

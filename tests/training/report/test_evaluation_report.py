@@ -1,4 +1,4 @@
-"""What is found out about a model is kept with its run, and a rerun leaves the same."""
+"""The evaluation report of a model is stored with its run, and a rerun writes the same."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def run_id(tracking: Tracking) -> str:
 
 
 def test_it_is_read_back_as_it_was(tracking: Tracking, run_id: str) -> None:
-    # Given a report that is kept with a finished run
+    # Given a report that is stored with a finished run
     report = evaluated(run_id)
     log_report(tracking, report, plots=plots(), card=b"<p>")
     # When it is read, Then it is the same, and the run has card, plots, metrics and verdict

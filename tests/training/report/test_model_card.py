@@ -1,4 +1,4 @@
-"""The model card tells a person everything, in one file."""
+"""The model card describes the model completely, in one file."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_it_is_one_well_formed_page_that_loads_nothing() -> None:
     assert not re.search(r"https?://|<script|<link|@import", card())
 
 
-def test_it_tells_quality_beside_the_naive_model() -> None:
+def test_it_shows_quality_beside_the_naive_model() -> None:
     evaluation = evaluated().evaluation
     for value in (evaluation.model[AUC], evaluation.naive[AUC]):
         assert f"{value.value:.3f}" in card()
@@ -63,7 +63,7 @@ def test_it_tells_quality_beside_the_naive_model() -> None:
 
 
 @pytest.mark.parametrize(
-    "told",
+    "expected",
     [
         "120 minutes before",
         "gold_features_h120, Delta version 3, 2,000 rows",
@@ -77,24 +77,24 @@ def test_it_tells_quality_beside_the_naive_model() -> None:
         "There is no champion to compare with.",
     ],
 )
-def test_it_tells(told: str) -> None:
-    assert told in card()
+def test_it_contains(expected: str) -> None:
+    assert expected in card()
 
 
-def test_it_tells_of_the_champion() -> None:
+def test_it_describes_the_comparison_with_the_champion() -> None:
     better = Rival("7", 0.6, Interval(0.1234, 0.05, 0.15))
     assert "version 7: AUC +0.1234 (0.050 to 0.150)" in re.sub(r"\s+", " ", card(better))
     gone = Rival("7", problem="the feature table has no wind any more")
     assert "version 7: the feature table has no wind any more." in card(gone)
 
 
-def test_it_tells_a_refusal_with_its_reason() -> None:
+def test_it_describes_a_refusal_with_its_reason() -> None:
     refused = card(gates={**CONF["gates"], "minimum_auc": 0.99})
     assert "refused by 1 of 11 gates" in refused
     assert "at least 0.99 wanted." in refused
 
 
-def test_what_it_is_told_is_text_and_never_markup() -> None:
+def test_its_inputs_are_rendered_as_text_and_never_as_markup() -> None:
     gone = card(Rival("7", problem="<b>no wind</b>"))
     assert "&lt;b&gt;no wind&lt;/b&gt;" in gone
     assert "<b>no wind" not in gone
@@ -107,18 +107,18 @@ def test_it_warns_of_tail_numbers_only_if_it_uses_them() -> None:
     with_tail, without = (
         card_of(content, settings(), features).decode() for features in (about_tail, FEATURES)
     )
-    # Then only the card of the first says what is wrong with tail numbers
+    # Then only the card of the first describes the problem with tail numbers
     assert "actually flown" in with_tail
     assert "actually flown" not in without
 
 
-def test_it_tells_what_a_study_found_if_there_was_one() -> None:
+def test_it_describes_the_results_of_a_study_if_there_was_one() -> None:
     content = CardContent(evaluated(), trained().contract, LINEAGE, plots(), study())
-    told = card_of(content, settings(), FEATURES).decode()
-    assert "without the tail number" in told
-    assert "8 trials of other parameters" in told
+    text = card_of(content, settings(), FEATURES).decode()
+    assert "without the tail number" in text
+    assert "8 trials of other parameters" in text
     assert "And under other conditions?" not in card()
 
 
-def test_it_tells_what_the_threshold_costs() -> None:
+def test_it_describes_the_cost_of_the_threshold() -> None:
     assert "costs as much as 2 false alarms" in re.sub(r"\s+", " ", card())

@@ -1,4 +1,4 @@
-"""What a study found out has figures for every variant, and says when something is better."""
+"""The results of a study have figures for every variant, and report when one is better."""
 
 from __future__ import annotations
 

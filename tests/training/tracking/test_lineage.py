@@ -1,4 +1,4 @@
-"""A model's lineage names the code that made it, and survives being kept."""
+"""A model's lineage names the code that trained it, and survives a round trip."""
 
 from __future__ import annotations
 
@@ -46,14 +46,14 @@ def clone(folder: Path) -> Path:
 def test_a_clone_is_named_by_its_commit_and_its_lock(tmp_path: Path) -> None:
     # Given a clone without changes
     folder = clone(tmp_path)
-    # When it is asked what runs, Then commit and lock say it
+    # When its code is identified, Then commit and lock name it
     lock = hashlib.sha256(b"a==1\n").hexdigest()
     assert code_lineage(folder) == CodeLineage(
         git(folder, "rev-parse", "HEAD"), changed=False, lock_sha256=lock
     )
 
 
-def test_changes_since_the_commit_are_told(tmp_path: Path) -> None:
+def test_changes_since_the_commit_are_recorded(tmp_path: Path) -> None:
     folder = clone(tmp_path)
     (folder / "requirements" / "run.txt").write_text("a==2\n")
     found = code_lineage(folder)
@@ -84,7 +84,7 @@ def test_without_git_the_commit_is_unknown(tmp_path: Path, monkeypatch: pytest.M
     assert code_lineage(folder).commit == "unknown"
 
 
-def test_it_survives_being_kept() -> None:
+def test_it_survives_a_round_trip() -> None:
     table = TableLineage("gold", "file:///gold", 3, "ab" * 32, 10)
     code = CodeLineage("c", changed=True, lock_sha256="d")
     made = Lineage(
@@ -102,7 +102,7 @@ def test_it_survives_being_kept() -> None:
     assert from_json(to_json(made)) == made
 
 
-def test_one_of_before_sources_and_settings_were_kept_can_be_read() -> None:
+def test_a_lineage_without_sources_and_settings_can_be_read() -> None:
     table = TableLineage("gold", "file:///gold", 3, "ab" * 32, 10)
     whole = Lineage("f", {}, table, 120, {}, CodeLineage("c", changed=False, lock_sha256="d"))
     older = msgspec.json.decode(to_json(whole))

@@ -1,4 +1,4 @@
-"""A process is known by more than its pid, and only said to be dead when it is."""
+"""A process is identified by more than its pid, and only reported dead when it is."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ if TYPE_CHECKING:
 HERE = ProcessIdentity.of_this_process()
 
 
-def test_this_process_lives() -> None:
+def test_this_process_is_alive() -> None:
     assert HERE.pid == os.getpid()
     assert not HERE.is_dead()
 
 
 def test_a_process_that_ended_is_dead() -> None:
-    # Given a process that tells who it is, and ends
+    # Given a process that prints its identity, and ends
     code = (
         "from training.tracking.processes import ProcessIdentity as P;"
         " print(P.of_this_process().to_text())"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    # When it is asked about, Then it is dead
+    # When its identity is checked, Then it is dead
     identity = ProcessIdentity.from_text(done.stdout)
     assert identity is not None
     assert identity.is_dead()
@@ -43,11 +43,11 @@ def test_another_process_with_the_same_pid_is_not_taken_for_it() -> None:
     assert msgspec.structs.replace(HERE, started="another time").is_dead()
 
 
-def test_nothing_is_said_of_processes_of_other_machines() -> None:
+def test_a_process_of_another_machine_is_never_reported_dead() -> None:
     assert not msgspec.structs.replace(HERE, host="elsewhere", pid=2**22).is_dead()
 
 
-def test_a_process_of_somebody_else_lives_though_we_may_not_signal_it(
+def test_a_process_of_another_user_is_alive_though_we_may_not_signal_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def refuse(_pid: int, _signal: int) -> None:
@@ -58,13 +58,13 @@ def test_a_process_of_somebody_else_lives_though_we_may_not_signal_it(
     assert msgspec.structs.replace(HERE, started="another time").is_dead()
 
 
-def test_where_the_system_does_not_tell_when_a_process_started_the_pid_decides(
+def test_without_the_start_time_of_a_process_the_pid_decides(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     # Given a system without /proc
     monkeypatch.setattr(processes, "_PROC", tmp_path)
     here = ProcessIdentity.of_this_process()
-    # When this process is asked about, Then it lives, as its pid does
+    # When this process is checked, Then it is alive, because its pid is
     assert here.started == ""
     assert not here.is_dead()
 

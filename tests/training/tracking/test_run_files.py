@@ -29,7 +29,7 @@ def test_files_are_read_back_and_the_last_one_written_counts(
     assert read_file(tracking.client, run_id, "folder/b.txt") == b"three"
 
 
-def test_whether_a_file_is_there_is_told(tracking: Tracking, run_id: str) -> None:
+def test_whether_a_file_exists_is_reported(tracking: Tracking, run_id: str) -> None:
     write_files(tracking.client, run_id, {"folder/b.txt": b""})
     assert has_file(tracking.client, run_id, "folder/b.txt")
     assert not has_file(tracking.client, run_id, "folder/a.txt")

@@ -120,7 +120,7 @@ def test_both_models_are_loaded_as_they_were(logged: Logged) -> None:
     tracking, run_id = logged
     # Given a finished run, When its models are loaded
     model, naive, contract = load_models(tracking, run_id)
-    # Then they say the same, bit for bit
+    # Then their probabilities are equal, bit for bit
     features = part("test").features
     for one, other in ((model, trained().model), (naive, trained().naive)):
         assert (one.probabilities(features) == other.probabilities(features)).all()
@@ -150,7 +150,7 @@ def test_a_run_from_before_there_were_kinds_is_of_the_default_kind(logged: Logge
     assert kind_of(dict.fromkeys(["model.iterations"], "25"), "model").name == DEFAULT_KIND
 
 
-def test_the_registered_model_can_be_asked_by_anyone_who_knows_mlflow(logged: Logged) -> None:
+def test_the_registered_model_can_be_loaded_with_plain_mlflow(logged: Logged) -> None:
     tracking, run_id = logged
     # Given a registered version with an alias
     registry = Registry(tracking.store, "delays")
@@ -165,7 +165,7 @@ def test_the_registered_model_can_be_asked_by_anyone_who_knows_mlflow(logged: Lo
     assert np.allclose(model.predict(features)[:, 1], expected, atol=0)
 
 
-def test_models_that_are_gone_are_reported(tracking: Tracking) -> None:
+def test_deleted_models_are_reported(tracking: Tracking) -> None:
     run_id = log(tracking)
     tracking.client.set_tag(run_id, run_files.MODEL_TAG, "models:/m-gone")
     with pytest.raises(RunFileError, match=f"The models of run {run_id} cannot be loaded"):

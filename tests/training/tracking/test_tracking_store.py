@@ -32,7 +32,7 @@ def test_a_run_ends_finished_and_is_found_by_its_fingerprint(tracking: Tracking)
         write_files(tracking.client, run_id, {"exported/model.onnx": b"x"})
         # When it is still running, Then it is not found
         assert tracking.finished_run("abc") is None
-    # And when it has ended, it is, unless a file is gone that it should have
+    # And when it has ended, it is, unless one of its files is missing
     assert status(tracking, run_id) == "FINISHED"
     assert tracking.finished_run("abc", ["exported/model.onnx"]) == run_id
     assert tracking.finished_run("abc", ["exported/model.onnx", "card.html"]) is None
@@ -61,7 +61,7 @@ def test_the_run_around_us_is_the_parent_and_never_ours(
     # When a training run is opened and ended
     with tracking.open_run("one", tags={}, parent=around) as run_id:
         tracking.log_metrics(run_id, {"auc": 0.7})
-    # Then it is another run below that one, which goes on, without our metrics
+    # Then it is a nested run of that one, which stays active, without our metrics
     assert run_id != around
     assert os.environ["MLFLOW_RUN_ID"] == around
     assert tracking.client.get_run(run_id).data.tags[PARENT_TAG] == around
@@ -76,7 +76,7 @@ def test_a_parent_of_another_store_is_not_named(tracking: Tracking) -> None:
 
 
 def test_runs_of_dead_processes_are_killed_and_others_are_left_alone(tracking: Tracking) -> None:
-    # Given runs of a dead process, of this one, and of nobody
+    # Given runs of a dead process, of this one, and of no process
     alive = ProcessIdentity.of_this_process().to_text()
     dead, mine, nobodys = (
         running(tracking, **tags) for tags in ({PROCESS_TAG: DEAD}, {PROCESS_TAG: alive}, {})
@@ -106,7 +106,7 @@ def test_the_parent_of_a_killed_run_is_killed_with_it(tracking: Tracking) -> Non
         pass
     # When the process that did is dead
     tracking.client.set_tag(around, PROCESS_TAG, DEAD)
-    # Then it is killed though it has not said itself whose it is
+    # Then it is marked as killed though it has no identity of its own
     assert tracking.kill_dead_runs() == 1
     assert status(tracking, around) == "KILLED"
 

@@ -1,4 +1,4 @@
-"""The bundle's files, held against the API's own types: `bundle validate` lets such faults pass."""
+"""The bundle's files against the API's own types: `bundle validate` does not check them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def settings(request: pytest.FixtureRequest) -> dict[str, Any]:
     return settings_of(*request.param)
 
 
-def test_every_field_is_one_that_the_jobs_api_knows_with_its_type(
+def test_every_field_is_defined_by_the_jobs_api_with_its_type(
     settings: dict[str, Any],
 ) -> None:
     # Given what the API's own type makes of the settings: unknown fields are lost on the way
@@ -159,7 +159,7 @@ def test_both_jobs_differ_only_in_where_they_run() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "error"),
     [
         ("bundle: {name: a}\nbundle: {name: b}\n", "the key 'bundle' is there twice"),
         ("a: [", "cannot be read"),
@@ -172,17 +172,17 @@ def test_both_jobs_differ_only_in_where_they_run() -> None:
         ),
     ],
 )
-def test_a_faulty_bundle_is_refused_in_a_sentence(tmp_path: Path, change: str, said: str) -> None:
+def test_a_faulty_bundle_is_refused_in_a_sentence(tmp_path: Path, change: str, error: str) -> None:
     # Given
     (tmp_path / "databricks.yml").write_text(change)
     job = "resources: {jobs: {ontime: {name: '${var.nothing}'}}}\n"
     (tmp_path / "j.yml").write_text(job)
     # When / Then
-    with pytest.raises(BundleError, match=re.escape(said)):
+    with pytest.raises(BundleError, match=re.escape(error)):
         job_of(tmp_path, target="dev", user="ana@example.com")
 
 
-def test_a_missing_bundle_is_told(tmp_path: Path) -> None:
+def test_a_missing_bundle_is_reported(tmp_path: Path) -> None:
     # When / Then
     with pytest.raises(BundleError, match="submit from a clone"):
         job_of(tmp_path, target="dev", user="ana@example.com")

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 
 def pins_of(**packages: str | None) -> RuntimePins:
-    kept = read_pins().model_dump()
-    return RuntimePins.model_validate({**kept, "packages": packages})
+    current = read_pins().model_dump()
+    return RuntimePins.model_validate({**current, "packages": packages})
 
 
 def test_our_spark_is_that_of_the_runtime() -> None:
@@ -49,27 +49,27 @@ def test_the_runtime_is_the_one_of_the_bundle_and_of_mlflow_projects() -> None:
     assert spec["environment_version"] == pins.serverless_environment
 
 
-def test_the_command_tells_what_nobody_has_verified(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_reports_unverified_versions(capsys: pytest.CaptureFixture[str]) -> None:
     # When / Then
     assert execute(["deploy", "databricks", "runtime-versions"]) == 0
-    said = capsys.readouterr().out
-    assert "pyspark" in said
-    assert "unverified: look them up" in said
+    output = capsys.readouterr().out
+    assert "pyspark" in output
+    assert "unverified: look them up" in output
 
 
 def test_a_version_that_differs_fails_the_command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Given
-    kept = (ROOT / "conf" / "databricks-runtime.yaml").read_text()
-    (tmp_path / "databricks-runtime.yaml").write_text(kept.replace("4.1.0", "3.5.2"))
+    current = (ROOT / "conf" / "databricks-runtime.yaml").read_text()
+    (tmp_path / "databricks-runtime.yaml").write_text(current.replace("4.1.0", "3.5.2"))
     monkeypatch.setenv("ONTIME_CONF", str(tmp_path))
     # When / Then
     assert execute(["deploy", "databricks", "runtime-versions"]) == 1
 
 
 @pytest.mark.parametrize("text", [None, "runtime: [", "runtime: 1\nmoon: 2\n"])
-def test_a_file_that_is_missing_or_wrong_is_told(tmp_path: Path, text: str | None) -> None:
+def test_a_file_that_is_missing_or_invalid_is_reported(tmp_path: Path, text: str | None) -> None:
     # Given
     if text is not None:
         (tmp_path / "databricks-runtime.yaml").write_text(text)

@@ -9,7 +9,7 @@ from pipelines.deploy.databricks import submit
 from pipelines.deploy.databricks import workspace as workspace_module
 from pipelines.deploy.wheel import build_wheel
 from pipelines.stages import STAGES
-from tests.pipelines.databricks.fake_workspace import TOKEN, FakeWorkspace, fake_workspace, look
+from tests.pipelines.databricks.fake_workspace import TOKEN, FakeWorkspace, fake_workspace, poll
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,10 +25,10 @@ def every(word: str) -> dict[str, str]:
 
 
 WELL = [
-    look(every("waiting")),  # for the page
-    look({**every("waiting"), "ingest": "running"}),
-    look({**every("waiting"), "ingest": "SUCCESS", "build_features": "running"}),
-    look(every("SUCCESS"), end="SUCCESS"),
+    poll(every("waiting")),  # for the page
+    poll({**every("waiting"), "ingest": "running"}),
+    poll({**every("waiting"), "ingest": "SUCCESS", "build_features": "running"}),
+    poll(every("SUCCESS"), end="SUCCESS"),
 ]
 
 
@@ -56,8 +56,8 @@ def test_a_first_submission_uploads_creates_starts_and_follows(
     # When
     code = execute([*SUBMIT, "--target", "dev", *WAIT])
     # Then: the wheel is in the workspace, and the job installs exactly it
-    said = capsys.readouterr().out
-    assert code == 0, said
+    output = capsys.readouterr().out
+    assert code == 0, output
     ((path, body),) = workspace.files.items()
     assert path.startswith("/Workspace/Users/ana@example.com/.bundle/ontime/dev/wheels/")
     assert body.startswith(b"PK")
@@ -67,11 +67,11 @@ def test_a_first_submission_uploads_creates_starts_and_follows(
     assert job["name"] == "[dev ana] ontime dev"
     assert job["schedule"]["pause_status"] == "PAUSED"
     assert workspace.permissions[job_id][0]["permission_level"] == "CAN_MANAGE_RUN"
-    # Then: each change is told once, with the page to look at
-    assert said.count("ingest           running") == 1
-    assert "promote          done" in said
-    assert f"{workspace.url}/run/500" in said
-    assert "Run 500 succeeded" in said
+    # Then: each change is reported once, with the page of the run
+    assert output.count("ingest           running") == 1
+    assert "promote          done" in output
+    assert f"{workspace.url}/run/500" in output
+    assert "Run 500 succeeded" in output
 
 
 def test_submitting_again_uploads_nothing_changes_nothing_and_starts_one_run(
@@ -139,48 +139,48 @@ def test_a_run_in_progress_is_followed_and_no_other_is_started(
     assert list(workspace.started) == [500]
 
 
-def test_a_failed_run_tells_the_error_of_its_task_and_exits_with_1(
+def test_a_failed_run_reports_the_error_of_its_task_and_exits_with_1(
     workspace: FakeWorkspace, capsys: pytest.CaptureFixture[str]
 ) -> None:
     # Given
     failed = {**every("UPSTREAM_FAILED"), "ingest": "FAILED"}
-    workspace.script = [look(failed, end="FAILED", message="Task ingest failed")]
+    workspace.script = [poll(failed, end="FAILED", message="Task ingest failed")]
     workspace.outputs[9000] = {"error": "SourceError: no such file", "error_trace": "a\nb\nlast"}
     # When
     code = execute([*SUBMIT, "--target", "dev", *WAIT])
     # Then
-    said = capsys.readouterr().out
+    output = capsys.readouterr().out
     assert code == 1
-    assert "ingest failed: SourceError: no such file" in said
-    assert "    last" in said
-    assert "train            left out" in said
-    assert "Run 500 failed: Task ingest failed" in said
+    assert "ingest failed: SourceError: no such file" in output
+    assert "    last" in output
+    assert "train            left out" in output
+    assert "Run 500 failed: Task ingest failed" in output
 
 
 def test_a_cancelled_run_exits_with_1(
     workspace: FakeWorkspace, capsys: pytest.CaptureFixture[str]
 ) -> None:
     # Given
-    workspace.script = [look(every("CANCELED"), end="CANCELED", message="by ana")]
+    workspace.script = [poll(every("CANCELED"), end="CANCELED", message="by ana")]
     # When / Then
     assert execute([*SUBMIT, "--target", "dev", *WAIT]) == 1
     assert "Run 500 cancelled: by ana" in capsys.readouterr().out
 
 
-def test_a_run_that_takes_too_long_goes_on_without_us(
+def test_a_run_that_exceeds_the_time_out_continues_in_the_workspace(
     workspace: FakeWorkspace, capsys: pytest.CaptureFixture[str]
 ) -> None:
     # Given
-    workspace.script = [look(every("running"))]
+    workspace.script = [poll(every("running"))]
     # When / Then
     assert execute([*SUBMIT, "--target", "dev", *WAIT, "--timeout-min", "0"]) == 3
     assert "Run 500 continues" in capsys.readouterr().out
 
 
-def test_ctrl_c_leaves_the_run_and_says_how_to_go_on(
+def test_ctrl_c_leaves_the_run_and_prints_how_to_resume(
     workspace: FakeWorkspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    # Given: Ctrl-C at the second look
+    # Given: Ctrl-C at the second poll
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
@@ -206,7 +206,7 @@ def test_ctrl_c_leaves_the_run_and_says_how_to_go_on(
     ],
 )
 @pytest.mark.parametrize("status", [429, 500])
-def test_a_busy_or_failing_workspace_is_asked_again(
+def test_a_busy_or_failing_workspace_is_retried(
     workspace: FakeWorkspace, call: str, status: int
 ) -> None:
     # Given
@@ -226,7 +226,7 @@ def test_an_answer_that_gets_lost_makes_nothing_twice(workspace: FakeWorkspace, 
     assert len(workspace.jobs) == len(workspace.started) == 1
 
 
-def test_a_workspace_that_keeps_failing_is_told_in_one_sentence(
+def test_a_workspace_that_fails_every_retry_is_reported_in_one_sentence(
     workspace: FakeWorkspace, capsys: pytest.CaptureFixture[str]
 ) -> None:
     # Given
@@ -237,7 +237,7 @@ def test_a_workspace_that_keeps_failing_is_told_in_one_sentence(
     assert "The workspace failed 4 times (down): submit again later" in capsys.readouterr().err
 
 
-def test_an_expired_token_is_told_with_the_way_out(
+def test_an_expired_token_is_reported_with_the_way_out(
     workspace: FakeWorkspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     # Given
@@ -248,7 +248,7 @@ def test_an_expired_token_is_told_with_the_way_out(
     assert not workspace.jobs
 
 
-def test_a_missing_permission_is_told(
+def test_a_missing_permission_is_reported(
     workspace: FakeWorkspace, capsys: pytest.CaptureFixture[str]
 ) -> None:
     # Given
@@ -269,7 +269,7 @@ def test_two_jobs_of_the_name_are_refused(
     assert "Jobs 7, 8 are all named" in capsys.readouterr().err
 
 
-def test_no_workspace_at_all_is_told(
+def test_a_missing_workspace_configuration_is_reported(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: object
 ) -> None:
     # Given
@@ -281,7 +281,7 @@ def test_no_workspace_at_all_is_told(
     assert "set DATABRICKS_HOST and DATABRICKS_TOKEN" in capsys.readouterr().err
 
 
-def test_an_unknown_target_is_told(
+def test_an_unknown_target_is_reported(
     workspace: FakeWorkspace, capsys: pytest.CaptureFixture[str]
 ) -> None:
     # When / Then

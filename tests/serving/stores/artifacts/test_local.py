@@ -116,7 +116,7 @@ def test_a_key_is_a_plain_relative_name(artifacts: ArtifactStore, key: str) -> N
 
 
 def test_of_many_creators_one_wins(artifacts: ArtifactStore) -> None:
-    # Given sixteen that create the same key at once
+    # Given sixteen writers that create the same key concurrently
     def create(number: int) -> int | None:
         try:
             artifacts.create(KEY, str(number).encode())
@@ -131,7 +131,7 @@ def test_of_many_creators_one_wins(artifacts: ArtifactStore) -> None:
 
 
 def test_no_conditional_replace_is_lost(artifacts: ArtifactStore) -> None:
-    # Given a counter that eight count up, each deciding anew after a conflict
+    # Given a counter that eight writers increment, each retrying after a conflict
     artifacts.create("count", b"0")
 
     def count_up(_: int) -> None:
@@ -198,7 +198,7 @@ def test_folder_holds_only_whole_objects_after_kill(tmp_path: Path) -> None:
             assert int(writer.stdout.readline()) == turn
         # When it is killed
         writer.kill()
-    # Then every object is whole, and another process may write at once
+    # Then every object is whole, and another process may write immediately
     store = FolderArtifactStore(tmp_path / "store")
     seen = store.get("object")
     assert seen.body in {str(n).encode() * 300_000 for n in range(10)}

@@ -66,7 +66,7 @@ def test_a_retry_after_a_lost_answer_finds_its_own_object(
 def _lose_answers(
     store: S3ArtifactStore, monkeypatch: pytest.MonkeyPatch, *, answers: int, refusals: int = 0
 ) -> None:
-    """Let the next requests be carried out, and turn what S3 says to them into status 500.
+    """Let S3 carry out the next requests, and replace its answers by status 500.
 
     Args:
         store: Whose requests.

@@ -1,4 +1,4 @@
-"""The client against a small server that answers as it is told, faults included."""
+"""The client against a small server with scripted answers, errors included."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Answer:
 
 
 class ScriptedServer(ThreadingHTTPServer):
-    """Gives the answers it was told to, the last one for ever."""
+    """Gives its scripted answers in order, and repeats the last one."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
@@ -110,10 +110,10 @@ def test_calls_share_a_connection(
     assert json.loads(body) == {"TableName": "t"}
 
 
-def test_a_connection_that_was_closed_meanwhile_is_made_anew(
+def test_a_connection_that_was_closed_meanwhile_is_reopened(
     server: ScriptedServer, connect: Callable[..., AwsClient]
 ) -> None:
-    # Given a server that closes a connection after its answer, without saying so
+    # Given a server that closes a connection after its answer, without announcing it
     server.answers = [Answer(close_after=True), Answer()]
     client = connect(tries=1)
     client.call("GetItem", {})
@@ -189,7 +189,7 @@ def test_many_threads_call(server: ScriptedServer, connect: Callable[..., AwsCli
         try:
             for _ in range(20):
                 assert client.call("GetItem", {}) == {"ok": True}
-        except BaseException as error:  # noqa: BLE001 - told by the test
+        except BaseException as error:  # noqa: BLE001 - reported by the test
             failures.append(error)
 
     threads = [threading.Thread(target=call_often) for _ in range(8)]

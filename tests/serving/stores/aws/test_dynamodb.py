@@ -53,7 +53,7 @@ class LosesAnswers(AwsClient):
 
 
 class Scripted(AwsClient):
-    """Gives the answers it was told to, without a server."""
+    """Gives its scripted answers, without a server."""
 
     def __init__(self, *answers: Mapping[str, object]) -> None:
         super().__init__(AwsAccess("dynamodb", "r", "http://x", lambda: Credentials("a", "b")))
@@ -71,7 +71,7 @@ class Scripted(AwsClient):
 def test_boto3_reads_back_a_prediction(
     aws: EmulatedAws, table: Callable[[str], DynamoTable]
 ) -> None:
-    # Given a kept prediction
+    # Given a stored prediction
     body = b'{"probability":0.25,"features":[' + b"null," * 300 + b"1]}"
     history = DynamoPredictionHistory(table(PREDICTIONS), retention_days=90)
     history.append([PredictionRecord(AT, "p1", "UA-1-2013123123", body)])
@@ -96,7 +96,7 @@ def test_boto3_reads_back_a_prediction(
 
 @aws_test
 def test_pages_reach_over_years_without_predictions(table: Callable[[str], DynamoTable]) -> None:
-    # Given predictions on more days than are listed at once, years apart
+    # Given predictions on more days than one request lists, years apart
     history = DynamoPredictionHistory(table(PREDICTIONS), retention_days=90)
     day = 86_400_000
     times = [n * day for n in range(60)] + [AT, AT + 1]

@@ -92,7 +92,7 @@ def test_new_records_do_not_shift_older_pages(history: PredictionHistory) -> Non
     first = history.page(limit=3)
     # When newer ones arrive
     history.append([record(at) for at in range(6, 12)])
-    # Then the next page goes on where the first ended
+    # Then the next page continues where the first ended
     second = history.page(limit=3, cursor=first.next_cursor)
     assert [r.requested_at_ms for r in [*first.records, *second.records]] == [5, 4, 3, 2, 1, 0]
 
@@ -220,7 +220,7 @@ def test_sqlite_acknowledged_records_survive_a_kill(tmp_path: Path) -> None:
 
 
 def test_sqlite_forgets_what_is_old(tmp_path: Path) -> None:
-    # Given more old records than are removed at once
+    # Given more old records than one call removes
     history = SqlitePredictionHistory(tmp_path / "serving.db")
     history.append([record(at) for at in range(5_000)])
     # When those before an instant are forgotten, Then the others are there
@@ -231,7 +231,7 @@ def test_sqlite_forgets_what_is_old(tmp_path: Path) -> None:
 
 
 def test_sqlite_failure_stores_nothing_and_names_the_fix(tmp_path: Path) -> None:
-    # Given a history whose second record cannot be kept
+    # Given a history whose second record cannot be stored
     history = SqlitePredictionHistory(tmp_path / "serving.db")
     bad = PredictionRecord(2, "p", "f", None)  # type: ignore[arg-type] # on purpose
     # Then neither is, and the error names the file

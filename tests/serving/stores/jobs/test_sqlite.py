@@ -88,7 +88,7 @@ def test_the_first_result_stays(jobs: JobStore) -> None:
     assert jobs.complete("j", b"first")
     assert not jobs.complete("j", b"second")
     assert not jobs.fail("j", b"third")
-    # Then the first result is the job's, and nobody works on it again
+    # Then the first result is the job's, and no worker takes it again
     assert jobs.get("j") == Job("j", "done", b"{}", b"first", NOW, EXPIRY)
     assert jobs.claim("j", at_ms=LATER + 9, until_ms=LATER + 10) is None
 

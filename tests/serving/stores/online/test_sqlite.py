@@ -77,7 +77,7 @@ def test_what_is_not_there_cannot_be_replaced(online: OnlineStore) -> None:
 
 
 def test_a_plain_write_is_noticed_too(online: OnlineStore) -> None:
-    # Given an item that was read, When the pipeline writes all items anew, even the same bytes
+    # Given an item that was read, When the pipeline rewrites all items, even with the same bytes
     tag = online.replace("a", b"1", tag=None)
     online.put_many({"a": b"1"})
     with pytest.raises(ConflictError):

@@ -47,7 +47,7 @@ def drain(queue: Queue, most: int = 10) -> list[str]:
     return bodies
 
 
-def test_what_is_sent_is_received_and_gone_once_deleted(queue: Queue) -> None:
+def test_a_sent_message_is_received_once_and_then_deleted(queue: Queue) -> None:
     # Given more messages than one call takes, of any text
     sent = [f'{{"number": {n}, "text": "Zürich <&> ✈"}}' for n in range(25)]
     queue.send(sent)
@@ -86,7 +86,7 @@ def test_a_message_that_is_not_deleted_comes_again(queue: Queue) -> None:
     queue.send(["a"])
     (first,) = queue.receive(hidden_seconds=1)
     assert first.receives == 1
-    # Then nobody sees the message for a while, and it is still counted
+    # Then the message is invisible for a while, and it is still counted
     assert queue.receive() == []
     assert queue.depth() == 1
     # And then it comes again
@@ -97,7 +97,7 @@ def test_a_message_that_is_not_deleted_comes_again(queue: Queue) -> None:
 
 
 def test_a_message_received_too_often_is_a_dead_letter(queue: Queue) -> None:
-    # Given a message that nobody can deal with, and another one
+    # Given a message that no worker can process, and another one
     queue.send(["poison"])
     for _ in range(2):
         assert len(queue.receive(hidden_seconds=0, wait_seconds=5)) == 1
