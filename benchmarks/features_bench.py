@@ -1,7 +1,7 @@
 """`make bench-features`: Ontime and its peers on the same work, in one run.
 
-Each engine is a process of its own that does the work once on one year to warm up, and then once
-for the clock, from Parquet files to a written table. What is measured, and what it showed, is in
+Each engine runs in its own process: a warm-up run on one year, then a timed run, from Parquet files
+to a written table. What is measured, and what it showed, is in
 `benchmarks/README.md`.
 """
 

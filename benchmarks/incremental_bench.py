@@ -1,8 +1,8 @@
-"""`make bench-incremental`: what a new day costs after one year of history, and after ten.
+"""`make bench-incremental`: the cost of a new day after one and after ten years of history.
 
-Day after day arrives as a CSV file of flights and one of weather, and takes the whole way: `ingest`
+Day after day arrives as a CSV file of flights and one of weather, and passes through `ingest`
 (bronze, silver, quarantine, every check), then `build_features` (the days in reach, checked, with
-the content hash). Both histories take turns in one Spark session, so that both are equally warm.
+the content hash). The two histories alternate in one Spark session, so that both are equally warm.
 """
 
 from __future__ import annotations

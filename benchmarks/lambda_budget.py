@@ -1,4 +1,4 @@
-"""`make lambda-budget`: size, cold start and warm time of the real bundle, and whether they fit.
+"""`make lambda-budget`: size, cold start and warm time of the real bundle against a budget.
 
 The function is the bundle in the real runtime client, on one core with 512 MB of address space,
 beside an EMULATED Runtime API and an EMULATED AWS (moto) on the same machine. A cold start is
@@ -154,7 +154,7 @@ def _require_release(settings: PipelineSettings) -> None:
 
 
 def _peer(settings: PipelineSettings) -> tuple[Path, bytes]:
-    """Return the champion as MLflow keeps it, and an event with the rows of its self-test."""
+    """Return the champion as MLflow stores it, and an event with the rows of its self-test."""
     with RunContext(settings, Console()) as context:
         release = read_release(context.artifacts)
         assert release is not None

@@ -1,7 +1,7 @@
 """An EMULATION of AWS Lambda around one function: its Runtime API, over HTTP, for awslambdaric.
 
-The process of the function is the real runtime client; the host here hands it events and takes its
-answers as the documented API says. Nothing of Lambda's own scheduling, network or disk is in it.
+The process of the function is the real runtime client; the host here sends it events and receives
+its responses as documented. Lambda's own scheduling, network and disk are not emulated.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ class RuntimeHost:
         return request_id, waiting.event
 
     def take(self, request_id: str, body: bytes, *, failed: bool) -> None:
-        """Take the answer to an event, or the error that it met."""
+        """Accept the response to an event, or its error."""
         waiting = self._open.pop(request_id)
         waiting.at = time.perf_counter()
         waiting.body, waiting.failed = body, failed
@@ -165,7 +165,7 @@ def _handler_of(host: RuntimeHost) -> type[BaseHTTPRequestHandler]:
             self.wfile.flush()
 
         def log_message(self, *_: Any) -> None:
-            """Say nothing: the function's own lines are what a reader looks for."""
+            """Log nothing: the output is the function's own log."""
 
     return Handler
 
@@ -204,7 +204,7 @@ def start_function(
         handler: `module.function`.
         path: The bundle and the runtime client.
         environment: Its environment; nothing else of ours is in it.
-        log: Where what it prints goes.
+        log: The file to which its output is redirected.
         processor: The one processor that it may run on.
         memory_mb: Its most memory, as address space.
         python: Another interpreter, with its packages; else this one's base without any.

@@ -1,4 +1,4 @@
-"""What the function finds around it: a released model, online items, a history; and its events.
+"""The stores of the function: a released model, online items, a history; and its events.
 
 In the emulated AWS (S3 and DynamoDB of moto's server, over HTTP), or in files as `make run` leaves
 them.

@@ -1,6 +1,6 @@
-"""The peer of the cold start: the same model as MLflow keeps it, behind a minimal handler.
+"""The peer of the cold start: the same model as MLflow stores it, behind a minimal handler.
 
-It is handed features that are ready: no request to check, no look-up, no history.
+It receives computed features: no validation, no look-up, no history.
 """
 
 from __future__ import annotations

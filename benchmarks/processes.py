@@ -1,4 +1,4 @@
-"""A process watched with all its children: its time, its memory, and limits on both."""
+"""Monitors a process tree: its time, its memory, and limits on both."""
 
 from __future__ import annotations
 

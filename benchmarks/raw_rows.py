@@ -1,4 +1,4 @@
-"""Silver rows turned back into rows as a source file has them: what is still to come, as a file."""
+"""Converts silver rows back to source rows: files for days that are not ingested yet."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Figures, table and slope from what was measured."""
+"""Computes the figures, the table and the log-log slope from the measurements."""
 
 from __future__ import annotations
 
@@ -118,6 +118,6 @@ def text_of(results: Sequence[Result], figures: dict[str, Any]) -> str:
 
 
 def machine() -> str:
-    """Return on what it was measured, in a few words."""
+    """Return a one-line description of the machine."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return f"{os.cpu_count()} cores, {memory:.0f} GiB, Python {platform.python_version()}"

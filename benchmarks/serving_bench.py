@@ -41,7 +41,7 @@ TOLERANCE: Final = 1e-6
 def measure(
     server: Server, folder: Path, *, seconds: int, hold_s: float
 ) -> tuple[dict[str, list[Load]], list[float]]:
-    """Return what a server did under each kind of load, and its first probabilities."""
+    """Return the measurements of a server by kind of load, and its first probabilities."""
     bodies = write_bodies(folder / f"{server.name}.jsonl", server.bodies)
     encoded = [json.dumps(body).encode() for body in server.bodies]
     loads: dict[str, list[Load]] = {}
@@ -56,8 +56,8 @@ def measure(
                 open_load(url, encoded, per_s=rate, clients=CURVE_CLIENTS, seconds=seconds)
                 for rate in CURVE
             ]
-            crowd = closed_load(url, bodies, clients=OPEN_CLIENTS, seconds=2 * seconds)
-            loads["crowd"] = [crowd]
+            burst = closed_load(url, bodies, clients=OPEN_CLIENTS, seconds=2 * seconds)
+            loads["crowd"] = [burst]  # the name in the stored measurements
             held = open_load(url, encoded, per_s=PER_MINUTE / 60, clients=32, seconds=hold_s)
             loads["held"] = [held]
     return loads, answers
@@ -76,7 +76,7 @@ def figures_of(
         (load.p99_ms for loads in peers.values() for load in loads if load.clients == COMPARED_AT),
         default=0.0,
     )
-    held, crowd = ours["held"][0], ours["crowd"][0]
+    held, burst = ours["held"][0], ours["crowd"][0]
     apart = {
         name: max(abs(one - other) for one, other in zip(answers[OURS], answers[name], strict=True))
         for name in peers
@@ -90,9 +90,9 @@ def figures_of(
         "errors": sum(
             load.errors for loads in (ours["closed"], ours["held"], ours["crowd"]) for load in loads
         ),
-        "open_clients": crowd.clients,
-        "open_clients_per_s": round(crowd.per_s),
-        "open_clients_p99_ms": round(crowd.p99_ms, 1),
+        "open_clients": burst.clients,
+        "open_clients_per_s": round(burst.per_s),
+        "open_clients_p99_ms": round(burst.p99_ms, 1),
         "held_per_minute": round(held.per_s * 60),
         "held_p99_ms": round(held.p99_ms, 2),
         "best_peer_per_s": round(peer_rate, 1),
@@ -104,7 +104,7 @@ def figures_of(
 
 
 def table_of(found: dict[str, dict[str, list[Load]]]) -> str:
-    """Return the figures of every server for people."""
+    """Return the figures of every server as a table of text."""
     lines = [
         "server           load               clients  answers/s   p50 ms   p99 ms  errors  shed"
     ]

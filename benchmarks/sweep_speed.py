@@ -24,12 +24,12 @@ _TREES: Final = 40
 
 
 class FixedTrials:
-    """An objective that tries what a list says, whatever the study suggests.
+    """An objective that tries a fixed list of parameters and ignores the study's suggestions.
 
     Args:
         work: Grows trees on the flights of the sweep, on one core.
-        parameters: What is tried: as many as there are trials.
-        workers: Tasks that share the list: each takes every so manieth of it.
+        parameters: The parameters of each trial.
+        workers: Tasks that share the list: each tries every n-th entry of it, n being their number.
     """
 
     def __init__(

@@ -97,13 +97,13 @@ def _with_other_cancellations(flights: pl.DataFrame, random: np.random.Generator
     duration = pl.col(c.SCHEDULED_ARRIVAL) - pl.col(c.SCHEDULED_DEPARTURE)
     usual_air_time = (duration.dt.total_minutes() * 3 // 4).cast(pl.Int32)
     delay = pl.col(c.DEPARTURE_DELAY).forward_fill().backward_fill()
-    gone = pl.Series(newly) & ~was_cancelled
+    newly_cancelled = pl.Series(newly) & ~was_cancelled
     return flights.with_columns(
         pl.when(fly).then(delay).otherwise(pl.col(c.DEPARTURE_DELAY)).alias(c.DEPARTURE_DELAY),
         pl.when(fly).then(delay).otherwise(pl.col(c.ARRIVAL_DELAY)).alias(c.ARRIVAL_DELAY),
         pl.when(fly).then(usual_air_time).otherwise(pl.col(c.AIR_TIME)).alias(c.AIR_TIME),
     ).with_columns(
-        pl.when(~gone).then(pl.col(name)).alias(name)
+        pl.when(~newly_cancelled).then(pl.col(name)).alias(name)
         for name in (c.DEPARTURE_DELAY, c.ARRIVAL_DELAY, c.AIR_TIME)
     )
 

@@ -1,4 +1,4 @@
-"""One engine in a process of its own: the work once to warm up, then once for the clock.
+"""Runs one engine in its own process: a warm-up run, then a timed run.
 
 python -m benchmarks.worker polars_engine WARM SOURCE TARGET
 """

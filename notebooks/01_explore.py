@@ -13,7 +13,7 @@
 # %% [markdown]
 # # The data as pictures
 #
-# All flights that left New York in 2013, as `ingest` keeps them in the silver tables. A flight is
+# All flights that left New York in 2013, from the silver tables. A flight is
 # *late* when it arrives 15 minutes late or more; cancelled and diverted flights have no arrival and
 # are left out of these shares.
 

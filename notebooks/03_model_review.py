@@ -41,7 +41,7 @@ reviewed.plots["precision_recall"]
 reviewed.plots["gain"]
 
 # %% [markdown]
-# ## Whether a probability means what it says
+# ## Calibration
 
 # %%
 reviewed.plots["calibration"]
@@ -50,7 +50,7 @@ reviewed.plots["calibration"]
 reviewed.plots["scores"]
 
 # %% [markdown]
-# ## What it looks at
+# ## Feature importance
 #
 # By how much the AUC falls when a feature, or a family of features, is shuffled; and how the model
 # got better tree by tree. Drawn when the version was judged.

@@ -13,7 +13,7 @@ class OperationsSettings(Settings):
     """How a new model version comes to answer requests.
 
     Attributes:
-        rollout: `direct`: the challenger becomes champion at once when its gates passed;
+        rollout: `direct`: the challenger becomes champion as soon as its gates passed;
             `gradual`: only when it already answers every flight.
         approval: `required`: a person has to approve it as well; `none`: the gates suffice.
         online_days: For how many days before the end of the data a flight can be predicted online.

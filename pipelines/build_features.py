@@ -1,4 +1,4 @@
-"""Stage build_features: the silver tables, now or as of a past ingest, to a feature table."""
+"""Stage build_features: computes the feature table from silver, current or as of a past ingest."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command.
 
     Args:
-        arguments: The words after `ontime`; those of the process unless given.
+        arguments: The arguments after `ontime`; those of the process unless given.
 
     Raises:
         SystemExit: The command did not succeed; has its exit code. None is raised after success:
@@ -91,12 +91,12 @@ def execute(arguments: Sequence[str]) -> int:
 
 def _with_switches(arguments: Sequence[str]) -> list[str]:
     """Return the arguments with `--force yes` as `--force`, and `--force no` as `--no-force`."""
-    words, rest = [], list(arguments)
+    replaced, rest = [], list(arguments)
     while rest:
         switch = _SWITCHES.get((rest[0], rest[1] if len(rest) > 1 else ""))
-        words.append(switch or rest[0])
+        replaced.append(switch or rest[0])
         del rest[: 2 if switch else 1]
-    return words
+    return replaced
 
 
 def _given(text: str) -> str | None:
@@ -319,11 +319,11 @@ def _stage_option(parameter: Parameter) -> inspect.Parameter:
         return parameter.default if text == AUTO else parameter.kind(text)
 
     read.__name__ = parameter.kind.__name__  # an error message names the type by it
-    words = f"--{parameter.name.replace('_', '-')}"
+    flag = f"--{parameter.name.replace('_', '-')}"
     default = parameter.default
     meaning = f"{AUTO}: as conf/ says" if default is None else repr(default)
     option = typer.Option(
-        words,
+        flag,
         parser=read,
         metavar=parameter.kind.__name__.upper(),
         help=f"{parameter.help} (default: {meaning})",

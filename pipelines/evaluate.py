@@ -1,4 +1,4 @@
-"""Stage evaluate: the trained model on the test part, and the results of the gates."""
+"""Stage evaluate: evaluates the trained model on the test part, and applies the gates."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def run(context: RunContext) -> StageOutcome:
         context: What every stage is given.
 
     Raises:
-        RunFileError: The run's files are gone.
+        RunFileError: The run's files are missing.
         SplitError: The test part has no flights.
     """
     tracking, settings = context.tracking, context.settings.training

@@ -1,4 +1,4 @@
-"""Stage ingest: source files to bronze as received, then to silver and quarantine."""
+"""Stage ingest: appends source files to bronze as received, then writes silver and quarantine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stage promote: the challenger to champion, if the rollout policy lets it."""
+"""Stage promote: promotes the challenger to champion, if the rollout policy allows it."""
 
 from __future__ import annotations
 

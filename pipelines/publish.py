@@ -1,4 +1,4 @@
-"""Stage publish: the challenger's package and the online features to the serving stores."""
+"""Stage publish: writes the challenger's package and the online items to the serving stores."""
 
 from __future__ import annotations
 

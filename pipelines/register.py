@@ -1,4 +1,4 @@
-"""Stage register: the evaluated model to a version; the challenger, if its gates passed."""
+"""Stage register: registers the evaluated model; the challenger alias, if its gates passed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def run(context: RunContext) -> StageOutcome:
-    """Register the trained model, record what its gates said, and give it its alias.
+    """Register the trained model, record the verdict of its gates, and set its alias.
 
     A version is registered even if its gates refused it, so that the ledger can say why it never
     answered; it gets no alias then.
@@ -23,7 +23,7 @@ def run(context: RunContext) -> StageOutcome:
 
     Raises:
         RegistryError: The training run is not there, or holds no model.
-        LedgerError: The ledger knows another model by this version: it is of another registry.
+        LedgerError: The ledger has another model under this version: it is of another registry.
         LedgerConflictError: Somebody else decided something meanwhile.
     """
     name = context.settings.serving.model_name

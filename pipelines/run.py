@@ -1,4 +1,4 @@
-"""The whole pipeline: all stages in order in one process, with a summary at the end."""
+"""Runs the whole pipeline: all stages in order in one process, with a summary at the end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answering requests from the released model until stopped."""
+"""Runs the HTTP server with the released model until stopped."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ class SparkSettings(Settings):
         master: Where a classic session runs.
         driver_memory: Memory of the driver, which is also the only worker of a local session.
         shuffle_partitions: Partitions after a shuffle.
-        jars_folder: Where the Delta jars are kept.
+        jars_folder: Where the Delta jars are cached.
         ivy_settings: An Ivy settings file that names another repository than Maven Central.
         config: Further Spark settings, by their own names.
     """

@@ -1,4 +1,4 @@
-"""The stages in run order, each declared once: what it reads, makes, and is checked by.
+"""The stages in run order, each declared once: its inputs, settings, outputs and checks.
 
 Data only: it names modules, inputs and checks, and `pipelines.runtime` resolves the names. The
 order of a run, skipping, the commands and their options, MLproject, the jobs of Databricks and the
@@ -24,7 +24,7 @@ class Parameter:
         help: What it is, with its unit.
         setting: The configuration key that it overrides, such as `features.horizon_min`; None if
             it is handed to the stage's `run` as a named argument.
-        default: Used when it is not given; None: as the configuration says.
+        default: Used when it is not given; None: the configured value.
         keyword: What it is called in `run`, where its name is a word of Python.
     """
 
@@ -52,15 +52,15 @@ class Stage:
         reads: Upstream outputs that decide the result, as `stage.output`.
         outside: Inputs that no stage makes, by the name of what lists them with their checksums.
         settings: Sections or keys of the configuration that decide the result.
-        places: Those that decide where the result is kept: elsewhere it is made again.
-        other_settings: Those that it reads and that decide neither: they are only written down, or
+        places: Those that decide where the result is stored: another location computes it again.
+        other_settings: Those that it reads and that decide neither: they are only recorded, or
             what they name counts by its content (`outside`).
         code: Modules that decide the result and that its own module does not import: it reaches
             them through its context.
         libraries: Distributions whose version decides the result.
         outputs: What it hands back at the least, for the stages after it and the summary.
         checks: How to see that what it made is still there, by name; `{output}` stands for an
-            output, or each of its keys. A stage whose output is gone runs again.
+            output, or each of its keys. A stage whose output is missing runs again.
         parameters: What a person may set when running it alone.
         by_table: Whether it has a record for each feature table: another horizon is another result
             beside it, and not a change of it.
@@ -106,8 +106,8 @@ STAGES: tuple[Stage, ...] = (
         other_settings=("sources",),
         code=("pipelines.tables.delta_tables",),
         libraries=_TABLES,
-        # By source (flights, weather, ...): rows received in all, of them new in this run, kept in
-        # silver, in quarantine; by silver table its content hash; the commonest reasons with rows.
+        # By source (flights, weather, ...): rows received in all, new in this run, rows in
+        # silver (`kept`) and in quarantine; content hash by silver table; main reasons with rows.
         outputs=("received", "new", "kept", "quarantine", "silver", "reasons", "data_docs"),
         checks=("table:silver_{silver}",),
         parameters=tuple(

@@ -1,4 +1,4 @@
-"""Stage train: the feature table to a fitted model, logged with its lineage to an MLflow run."""
+"""Stage train: fits a model on the feature table, logged with its lineage to an MLflow run."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ class NetworkError(LockError):
 
 
 def lock_path(name: str) -> Path:
-    """Return where the lock `name` is kept."""
+    """Return the path of the lock `name`."""
     return ROOT / "requirements" / f"{name}.txt"
 
 
@@ -197,17 +197,17 @@ def _stale_conda() -> list[str]:
 
 
 def _differences() -> list[str]:
-    """Resolve every lock again, with the kept one as preference, and say what would change."""
+    """Resolve every lock again, with the committed one as preference; return the differences."""
     changes = []
     for name in LOCKS:
-        kept = lock_path(name).read_text(encoding="utf-8")
+        committed = lock_path(name).read_text(encoding="utf-8")
         with tempfile.TemporaryDirectory() as folder:
             fresh = Path(folder) / f"{name}.txt"
-            fresh.write_text(kept, encoding="utf-8")
+            fresh.write_text(committed, encoding="utf-8")
             _compile(name, fresh, upgrade=False)
-            # Not the hashes: a new wheel of a kept version adds one and changes nothing.
+            # Not the hashes: a new wheel of an unchanged version only adds one.
             now = set(_requirement_lines(fresh.read_text(encoding="utf-8")))
-        before = set(_requirement_lines(kept))
+        before = set(_requirement_lines(committed))
         changes += [f"requirements/{name}.txt lacks {line}" for line in sorted(now - before)]
         changes += [f"requirements/{name}.txt has {line} too many" for line in sorted(before - now)]
     return changes

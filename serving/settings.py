@@ -32,7 +32,7 @@ class StoreSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
         jobs: Asynchronous requests and idempotency keys.
         queue: Queue of jobs and events: `sqlite` or `sqs`.
         prefix: Prefix of the names of tables and queues in AWS.
-        retention_days: How long a prediction is kept.
+        retention_days: Retention of a prediction, in days.
         fallback: What takes predictions while the history is down: `spool` (a folder at home; the
             disk must outlive the process), `queue` (where no disk does, as in a function), or
             `none`: then requests fail.
@@ -103,7 +103,7 @@ class ServingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
         batch_max: The most flights in one request.
         max_batch_bytes: The same as `max_body_bytes` for a request with many flights.
         stale_min: Age of the newest event (minutes) from which a prediction counts as stale.
-        job_hours: How long the result of an asynchronous prediction is kept.
+        job_hours: Retention of the result of an asynchronous prediction, in hours.
         idempotency_hours: How long a repeated request gets the first answer.
         history_page: Predictions on a page of the history when the caller names no limit.
         history_page_max: The most predictions on a page.

@@ -1,6 +1,6 @@
-"""What the process environment says about runs, and what libraries read from it before they load.
+"""Environment variables: the surrounding MLflow run, and options set before libraries load.
 
-`mlflow run` names its run there; MLflow and OpenMP take their options from there.
+`mlflow run` exports the id of its run; MLflow and OpenMP read their options at import.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Training: the train and validate parts to a fitted model, its export, contract and metrics."""
+"""Fits a model on the train and validate parts, with its export, contract and metrics."""
 
 from __future__ import annotations
 

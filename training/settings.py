@@ -15,7 +15,7 @@ from training.models.model_settings import ModelSection
 
 
 class SweepSettings(Settings):
-    """How a sweep looks for better parameters.
+    """Settings of a sweep: the search for better parameters.
 
     Attributes:
         validate_from: Instant within the train part: trials learn from the flights before it and
@@ -126,7 +126,7 @@ class TrainingSettings(Settings):
         threshold: How the operating threshold is chosen.
         evaluation: How quality is measured.
         gates: What a candidate has to show.
-        sweep: How a sweep looks for better parameters.
+        sweep: The search for better parameters.
     """
 
     experiment: str = Field(default="ontime", min_length=1)
@@ -153,9 +153,9 @@ class TrainingSettings(Settings):
 def tracking_uri(settings: TrainingSettings, home: Path) -> str:
     """Return the address of the tracking store.
 
-    The configured one, else the one that `MLFLOW_TRACKING_URI` names, else SQLite in the home. What
-    MLflow itself falls back to and hands on in `mlflow run`, `mlflow.db` where one stands, is
-    nobody's choice and does not count.
+    The configured one, else the one that `MLFLOW_TRACKING_URI` names, else SQLite in the home. The
+    default of MLflow itself, an existing `mlflow.db`, which `mlflow run` exports, was not
+    configured by anyone and is ignored.
     """
     named = os.environ.get("MLFLOW_TRACKING_URI", "")
     chosen = named and not same_store(named, f"{SQLITE}{Path.cwd() / 'mlflow.db'}")

@@ -70,7 +70,7 @@ def _looked_back(
     asked: tuple[Column, tuple[int, int]],
     found: Mapping[str, Column],
 ) -> DataFrame:
-    """Return what is found of the events in a range of minutes around an instant of each flight.
+    """Return aggregates of the events in a range of minutes around an instant of each flight.
 
     Args:
         flights: The flights that ask.

@@ -1,4 +1,4 @@
-"""Charts of the serving benchmark: what each server takes, and how time grows with load."""
+"""Charts of the serving benchmark: throughput of each server, and latency against load."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The flights that are asked about, as each server wants them, and the model that peers load."""
+"""The request bodies of each server for the same flights, and the model that peers load."""
 
 from __future__ import annotations
 

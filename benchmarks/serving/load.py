@@ -1,4 +1,4 @@
-"""Load on a server: as much as it takes (wrk), or so many requests a second whatever it does."""
+"""Load generators: closed loop (wrk), or open loop at a constant request rate."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ class LoadError(OntimeError):
 
 @dataclass(frozen=True)
 class Load:
-    """What a load saw.
+    """The measurements of a load.
 
     Attributes:
-        clients: Connections that were open at once.
+        clients: Concurrent connections.
         offered_per_s: Requests offered a second; None: the next as soon as one was answered.
         per_s: Requests answered a second.
         p50_ms: Median time to an answer.
-        p99_ms: What 99 of 100 answers stayed below.
+        p99_ms: The 99th percentile of the time to an answer.
         errors: Answers that were no success, and requests without one.
-        shed: Of them those that the server declined in order (429, 503).
+        shed: Of them those that the server shed (429, 503).
         asked: Requests in all.
     """
 
@@ -51,7 +51,7 @@ class Load:
 
 
 def closed_load(url: str, bodies: Path, *, clients: int, seconds: int) -> Load:
-    """Return what a server does when every client sends the next request at once.
+    """Measure a server whose clients send the next request as soon as one is answered.
 
     Raises:
         LoadError: wrk is not installed, or failed.
@@ -78,10 +78,10 @@ def closed_load(url: str, bodies: Path, *, clients: int, seconds: int) -> Load:
 def open_load(
     url: str, bodies: Sequence[bytes], *, per_s: float, clients: int, seconds: float
 ) -> Load:
-    """Return what a server does when requests come at a rate, answered or not.
+    """Measure a server at a constant request rate, whether requests are answered or not.
 
-    The time of an answer counts from when its request was due, so a server that stalls is not
-    spared the requests that it kept waiting.
+    The time of an answer counts from when its request was due, so a stall of the server is
+    counted for every request that was due meanwhile (no coordinated omission).
     """
     return asyncio.run(_open_load(url, bodies, per_s=per_s, clients=clients, seconds=seconds))
 

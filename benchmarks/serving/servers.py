@@ -1,4 +1,4 @@
-"""How each server is started, asked and stopped; one worker each, as its makers say."""
+"""Starts, queries and stops each server: one worker each, as its documentation recommends."""
 
 from __future__ import annotations
 
@@ -180,7 +180,7 @@ def _await_answer(server: Server, url: str, process: subprocess.Popen[bytes], lo
             time.sleep(0.3)
         else:
             return
-    last = (log.read_text(errors="replace").strip().splitlines() or ["it says nothing"])[-1]
+    last = (log.read_text(errors="replace").strip().splitlines() or ["no output"])[-1]
     raise ServerError(f"{server.name} did not answer: {last} (its log: {log})")
 
 

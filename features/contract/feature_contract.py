@@ -27,7 +27,7 @@ class ContractError(OntimeError):
 
 
 def label_meaning(late_from_min: int) -> str:
-    """Return the label of a contract in words, by the arrival delay from which a flight is late."""
+    """Return the label of a contract as text, by the arrival delay from which a flight is late."""
     return f"arrival delay >= {late_from_min} min"
 
 
@@ -157,7 +157,7 @@ def feature_hash(features: Iterable[Feature]) -> str:
 
 
 def _inputs_text(feature: Feature) -> str:
-    """Return the inputs as text for the hash, which keeps the class names of the first release."""
+    """Return the inputs as text for the hash, with the class names of the first release."""
     return repr(feature.inputs).replace("OpenIntervals(", "Standing(")
 
 
@@ -190,7 +190,7 @@ def from_json(data: bytes) -> Contract:
     """Return a contract read from JSON.
 
     Raises:
-        ContractError: The bytes are not a contract of a schema that this code knows.
+        ContractError: The bytes are not a contract of a schema that this code supports.
     """
     try:
         contract = msgspec.json.decode(data, type=Contract)

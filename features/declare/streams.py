@@ -168,7 +168,7 @@ def is_instant(measure: Measure) -> bool:
 
 
 def known_when(feature: Feature) -> str:
-    """Return a feature's known-at rule in words."""
+    """Return a feature's known-at rule as text."""
     sources: dict[str, None] = {}
     for item in feature.inputs:
         if isinstance(item, Own):

@@ -7,7 +7,7 @@ When each column counts as known:
   source gives the one that flew (see `features.catalog.tail`).
 - A departure, an arrival, a cancellation and a diversion are known at their own known-at instants,
   and so are the delays, the air time and the status derived from them. A flight that left before
-  the instant keeps its departure; its arrival may change unless it was known before the instant.
+  the instant has the same departure; its arrival may change unless it was known before the instant.
 - A weather observation is known at its known-at instant.
 
 Everything known at the instant or later is changed, deleted or invented, much of it exactly at the
@@ -56,7 +56,7 @@ class Dataset:
 
 
 def counterfactual(data: Dataset, instant: int, rng: np.random.Generator) -> Dataset:
-    """Return a data set that keeps what is known before the instant and changes what follows.
+    """Return a data set that equals the original before the instant and differs after it.
 
     Args:
         data: The original data.

@@ -2,8 +2,8 @@
 
 For an instant c, everything known at c or later is changed (`features.leaks.counterfactual`) and
 all features are computed again. A feature of a flight with `prediction_time <= c` may read only
-what is known before its prediction time, so it must keep its bytes; one that changes has read the
-future. The prover depends neither on the names of features nor on how they are computed.
+what is known before its prediction time, so its bytes must not change; one that changes has read
+the future. The prover depends neither on the names of features nor on how they are computed.
 
 It also compares the flights whose prediction time is after c: a feature that changes there was
 actually tested, one that never changes may not have been.

@@ -1,4 +1,4 @@
-"""What the items of each entity hold, and how long a time bucket each covers.
+"""The layout of online items: the columns of each entity's items, and their time buckets.
 
 Both follow from the feature declarations. An entity has up to two kinds of items. *Rows*: the
 events of one entity key in one time bucket, ordered by time, each with a row id. *Sums*: the totals

@@ -1,4 +1,4 @@
-"""Generates Python functions from a look-up plan (ADR 0022 gives the figures it is kept for).
+"""Generates Python functions from a look-up plan (measurements that justify it: ADR 0022).
 
 This is the innermost loop of a prediction. The numbers of slots, columns and edges become constants
 of the generated functions: one function for the items of each kind of each entity (`reader_of`),

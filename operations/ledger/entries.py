@@ -1,4 +1,4 @@
-"""What an entry of the ledger holds: a decision, its evidence, and what is released after it."""
+"""Ledger entries: a decision, its evidence, and the release that results from it."""
 
 from __future__ import annotations
 

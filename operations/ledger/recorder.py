@@ -1,4 +1,4 @@
-"""Recording a decision exactly once: an optimistic append, retried when the ledger has grown."""
+"""Records a decision exactly once: an optimistic append, retried when the ledger has grown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What held after an entry of the ledger: a pure fold over the entries."""
+"""The state of the ledger after an entry: a pure fold over the entries."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decisions about versions: policies, recording, and what follows the ledger.
+"""Decisions about versions: policies, recording, and reconciliation with the ledger.
 
 Reads the ledger; writes ledger entries, the release document and aliases. May import ledger.
 """

@@ -1,4 +1,4 @@
-"""Whether a version may become champion: a pure decision, with its reasons."""
+"""The promotion policy: a pure decision whether a version becomes champion, with its reasons."""
 
 from __future__ import annotations
 

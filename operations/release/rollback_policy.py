@@ -1,4 +1,4 @@
-"""Which version a rollback goes back to: a pure decision on the ledger."""
+"""The rollback policy: a pure decision which version a rollback restores."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def decide_rollback(
 def done_already(state: LedgerState, to_version: str | None, *, by: str, reason: str) -> bool:
     """Return whether this very rollback was the last change of what is released.
 
-    A rollback that was killed half-way and is run again must not go back twice.
+    A rollback that was killed half-way and is run again must not roll back twice.
     """
     last = state.released_by
     if last is None or last.kind != "rolled_back" or (last.by, last.reason) != (by, reason):

@@ -1,4 +1,4 @@
-"""What was in production at a time, and why, from the ledger alone."""
+"""The release timeline: the versions in production at a given time and why, from the ledger."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class VersionEvidence:
     Attributes:
         released: The version and the checksum of its package.
         decided: The entry that gave it its place.
-        registered: The entry that says what it was made from; None if there is none.
+        registered: The entry that records its lineage; None if there is none.
         gated: The verdict of its gates by then; None if there is none.
         approval: The approval that counted by then; None if there is none.
     """

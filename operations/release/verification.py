@@ -37,7 +37,7 @@ class Check:
 
 
 class KnownVersion(Protocol):
-    """A version as the registry knows it."""
+    """A version as recorded in the registry."""
 
     @property
     def run_id(self) -> str:

@@ -1,4 +1,4 @@
-"""The released version that a number, an alias, `Staging` or `Production` names."""
+"""Resolves a version number, an alias, `Staging` or `Production` to a released version."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows of the feature table to predictions, by the model package that servers read.
+"""Scores rows of the feature table with the model package that servers load.
 
 Spark passes Arrow batches to Python workers, which score them in columns. The model is part of the
 pickled function: workers open no file of the driver, and Spark Connect works the same way.

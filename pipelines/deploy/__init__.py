@@ -1,4 +1,4 @@
-"""What is deployed: the wheel, the bundle of the function, the jobs of Databricks.
+"""Deployment: the wheel, the bundle of the Lambda function, the Databricks jobs.
 
 Reads the repository; writes dist/ and a workspace. May import runtime and below.
 """

@@ -121,13 +121,13 @@ def tasks_text(stages: Sequence[Stage], *, where: str, libraries: str) -> str:
         lines.append(f"        - task_key: {stage.name}\n")
         if before:
             lines.append(f"          depends_on:\n            - task_key: {before}\n")
-        words = [
+        arguments = [
             stage.name,
             "--environment",
             "'{{job.parameters.environment}}'",
             "--force",
             "'{{job.parameters.force}}'",
-            *(word for setting in _TASK_SETTINGS for word in ("--set", setting)),
+            *(argument for setting in _TASK_SETTINGS for argument in ("--set", setting)),
         ]
         lines += [
             f"          {where}\n",
@@ -135,7 +135,7 @@ def tasks_text(stages: Sequence[Stage], *, where: str, libraries: str) -> str:
             "            package_name: ontime_flights\n",
             "            entry_point: ontime\n",
             "            parameters:\n",
-            *(f"              - {word}\n" for word in words),
+            *(f"              - {argument}\n" for argument in arguments),
             libraries,
             "          max_retries: 2 # every stage is safe to repeat\n",
             "          min_retry_interval_millis: 60000\n",
@@ -155,17 +155,17 @@ def _entry_point(name: str, command: str, parameters: Sequence[Parameter]) -> st
     defaults |= {each.name: _default(each) for each in parameters}
     lines = [f"  {name}:", "    parameters:"]
     lines += [f"      {key}: {{type: string, default: {value}}}" for key, value in defaults.items()]
-    words = [f"--{key.replace('_', '-')} {{{key}}}" for key in defaults]
-    whole = " ".join((f"{_COMMAND} {command}", *words))
+    arguments = [f"--{key.replace('_', '-')} {{{key}}}" for key in defaults]
+    whole = " ".join((f"{_COMMAND} {command}", *arguments))
     if len(whole) + len('    command: ""') <= _WIDTH:
         return "\n".join((*lines, f'    command: "{whole}"', ""))
     folded, line = [], f"{_COMMAND} {command}"
-    for word in words:
-        if len(line) + len(word) + len("       ") > _WIDTH:
+    for argument in arguments:
+        if len(line) + len(argument) + len("       ") > _WIDTH:
             folded.append(line)
-            line = word
+            line = argument
         else:
-            line = f"{line} {word}"
+            line = f"{line} {argument}"
     return "\n".join(
         (*lines, "    command: >-", *(f"      {each}" for each in (*folded, line)), "")
     )

@@ -1,4 +1,4 @@
-"""The zip that the function in the cloud runs, for each kind of processor.
+"""Builds the zip of the Lambda function, for each processor architecture.
 
 It holds `ontime_base`, `features`, `serving` and the libraries that answering needs, from the lock,
 by hash, for Lambda's Python 3.11 (Amazon Linux 2, so wheels of manylinux2014). Bytecode is in it,
@@ -171,7 +171,7 @@ def trim(tree: Path) -> None:
 
 
 def compile_all(tree: Path) -> None:
-    """Write the bytecode of every module, which nobody checks against its source again."""
+    """Write the bytecode of every module, which is not checked against its source at import."""
     command = [sys.executable, "-m", "compileall", "-q", "-j", "1", "-s", str(tree)]
     command += ["-p", _TASK_ROOT, "--invalidation-mode", "unchecked-hash", str(tree)]
     environment = {**os.environ, "PYTHONHASHSEED": "0"}  # else sets are written in any order

@@ -1,4 +1,4 @@
-"""The wheel that a Databricks job installs: the packages and conf/; same commit, same bytes."""
+"""Builds the wheel that a Databricks job installs: packages and conf/; same commit, same bytes."""
 
 from __future__ import annotations
 

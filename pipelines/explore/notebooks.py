@@ -1,4 +1,4 @@
-"""The notebooks executed, and rendered as pages.
+"""Executes the notebooks, and renders them as HTML pages.
 
 Each `notebooks/*.py` is a notebook as text. It runs in a kernel of its own on the tables of this
 home; a notebook that fails has a page as well, up to the error.

@@ -1,4 +1,4 @@
-"""The pictures of the notebooks, from small answer frames. Each returns what a notebook shows."""
+"""The plots of the notebooks, drawn from small result frames."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def bars(
         answer: A few rows.
         label: The column, or columns, that name a row.
         value: The column of its value.
-        title: Says what is to be seen.
+        title: The title of the plot.
         percent: Whether the value is a share.
     """
     rows = _rows(answer)

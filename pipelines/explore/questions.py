@@ -1,4 +1,4 @@
-"""Seventeen questions to the flights, and one more: each a function from frames to its answer.
+"""Eighteen analyses of the flights, each a function from frames to a result frame.
 
 Days, months and weekdays are those of the scheduled departure, local at the origin. A flight is
 cancelled when it never left, and diverted when it left and did not arrive where it should: neither

@@ -1,4 +1,4 @@
-"""The ledger and the prediction history as frames: who decided what, and what served when."""
+"""The ledger and the prediction history as frames: decisions, and the versions that served."""
 
 from __future__ import annotations
 

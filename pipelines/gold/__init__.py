@@ -1,4 +1,4 @@
-"""Gold: silver tables to the feature table, and the feature table as training reads it.
+"""Gold: builds the feature table from silver, and reads it for training.
 
 Reads silver; writes gold. May import runtime, quality, spark and tables.
 """

@@ -84,7 +84,7 @@ def silver_as_of(tables: Tables, table: str, at: dt.datetime) -> SilverVersion:
 def compare_with_record(
     tables: Tables, hashes: ContentHashCache, table: str, built: GoldCommit, content: ContentHash
 ) -> str:
-    """Return in words how a feature table of a past ingest compares with the one recorded then.
+    """Return as text how a feature table of a past ingest compares with the one recorded then.
 
     Args:
         tables: The tables.

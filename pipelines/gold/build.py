@@ -1,4 +1,4 @@
-"""Building a feature table: which days have to be computed again and why, and doing it.
+"""Builds a feature table: plans which days are recomputed and why, and computes them.
 
 A plan compares the metadata of the table's last commit with silver, code and settings as they are
 now. Carrying it out writes the days, validates them, and updates the cached content hash.
@@ -49,7 +49,7 @@ class GoldPlan:
     Attributes:
         days: The days to compute, as ranges; none: the table is up to date.
         commit: The metadata of the table's commit when that is done.
-        reason: Why, in a few words.
+        reason: Why, in a short clause.
     """
 
     days: tuple[DayRange, ...]
@@ -92,7 +92,7 @@ def build_gold(context: RunContext, name: str, plan: GoldPlan) -> tuple[ContentH
     """Carry out a plan, validate what is new, and return the content hash and the rows written.
 
     Days that the plan does not write were validated when they were written: the cost must not grow
-    with history. A cached content hash says so: it is written last, and is missing if a run was
+    with history. A cached content hash confirms it: it is written last, and is missing if a run was
     killed or its rows did not pass.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Writing the feature table: with Arrow where its files are on this machine, else by Spark."""
+"""Writes the feature table: with Arrow where its files are on this machine, else by Spark."""
 
 from __future__ import annotations
 

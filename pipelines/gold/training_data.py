@@ -1,4 +1,4 @@
-"""The feature table as training reads it, at a pinned version, and what it was made from."""
+"""Reads the feature table for training, at a pinned version, with its lineage."""
 
 from __future__ import annotations
 

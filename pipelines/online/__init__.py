@@ -1,4 +1,4 @@
-"""Silver to the online store, with the rows that events brought and silver does not have yet.
+"""Materializes silver into the online store, and carries over events not in silver yet.
 
 Reads silver tables; writes online items and the network. May import tables.
 """

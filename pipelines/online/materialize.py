@@ -1,4 +1,4 @@
-"""Materializing the online store from silver: items of every entity key, and the network."""
+"""Materializes the online store from silver: items of every entity key, and the network."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Unsynced events: what the online store has from events and silver does not have yet.
+"""Unsynced events: rows of the online store that come from events and are not in silver yet.
 
-When the store is filled from silver, the items of silver replace those in the store. Rows that come
-from events and are not in silver yet are carried over into them.
+Materializing replaces the items of the store by those computed from silver. The unsynced rows of
+the replaced items are carried over into them.
 """
 
 from __future__ import annotations
@@ -64,8 +64,8 @@ class UnsyncedEvents:
                 store.put_many({where: sums})
 
     def _merge(self, key: str, body: bytes, former: bytes) -> bytes:
-        layout, mark, _ = self._read(key)
-        if mark == "#" and layout.sums is not None:
+        layout, separator, _ = self._read(key)
+        if separator == "#" and layout.sums is not None:
             return carry_over_rows(layout.sums, body, former, self._is_new_day)
         found = carry_over_rows(layout.rows, body, former, self._is_unsynced)
         if found != body and layout.sums is not None:
@@ -83,9 +83,9 @@ class UnsyncedEvents:
 
     def _read(self, key: str) -> tuple[EntityLayout, str, int]:
         """Return a key's entity layout, `@` for rows or `#` for sums, and its time bucket."""
-        mark = "@" if "@" in key else "#"
-        prefix, _, date = key.partition(mark)
+        separator = "@" if "@" in key else "#"
+        prefix, _, date = key.partition(separator)
         parts = () if prefix == "all" else tuple(p.partition("=")[0] for p in prefix.split("|"))
         layout = self._layouts[parts]
         day = dt.date.fromisoformat(date).toordinal() - _EPOCH
-        return layout, mark, day * MINUTES_PER_DAY // layout.rows.span
+        return layout, separator, day * MINUTES_PER_DAY // layout.rows.span

@@ -1,4 +1,4 @@
-"""A model rebuilt from its lineage: a fresh clone at its commit, its sources, its configuration.
+"""Rebuilds a model from its lineage: a fresh clone at its commit, its sources and settings.
 
 Only the lineage of the original home is used: not its tables, not its runs. The clone runs its own
 code as a process, by the commands of its own MLproject, and the result is read from files. So a

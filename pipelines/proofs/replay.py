@@ -86,7 +86,7 @@ class Replayed:
         max_difference: The greatest difference between two probabilities.
         features: How many features were compared.
         events: How many events were applied.
-        examples: A few of the differences, in words.
+        examples: A few of the differences, as text.
     """
 
     flights: Counter[str] = field(default_factory=Counter)

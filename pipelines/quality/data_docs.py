@@ -25,7 +25,7 @@ _MET, _BROKEN = "met", "broken"
 _WHOLE_TABLE = "the table"
 # Shown elsewhere on the page.
 _NOT_SHOWN = ("column", "batch_id")
-# The expectations that our suites use, in words.
+# Descriptions of the expectations that our suites use.
 _DESCRIPTIONS = {
     "expect_table_row_count_to_be_between": "at least {min_value:,} row",
     "expect_table_columns_to_match_set": "these {columns} columns and no others",
@@ -87,7 +87,7 @@ def write_table_page(
 
 
 def observed(found: ExpectationValidationResult) -> str:
-    """Return in words what was observed where something was expected."""
+    """Return the observed value of an expectation as text."""
     result, error = found.result, found.exception_info or {}
     if "unexpected_count" in result:
         return f"{result['unexpected_count']:,} of {result['element_count']:,} rows otherwise"
@@ -106,7 +106,7 @@ def _row(found: ExpectationValidationResult) -> _Row:
 
 
 def _describe(kind: str, kwargs: dict[str, Any]) -> str:
-    """Return an expectation in words; one that our suites do not use, by its own name."""
+    """Return the description of an expectation; one that our suites do not use, by its own name."""
     if kind in _DESCRIPTIONS:
         key, columns = kwargs.get("column_list") or [], kwargs.get("column_set") or []
         return _DESCRIPTIONS[kind].format(**kwargs, key=", ".join(key), columns=len(columns))

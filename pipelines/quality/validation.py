@@ -1,4 +1,4 @@
-"""Validation with Great Expectations: a table meets its suite, or the run stops."""
+"""Validates a table against its suite with Great Expectations; a failure stops the run."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""The decisions of a person about released versions: approve, reject, promote, roll out, roll back.
+"""Decision commands on released versions: approve, reject, promote, roll out, roll back.
 
-Each is one ledger entry; release document and aliases follow it. None takes the lock of the home: a
-rollback does not wait for a training run. Of two concurrent decisions the ledger takes one. Each is
-idempotent: a command that was killed half-way is finished by running it again.
+Each is one ledger entry; release document and aliases are updated from it. None acquires the lock
+of the home: a rollback does not wait for a training run. Of two concurrent decisions the ledger
+accepts one. Each is idempotent: a command that was killed half-way is finished by running it again.
 """
 
 from __future__ import annotations

@@ -84,17 +84,17 @@ def champion_of(
         settings: How quality is measured.
 
     Raises:
-        RunFileError: The champion's files are gone.
+        RunFileError: The champion's files are missing.
     """
     version = registry.version_of(CHAMPION)
     if version is None:
         return None
     files = registry.files(version, (MODEL, CONTRACT))
     contract = contracts.from_json(files[CONTRACT])
-    gone = [spec.name for spec in contract.features if spec.name not in sample.features]
+    missing = [spec.name for spec in contract.features if spec.name not in sample.features]
     conflicts = contracts.conflicts_between(candidate, contract)
-    if gone:
-        problem = f"the feature table has no {', '.join(gone)} any more"
+    if missing:
+        problem = f"the feature table has no {', '.join(missing)} any more"
         return Rival(version, problem=problem, conflicts=conflicts)
     probability = score(OnnxScorer(files[MODEL], contract), contract, sample)
     metrics = quality_of(flights, probability, settings)

@@ -1,4 +1,4 @@
-"""The ledger for a person: list it, what was in production at a time, verify it, export it."""
+"""Ledger commands: list the entries, show production at a time, verify the chain, export it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The package of a registered version: publish it as challenger, check it before a release."""
+"""Packages a registered version: publishes it as challenger, verifies it before a release."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Promotion to champion, as the stage `promote` and a person do it."""
+"""Promotion to champion, shared by the stage `promote` and the command of a person."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`ontime look freshness`, `ontime look tables`: how fresh each table is, its rows by day."""
+"""`ontime look freshness`, `ontime look tables`: age and row counts by day of each table."""
 
 from __future__ import annotations
 
@@ -263,7 +263,7 @@ def sparkline(values: Sequence[int]) -> str:
 
 
 def age_of(instant: dt.datetime | None, now: dt.datetime) -> str:
-    """Return in words how long ago an instant is."""
+    """Return the age of an instant as text."""
     if instant is None:
         return "-"
     hours = int((now - instant).total_seconds() // 3600)

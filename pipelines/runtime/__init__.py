@@ -1,4 +1,4 @@
-"""Running a stage: its context, whether to skip it, its record, its summary.
+"""Runs a stage: its context, staleness, record and summary.
 
 Reads settings and records; writes records and figures. May import online, quality, spark, tables
 and sources.

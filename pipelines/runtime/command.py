@@ -1,4 +1,4 @@
-"""What every command shares: settings from its options, its home, one sentence for an error.
+"""Shared code of all commands: settings from options, the home folder, errors as one sentence.
 
 `pipelines.cli` turns options into calls of these functions.
 """
@@ -134,7 +134,7 @@ def _set(data: dict[str, Any], path: list[str], value: Any) -> None:  # noqa: AN
 
 
 def _set_from_text(data: dict[str, Any], text: str) -> None:
-    """Set what `a.key=value` says; the value is read as YAML, as in conf/."""
+    """Set a key from the text `a.key=value`; the value is read as YAML, as in conf/."""
     key, given, value = text.partition("=")
     *sections, last = key.split(".")
     place: Any = data
@@ -149,7 +149,7 @@ def _set_from_text(data: dict[str, Any], text: str) -> None:
 
 
 def _quiet_libraries() -> None:
-    """Log only warnings of libraries: the progress lines are for people."""
+    """Log only warnings of libraries: the terminal shows the progress lines."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     for name in ("py4j", "great_expectations"):
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -1,4 +1,4 @@
-"""What every stage is given, and what it hands back."""
+"""The context that every stage gets, and the result that it returns."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ class RunContext:
             raise TypeError(f"A run context has no collaborator {', '.join(sorted(unknown))}.")
         other = copy(self)
         other.__dict__.pop("_session_is_ours", None)
-        other.__dict__.update(collaborators)  # where a cached property looks first
+        other.__dict__.update(collaborators)  # where a cached property is looked up first
         other.__dict__["_given"] = {**self.__dict__.get("_given", {}), **collaborators}
         return other
 

@@ -1,4 +1,4 @@
-"""A range of flight dates, as a person names it on the command line."""
+"""A range of flight dates, parsed from the command line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the result of a stage was made from, part by part, and how two such lists differ.
+"""The fingerprint of a stage: a checksum of each input, and the difference of two such lists.
 
 A part is a source file, the version of a library, a configuration key or an upstream output. Only
 what a stage really uses is a part: its module and what that imports, in this repository. Comments,
@@ -85,9 +85,9 @@ def parts_of(
 
 
 def places_of(stage: Stage, settings: PipelineSettings) -> dict[str, str]:
-    """Return the settings that decide where a stage's result is kept, by name, as checksums.
+    """Return the settings that decide where a stage's result is stored, by name, as checksums.
 
-    They say nothing about what the result is, and an address may hold a password.
+    They do not affect the content of the result, and an address may hold a password.
 
     Args:
         stage: The stage.
@@ -103,7 +103,7 @@ def fingerprint(parts: Mapping[str, str]) -> str:
 
 
 def difference(before: Mapping[str, str], now: Mapping[str, str]) -> str:
-    """Return in a few words what changed between two lists of parts; empty if nothing did."""
+    """Return a short text on what changed between two lists of parts; empty if nothing did."""
     changed = [name for name in {**now, **before} if before.get(name) != now.get(name)]
     if not changed:
         return ""
@@ -176,7 +176,7 @@ class _Code(NamedTuple):
     Attributes:
         digest: The same for the same statements, whatever their layout, comments and docstrings.
         imported: The modules of ours that it imports.
-        lists_modules: Whether it looks for modules itself, by `pkgutil.iter_modules`.
+        lists_modules: Whether it discovers modules itself, by `pkgutil.iter_modules`.
     """
 
     digest: str

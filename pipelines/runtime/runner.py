@@ -1,4 +1,4 @@
-"""Running one stage: whether it has to, doing it, and recording that it is done."""
+"""Runs one stage: checks whether it is stale, executes it, and records its success."""
 
 from __future__ import annotations
 

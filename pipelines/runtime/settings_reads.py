@@ -1,7 +1,7 @@
-"""Which settings a stage reads, held against those that it declares.
+"""Records which settings a stage reads, and compares them with those that it declares.
 
 A stage is skipped when nothing that decides its result has changed. A setting that it reads and
-does not declare would be missed, so the settings that a stage is given record what is read of them.
+does not declare would be missed, so the settings object of a stage records each key that is read.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def _leaves(settings: Settings | Struct, prefix: str) -> Iterator[str]:
 
 
 class _Recording:
-    """Put before a settings type: records what is read of an instance."""
+    """Mixin before a settings type: records the keys that are read of an instance."""
 
     __slots__ = ()
 
@@ -127,7 +127,7 @@ class _Recording:
 
 
 class _RecordingStruct:
-    """Stands for a struct of settings, whose type cannot be extended: records what is read."""
+    """Proxy of a struct of settings, whose type cannot be extended: records the keys read."""
 
     def __init__(self, struct: Struct, reads: set[str], prefix: str) -> None:
         self._recorder = (struct, reads, prefix)
@@ -137,7 +137,7 @@ class _RecordingStruct:
             if isinstance(value := getattr(struct, name), Struct)
         }
 
-    @property  # type: ignore[misc]  # read only: what `isinstance` looks at
+    @property  # type: ignore[misc]  # read only: `isinstance` reads it
     def __class__(self) -> type[Any]:
         return type(self._recorder[0])
 

@@ -1,4 +1,4 @@
-"""Stage records: what each stage did when it last succeeded, and from what.
+"""Stage records: the outputs and the fingerprint of each stage's last success.
 
 One JSON file per stage, or per stage and feature table. It is written last and atomically, so a
 stage that was killed has no record of that attempt and simply runs again.

@@ -1,4 +1,4 @@
-"""Staleness checks beyond a stage's record: outside inputs, and outputs that may be gone.
+"""Staleness checks beyond a stage's record: outside inputs, and outputs that may be missing.
 
 A declaration in `pipelines.stages` names them; here each name has its function.
 """
@@ -38,7 +38,7 @@ def outside_inputs(stage: Stage, context: RunContext) -> Mapping[str, str]:
 def missing_output(stage: Stage, context: RunContext, record: StageRecord) -> str:
     """Return what a recorded stage made that is no longer there; empty if all is.
 
-    Quick, and without Spark or MLflow: it looks whether things are there, not into them.
+    Quick, and without Spark or MLflow: it checks that outputs exist, not their content.
     """
     for check in stage.checks:
         name, _, about = check.partition(":")

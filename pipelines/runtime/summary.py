@@ -1,4 +1,4 @@
-"""The end of a run: what a person wants to know, and the figures file that programs read."""
+"""The summary of a run: text for the terminal, and the figures file for programs."""
 
 from __future__ import annotations
 

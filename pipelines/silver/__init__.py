@@ -1,4 +1,4 @@
-"""Bronze, silver and quarantine: source files to rows as received, then to typed rows.
+"""Bronze, silver and quarantine: appends source rows as received, then derives typed rows.
 
 Reads source files and bronze; writes bronze, silver and quarantine. May import runtime and below.
 """

@@ -1,8 +1,8 @@
-"""Candidates: the rows on their way from bronze to silver and quarantine, computed but not written.
+"""Candidates: rows for silver and quarantine, computed from bronze but not written yet.
 
-For each source a plan says whether silver is up to date, or is computed from the new files, or from
-all of them. A new file touches the months that its rows are in. A row of it supersedes the row of
-an older file with the same key, which is found in those months of silver; all else stays as it is.
+For each source a plan decides whether silver is up to date, or is computed from the new files, or
+from all of them. A new file affects the months of its rows. A row of it supersedes the row of an
+older file with the same key, which is found in those months of silver; other rows are unchanged.
 The result is the same as from all files together: see docs/adr/0007.
 """
 
@@ -58,7 +58,7 @@ class SilverPlan:
         until: When the newest of its bronze rows were ingested.
         fingerprint: Hash of the code, and of what else decides what becomes of a row.
         since: Only rows that were ingested after this are read from bronze; None: all rows.
-        reason: Why, in a few words.
+        reason: Why, in a short clause.
     """
 
     source: str
@@ -113,7 +113,7 @@ def all_candidates(
 ) -> list[Candidates]:
     """Return the candidates of the sources whose silver is not of this bronze and this code.
 
-    The metadata that says so is in the commit of the silver table, which comes after that of
+    The metadata that records it is in the commit of the silver table, which comes after that of
     quarantine: after a run that was killed in between the source is not up to date.
 
     Args:

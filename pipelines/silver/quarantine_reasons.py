@@ -1,4 +1,4 @@
-"""Quarantine reasons in full: what was expected in a row's place, and what to do about it."""
+"""Quarantine reasons as text: the expectation that a row broke, and how to correct it."""
 
 from __future__ import annotations
 

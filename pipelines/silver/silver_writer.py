@@ -1,4 +1,4 @@
-"""Writing silver and quarantine, and their row counts: every row is in exactly one of the two."""
+"""Writes silver and quarantine, and counts their rows: each row is in exactly one of the two."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def describe(one: Candidates) -> str:
 def _write_quarantine(tables: Tables, candidates: Sequence[Candidates]) -> None:
     """Write the quarantined rows of the candidates, in place of what a killed run may have left.
 
-    Rows that were ingested later than the silver table says are in quarantine only if a run was
+    Rows ingested after the time recorded in the silver table are in quarantine only if a run was
     killed between the two commits. Rows that were quarantined in the same month are written again
     beside the new ones, so that quarantine has a file for each month, and not for each ingest.
     """

@@ -1,7 +1,7 @@
 """Source files: found at the locations that conf names, with their formats and checksums.
 
 A location is a file, a folder, a glob or a URI on this machine's disk, in S3, or on another file
-system that pyarrow knows.
+system that pyarrow supports.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def find_files(locations: Sequence[str]) -> list[SourceFile]:
 
 
 class ArrowFileSystem:
-    """The file system of this machine, or another that pyarrow knows.
+    """The file system of this machine, or another that pyarrow supports.
 
     Args:
         filesystem: The file system.

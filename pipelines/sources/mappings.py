@@ -1,4 +1,4 @@
-"""Mappings and layouts: which shape a file has, by its columns, and how its rows become a source's.
+"""Mappings and layouts: detects a file's layout by its columns, and maps its rows to a source.
 
 A file has the source's own shape, or one that a YAML file in conf/mappings/ declares. Nothing here
 is specific to one kind of file: names, formats, factors and airports are all in the YAML.

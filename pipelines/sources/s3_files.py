@@ -82,7 +82,7 @@ def _split(path: str) -> tuple[str, str]:
 
 @contextmanager
 def _s3_errors(bucket: str) -> Iterator[None]:
-    """Raise errors of AWS as an OSError whose text says what to correct."""
+    """Convert errors of AWS to an OSError that names the correction."""
     try:
         yield
     except NoCredentialsError as error:

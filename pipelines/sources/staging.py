@@ -70,7 +70,7 @@ def stage_file(
     Args:
         source: The file.
         columns: Columns that it must have.
-        folder: Where the Parquet file goes; it must exist.
+        folder: Where the Parquet file is written; it must exist.
         mappings: Other shapes that it can have.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The Spark session, and what a platform allows.
+"""The Spark session, and the capabilities of its platform.
 
 Reads settings; writes logs/spark.log. May import tables and settings.
 """

@@ -1,7 +1,7 @@
-"""The two Delta jars that local Spark needs: fetched once, checked against their hashes, kept.
+"""Downloads the two Delta jars that local Spark needs once, verifies checksums, caches them.
 
-Fetched with the Ivy that Spark ships, apart from Spark's own start: so a start needs no network,
-says nothing on the terminal, and is not spoiled by a half-filled Maven or Ivy cache of the user.
+Ivy, which Spark ships, downloads them before Spark starts: a later start needs no network, prints
+nothing to the terminal, and does not depend on a partial Maven or Ivy cache of the user.
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ def delta_jars(
     """Return the paths of the Delta jars, whole and unaltered, fetching those that are not there.
 
     Args:
-        folder: Where they are kept; made if needed.
+        folder: Their cache; created if needed.
         java: The Java to fetch with.
         ivy_settings: An Ivy settings file that names another repository; None: Maven Central.
-        say: Told in a line that something is being fetched.
+        say: Called with one line when a download starts.
 
     Raises:
-        JarsError: They cannot be fetched or kept; says why and what to do.
+        JarsError: They cannot be downloaded or stored; names the reason and the correction.
     """
     paths = [folder / name for name in DELTA_JARS]
     if all(_whole(path) for path in paths):
@@ -66,7 +66,7 @@ def delta_jars(
                 fetched.replace(path)
     except OSError as error:
         raise JarsError(
-            f"The Delta jars cannot be kept in {folder}: {error.strerror or error}. Free some "
+            f"The Delta jars cannot be stored in {folder}: {error.strerror or error}. Free some "
             "space there, or name another folder (spark.jars_folder in conf/)."
         ) from error
     return paths
@@ -120,7 +120,7 @@ def _reason(output: str) -> str:
 def _not_fetched(reason: str, folder: Path) -> str:
     return (
         f"The Delta jars for Spark could not be fetched from the Maven repository: {reason}. The "
-        "first start needs the network (a proxy goes into JAVA_TOOL_OPTIONS): connect and try "
+        "first start needs the network (set a proxy in JAVA_TOOL_OPTIONS): connect and try "
         f"again, or put {' and '.join(DELTA_JARS)} into {folder}, or name another repository in "
         "an Ivy settings file (spark.ivy_settings in conf/)."
     )

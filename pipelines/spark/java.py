@@ -1,4 +1,4 @@
-"""Whether the Java on this machine can run Spark, and what to do if it cannot."""
+"""Validates that the Java on this machine can run Spark; the error names the correction."""
 
 from __future__ import annotations
 
@@ -65,4 +65,4 @@ def _major(version_text: str) -> int:
 
 def _last_line(text: str) -> str:
     lines = text.strip().splitlines()
-    return lines[-1] if lines else "it says nothing"
+    return lines[-1] if lines else "no output"

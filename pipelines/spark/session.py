@@ -1,4 +1,4 @@
-"""The Spark session: one that is there is taken, else a quiet local one is built, in UTC.
+"""The Spark session: an active one is reused, else a quiet local one is built, in UTC.
 
 In a notebook, `from pipelines.spark.session import spark, table` gives a ready session and any
 table by its name; both follow conf/ and `ONTIME_ENV` as every command does.
@@ -82,12 +82,12 @@ def open_session(
     """Return the session that is there, or a new one that reads and writes Delta tables.
 
     A new one is classic, or of Spark Connect where `settings.remote` is set. What Java and Spark
-    print goes to `logs/spark.log` below the home folder, not to the terminal.
+    print is redirected to `logs/spark.log` below the home folder, not to the terminal.
 
     Args:
         settings: How a new session is built.
         home: The folder of everything that Ontime makes.
-        say: Told in a line what takes long: the first fetch of the Delta jars.
+        say: Called with one line before a long step: the first download of the Delta jars.
 
     Raises:
         JavaError: Java is missing, too old or trimmed.
@@ -183,7 +183,7 @@ def _text(value: str | float | bool) -> str:  # noqa: FBT001 - any value that YA
 
 @contextmanager
 def _output_into(log: Path) -> Iterator[None]:
-    """Make a process started meanwhile write all its output into a file, all its life long."""
+    """Redirect all output of a process started in the block to a file, until it ends."""
     log.parent.mkdir(parents=True, exist_ok=True)
     sys.stdout.flush()
     file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o644)
@@ -193,9 +193,9 @@ def _output_into(log: Path) -> Iterator[None]:
             os.dup2(file, descriptor)
         yield
     finally:
-        for descriptor, kept in ours:
-            os.dup2(kept, descriptor)
-            os.close(kept)
+        for descriptor, original in ours:
+            os.dup2(original, descriptor)
+            os.close(original)
         os.close(file)
 
 

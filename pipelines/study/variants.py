@@ -1,4 +1,4 @@
-"""The model under other conditions: without the tail number, earlier and later, from fewer days."""
+"""Model variants: without the tail number, with other horizons, trained on fewer days."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def by_flights(
     points = []
     for share in SHARES:
         part = some_days(train, share)
-        # Of a few days at the beginning, history knows nothing: trees cannot bin what has no value.
+        # The first days have no history features: trees cannot bin what has no value.
         features = [
             each for each in model_features(settings) if part.features[each.name].notna().any()
         ]

@@ -39,7 +39,7 @@ SMALL_ROWS: Final = 20_000
 leave many small files."""
 
 _STATISTICS_COLUMNS: Final = 32
-"""Delta keeps statistics of so many columns, from the first."""
+"""Delta stores statistics of so many columns, from the first."""
 
 PARQUET: Final = ds.ParquetFileFormat(
     read_options=ds.ParquetReadOptions(coerce_int96_timestamp_unit="us")

@@ -1,8 +1,8 @@
-"""Commit metadata: what a commit of a table was made from, stored in the commit itself.
+"""Commit metadata: the inputs that a table commit was computed from, stored in the commit.
 
 It is the `userMetadata` of the Delta commit, as JSON. So a table and the record of what it contains
 change in one step, whenever a process is killed. The names in the JSON are stored in tables that
-exist already: a field may get another name in Python, and keeps its name there.
+exist already: a field may be renamed in Python, but not there.
 """
 
 from __future__ import annotations

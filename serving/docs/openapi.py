@@ -1,4 +1,4 @@
-"""The OpenAPI document, written from the structs that requests and answers really are.
+"""Generates the OpenAPI document from the structs of requests and responses.
 
 `python -m serving.docs.openapi --write` writes docs/openapi.json, which is checked in.
 """
@@ -60,7 +60,7 @@ _PROBLEMS: Final = {
     413: "The body is too large.",
     415: "The body is not declared as JSON.",
     422: "A field or parameter is missing, unknown, or has an invalid value.",
-    429: "More requests than one caller may send; `Retry-After` says when to retry.",
+    429: "More requests than one caller may send; `Retry-After` gives the seconds to wait.",
     500: "The service failed.",
     503: "The service is overloaded, no model is loaded, or a store cannot be used.",
 }

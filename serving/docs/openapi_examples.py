@@ -1,4 +1,4 @@
-"""Examples of requests and answers, as the documentation shows them."""
+"""Examples of requests and responses for the API documentation."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Prediction histories that accept records while their store is down.
 
-`SpooledHistory` writes what the store does not take to a spool on the local disk, and a background
+`SpooledHistory` writes what the store rejects to a spool on the local disk, and a background
 thread drains it. `QueuedHistory` sends it to a queue instead, for a function, whose disk does not
 last. Either way a record is acknowledged once it is durable (docs/adr/0017).
 """

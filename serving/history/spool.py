@@ -1,4 +1,4 @@
-"""The spool: prediction records on the local disk until the history takes them.
+"""The spool: prediction records on the local disk until the history store accepts them.
 
 A spool is a folder of segments of lines, each line a checksum and a record. One process writes a
 segment and holds a lock on it. When that process has rotated it, or has died, any process may take
@@ -195,7 +195,7 @@ class FileSpool:
 
 
 def _locked(path: Path) -> int | None:
-    """Return the locked file of a segment; None when another process holds it, or it is gone."""
+    """Return the locked file of a segment; None if another process holds it or it was deleted."""
     try:
         file = os.open(path, os.O_RDONLY)
     except FileNotFoundError:

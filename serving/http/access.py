@@ -57,14 +57,14 @@ class Access:
         """Return the caller: the name of its key, or its address where no key is required.
 
         Raises:
-            UnauthorizedError: No key was sent that is known.
+            UnauthorizedError: No valid key was sent.
         """
         if not self._required:
             return request.client
         name = self._name_of(_given_key(request))
         if name is None:
             raise UnauthorizedError(
-                "This service requires an API key that it knows: send the header "
+                "This service requires a valid API key: send the header "
                 "'Authorization: Bearer <key>', and get a key from whoever runs the service.",
                 headers=_CHALLENGE,
             )

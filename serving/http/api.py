@@ -1,4 +1,4 @@
-"""From a request to its answer, the same for every adapter.
+"""The API without a framework: handles a request, the same for every adapter.
 
 An adapter makes a `Request`, calls `answer` (or, in an event loop, the steps that it consists of),
 and sends the `Reply`. The same requests, clock and ids give the same bytes.

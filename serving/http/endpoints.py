@@ -1,4 +1,4 @@
-"""The endpoints: from a request to a reply, by the use cases of the service."""
+"""The endpoints: each decodes a request, calls the service, and encodes the reply."""
 
 from __future__ import annotations
 

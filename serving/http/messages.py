@@ -1,4 +1,4 @@
-"""Request and reply, the same for every adapter: bytes, without any framework."""
+"""Request and reply as bytes, independent of adapter and framework."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ class RateLimit:
         """Take a token of a caller.
 
         Raises:
-            TooManyRequestsError: The bucket is empty; its `Retry-After` says when it will not be.
+            TooManyRequestsError: The bucket is empty; `Retry-After` is the time to the next token.
         """
         if not self._per_second:
             return

@@ -1,4 +1,4 @@
-"""Inference: one algorithm from requests to predictions, for one, several, a batch and shadows.
+"""Inference: one algorithm for single, batch and shadow predictions.
 
 Reads online items; writes nothing: callers append the records. May import models, online,
 telemetry, stores and schema.

@@ -36,7 +36,7 @@ class FlightRequest:
         flight: The flight.
         flight_id: Its id.
         requested_at: Milliseconds since the epoch.
-        known_until: Minutes since the epoch; features use what is known before.
+        known_until: Minutes since the epoch; features use only data known before.
     """
 
     flight: Flight

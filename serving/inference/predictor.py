@@ -1,4 +1,4 @@
-"""Online inference: from request bodies to predictions, for one request, several, or a batch.
+"""Online inference: computes predictions for one request body, several, or a batch.
 
 One algorithm serves all of them: validate, look up all features in one read of the online store,
 score, and build the answer with its record. Nothing is stored here: callers append the record to

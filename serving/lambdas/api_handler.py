@@ -1,4 +1,4 @@
-"""The function behind API Gateway: proxy events in, answers of the same API out.
+"""The Lambda function behind API Gateway: handles proxy events with the same API.
 
 API Gateway passes a request to a function in two forms: REST (1.0) and HTTP (2.0).
 """

@@ -1,4 +1,4 @@
-"""The function behind the queue of events: applies batches of SQS messages to the online state."""
+"""The function behind the event queue: applies batches of SQS messages to the online state."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every function shares: its settings, its start at the first event, partial batch responses.
+"""Shared code of the Lambda functions: settings, lazy initialization, partial batch responses.
 
 A function is configured by the environment: `ONTIME_HOME`, the folder of the embedded stores, and
 `ONTIME_SERVING`, the serving settings as JSON.

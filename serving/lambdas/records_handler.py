@@ -1,7 +1,7 @@
-"""The function behind the queue of predictions that wait for the history: appends them to it.
+"""The function behind the fallback queue: appends queued prediction records to the history.
 
-A message that the history does not take is delivered again; after as many deliveries as the queue
-allows it is a dead letter, which can be sent again.
+A message that the history rejects is redelivered; after as many deliveries as the queue allows it
+is moved to the dead-letter queue, from which it can be sent again.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 A request is answered once its events are durable in the queue. A queue worker applies them, a few
 messages at a time, and deletes a message once its events are in the state. An event that cannot be
-applied goes to the dead-letter queue with the reason. While a store is down, messages are
+applied is moved to the dead-letter queue with the reason. While a store is down, messages are
 redelivered.
 """
 

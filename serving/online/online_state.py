@@ -97,7 +97,7 @@ class OnlineState:
     ) -> None:
         self._store = store
         self._features = features
-        self._placer = RowMapper(features)
+        self._row_mapper = RowMapper(features)
         self._open_min = open_days * MINUTES_PER_DAY
 
     def apply(self, events: Sequence[Event]) -> Applied:
@@ -111,8 +111,8 @@ class OnlineState:
         by_subject = self._in_time(events, applied)
         self._merge_event_sets(by_subject, applied)
         applied.applied = sum(map(len, by_subject.values()))
-        placed = self._update_rows(by_subject)
-        self._update_sums(placed)
+        row_changes = self._update_rows(by_subject)
+        self._update_sums(row_changes)
         return applied
 
     def _in_time(self, events: Sequence[Event], applied: Applied) -> dict[str, list[Event]]:
@@ -121,8 +121,8 @@ class OnlineState:
         newest = max(map(known_minute, events), default=0)
         if newest >= watermark.newest + _WATERMARK_STEP_MIN:
             advance_watermark(self._store, newest)
-        if watermark.horizon_min != self._placer.horizon_min:
-            self._placer = RowMapper(self._features, horizon_min=watermark.horizon_min)
+        if watermark.horizon_min != self._row_mapper.horizon_min:
+            self._row_mapper = RowMapper(self._features, horizon_min=watermark.horizon_min)
         oldest = max(watermark.newest, newest) - self._open_min
         by_subject: dict[str, list[Event]] = defaultdict(list)
         for event in events:
@@ -152,7 +152,7 @@ class OnlineState:
 
     def _update_rows(self, by_subject: Mapping[str, list[Event]]) -> list[RowChange]:
         """Upsert the rows derived from the event sets into their items."""
-        placed: list[RowChange] = []
+        row_changes: list[RowChange] = []
         bodies: dict[str, bytes] = {}
 
         def derive() -> dict[str, list[RowChange]]:
@@ -162,59 +162,59 @@ class OnlineState:
             if now != bodies:
                 bodies.clear()
                 bodies.update(now)
-                placed[:] = self._row_changes(now, by_subject)
+                row_changes[:] = self._row_changes(now, by_subject)
             by_key: dict[str, list[RowChange]] = defaultdict(list)
-            for placement in placed:
-                by_key[placement.key].append(placement)
+            for row_change in row_changes:
+                by_key[row_change.key].append(row_change)
             return by_key
 
         def change(found: Mapping[str, OnlineItem]) -> dict[str, bytes]:
             by_key = derive()
             return {
                 key: upsert_rows(
-                    self._placer.layouts[by_key[key][0].entity].rows,
+                    self._row_mapper.layouts[by_key[key][0].entity].rows,
                     found[key].body if key in found else None,
                     by_key[key],
                 )
                 for key in keys
-                if key in found or any(placement.row is not None for placement in by_key[key])
+                if key in found or any(row_change.row is not None for row_change in by_key[key])
             }
 
         keys = list(derive())
         self._swap(keys, change)
-        return placed
+        return row_changes
 
     def _row_changes(
         self, bodies: Mapping[str, bytes], by_subject: Mapping[str, list[Event]]
     ) -> list[RowChange]:
-        """Return the rows of subjects, and those that must go since a report was corrected."""
-        placements: list[RowChange] = []
+        """Return the rows of subjects, and tombstones of those that a correction removed."""
+        changes: list[RowChange] = []
         for subject, body in bodies.items():
             events = decode_events(body)
             if isinstance(events[0], Observed):
-                placements += self._placer.weather(resolve_observation(events))
+                changes += self._row_mapper.weather(resolve_observation(events))
                 continue
             facts = resolve_flight(events)
             if facts is None:
                 continue
             past = list(superseded_flights(events))
             streams = None if past else affected_streams(by_subject[subject])
-            wanted = list(self._placer.flight(facts, streams))
-            kept = {(p.key, p.track, p.row_id) for p in wanted}
-            placements += wanted
+            wanted = list(self._row_mapper.flight(facts, streams))
+            current = {(p.key, p.track, p.row_id) for p in wanted}
+            changes += wanted
             for then in past:
-                gone = [p._replace(row=None) for p in self._placer.flight(then)]
-                placements += [p for p in gone if (p.key, p.track, p.row_id) not in kept]
-        return placements
+                deleted = [p._replace(row=None) for p in self._row_mapper.flight(then)]
+                changes += [p for p in deleted if (p.key, p.track, p.row_id) not in current]
+        return changes
 
-    def _update_sums(self, placed: Iterable[RowChange]) -> None:
+    def _update_sums(self, row_changes: Iterable[RowChange]) -> None:
         """Make the sums follow from the rows."""
         sums: dict[str, tuple[EntityLayout, dict[str, int]]] = {}
-        for placement in placed:
-            layout = self._placer.layouts[placement.entity]
-            if layout.sums is not None and placement.track in layout.summed:
-                key = sums_key(placement, layout)
-                sums.setdefault(key, (layout, {}))[1][placement.key] = placement.bucket
+        for row_change in row_changes:
+            layout = self._row_mapper.layouts[row_change.entity]
+            if layout.sums is not None and row_change.track in layout.summed:
+                key = sums_key(row_change, layout)
+                sums.setdefault(key, (layout, {}))[1][row_change.key] = row_change.bucket
 
         def change(found: Mapping[str, OnlineItem]) -> dict[str, bytes]:
             rows = self._store.read_many({key for _, items in sums.values() for key in items})

@@ -1,4 +1,4 @@
-"""What callers send and receive: requests, responses, problem details, instants.
+"""The schema of the API: requests, responses, problem details, instants.
 
 Reads and writes nothing; imports nothing else of serving.
 """

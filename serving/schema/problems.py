@@ -1,4 +1,4 @@
-"""Errors as the caller gets them: RFC 9457 problem details that say what to do."""
+"""Errors of the API as RFC 9457 problem details, each with its correction."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Problem(msgspec.Struct, frozen=True):
     """Problem details (RFC 9457)."""
 
     type: Annotated[str, Meta(description="Names the kind of problem; never changes for a kind.")]
-    title: Annotated[str, Meta(description="The kind of problem, in words.")]
+    title: Annotated[str, Meta(description="A short description of the kind of problem.")]
     status: Annotated[int, Meta(description="The HTTP status.", ge=400, le=599)]
     detail: Annotated[str, Meta(description="What happened, with which input, and what to do.")]
     errors: Annotated[Sequence[FieldProblem], Meta(description="One for each invalid field.")]
@@ -76,7 +76,7 @@ class MalformedBodyError(ProblemError):
 
 
 class UnauthorizedError(ProblemError):
-    """The caller sent no key that this service knows."""
+    """The caller sent no valid API key."""
 
     status = 401
     slug = "unauthorized"

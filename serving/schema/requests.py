@@ -1,4 +1,4 @@
-"""Requests as the caller sends them: JSON bodies decoded into strict structs."""
+"""Request bodies: JSON decoded into strict structs."""
 
 from __future__ import annotations
 

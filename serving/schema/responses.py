@@ -35,7 +35,7 @@ class Reason(msgspec.Struct, frozen=True):
     """One feature's part in a prediction."""
 
     feature: str
-    about: Annotated[str, Meta(description="What the feature is, in words.")]
+    about: Annotated[str, Meta(description="The definition of the feature.")]
     unit: str
     value: Annotated[float | str | None, Meta(description="Its value; null is missing.")]
     effect: Annotated[
@@ -119,8 +119,8 @@ class HistoryEntry(PredictionAnswer, frozen=True):
     shadow_of: Annotated[
         str | None,
         Meta(
-            description="The prediction that was given, where this is what the challenger would "
-            "have said; null for what was given."
+            description="The answered prediction, if this is the challenger's shadow prediction; "
+            "else null."
         ),
     ] = None
 

@@ -100,7 +100,7 @@ class HttpServer:
             )
 
     def stop(self) -> None:
-        """Stop: accept no more connections, and answer what is under way, for at most 15 seconds.
+        """Shut down gracefully: refuse connections, finish open requests within 15 seconds at most.
 
         Safe to call from any thread.
         """

@@ -1,4 +1,4 @@
-"""The port of the server, reserved before the slow start: a port in use is reported at once."""
+"""Binds the port before the slow start, so that a port in use is reported immediately."""
 
 from __future__ import annotations
 

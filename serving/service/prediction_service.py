@@ -221,7 +221,7 @@ class PredictionService:
         """Return the models that answer, if predictions can be made and stored.
 
         Raises:
-            ProblemError: Names what is missing.
+            ProblemError: Names the missing part.
         """
         self._known_network()
         try:

@@ -50,7 +50,7 @@ def log(level: int, event: str, *, error: BaseException | None = None, **fields:
         level: Level as in `logging`.
         event: What happened, in one word such as `request`.
         error: Its traceback is added.
-        **fields: What belongs to it; values that JSON knows.
+        **fields: Its fields; values must be JSON types.
     """
     _LOGGER.log(level, event, exc_info=error, extra={_FIELDS: fields})
 
@@ -93,7 +93,7 @@ class LineWriter(io.TextIOBase):
         return len(text)
 
     def flush(self) -> None:
-        """Return at once: the thread flushes."""
+        """Do nothing: the thread flushes."""
 
     def close(self) -> None:
         """Write what is buffered, then stop."""
@@ -114,7 +114,7 @@ class LineWriter(io.TextIOBase):
             line = {"level": "error", "event": "log_lines_dropped", "lines": dropped}
             lines.append(msgspec.json.encode(line).decode() + "\n")
         if lines:
-            with contextlib.suppress(OSError, ValueError):  # nobody reads the log: requests go on
+            with contextlib.suppress(OSError, ValueError):  # a closed log must not fail requests
                 self._stream.write("".join(lines))
                 self._stream.flush()
 

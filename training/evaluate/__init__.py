@@ -1,4 +1,4 @@
-"""How good a model is: metrics, intervals, gates, importance, the operating threshold.
+"""Evaluation of a model: metrics, intervals, gates, importance, the operating threshold.
 
 Reads scores and labels; writes nothing. May import models and data.
 """

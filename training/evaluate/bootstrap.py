@@ -1,4 +1,4 @@
-"""How sure figures are: intervals from bootstrap samples of whole days."""
+"""Bootstrap confidence intervals of metrics: samples of whole days."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The gates: whether a candidate may become the challenger, by a declared policy, with its reasons.
+"""The gates: decide by a declared policy whether a candidate becomes the challenger, and why.
 
 Pure functions of figures: the evaluation is made here, what concerns the exported model is
 measured with the scorer of the service and handed in.
@@ -48,7 +48,7 @@ class ExportFigures(msgspec.Struct, frozen=True):
         largest_difference: Largest difference of a probability to the scikit-learn model.
         row_microseconds: Median time to score one row.
         bytes: Size of the file.
-        problems: Where its inputs and outputs are not what its contract says; empty if they are.
+        problems: Where its inputs and outputs differ from its contract; empty if nowhere.
     """
 
     flights: int
@@ -155,7 +155,7 @@ def _calibration(candidate: Evaluation, policy: GatePolicy) -> GateResult:
 
 
 def _champion(champion: Rival | None, policy: GatePolicy) -> GateResult:
-    """Refuse what is worse than the champion both beyond doubt and by more than is tolerated."""
+    """Refuse a candidate that is significantly worse than the champion, beyond the tolerance."""
     name, limit = "champion", -policy.tolerated_champion_loss
     if champion is None:
         return _nothing_measured(name, "there is no champion to compare with")

@@ -1,4 +1,4 @@
-"""How good probabilities are.
+"""Quality metrics of predicted probabilities.
 
 Every figure is computed from one ranking of the flights, with a weight for each: 1 for the flights
 as they are, or how often a flight was drawn in a bootstrap sample.

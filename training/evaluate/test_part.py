@@ -1,4 +1,4 @@
-"""The test part scored by a model and by the naive one, with what it is sliced by."""
+"""Scores the test part with a model and the naive model, and adds the columns of the slices."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The operating threshold: from which probability a flight is called late."""
+"""The operating threshold: the probability from which a flight is classified as late."""
 
 from __future__ import annotations
 

@@ -90,7 +90,7 @@ def fit_model(
     """Return the model fitted to the training part; equal inputs give equal bits.
 
     Args:
-        train: What it learns from.
+        train: The samples it is fitted to.
         validate: Where it may stop early; read only with `patience`.
         features: Its inputs, a selection of the samples' features, in order.
         settings: Its kind and parameters.

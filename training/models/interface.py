@@ -1,4 +1,4 @@
-"""What a kind of model provides: parameters, fitting, probabilities, search space and export."""
+"""The interface of a kind of model: parameters, fit, probabilities, search space and export."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ class ModelKind(ABC, Generic[P]):
 
     @abstractmethod
     def graph_form(self, estimator: ClassifierMixin) -> GraphForm:
-        """Return the fitted model as trees or as a weighted sum: what is exported and explained."""
+        """Return the fitted model as trees or as a weighted sum, for export and explanation."""
 
     @abstractmethod
     def describe(self, parameters: P) -> str:

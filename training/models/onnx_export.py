@@ -1,6 +1,6 @@
-"""A model as one ONNX graph: from raw feature values to the probability, in double precision.
+"""Exports a model as one ONNX graph, from raw feature values to the probability, in float64.
 
-Written node by node rather than converted: `docs/adr/0003-onnx-export-by-hand.md` says why.
+Written node by node rather than converted: see `docs/adr/0003-onnx-export-by-hand.md`.
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ def _weighted_sum(form: WeightedSum, constants: list[onnx.TensorProto]) -> list[
     """Return the nodes that add up weight times distance from the centre, column after column.
 
     A running sum adds in the order of the columns; a product of matrices would not, and the scorer
-    in Python gives the same bits only if it knows the order.
+    in Python gives the same bits only with the same order.
     """
     constants += [
         _tensor("centres", np.array(form.centres)),

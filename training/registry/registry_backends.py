@@ -1,7 +1,7 @@
-"""The kinds of registry that versions can be kept in, and what differs between them.
+"""The registry backends: MLflow, a Databricks workspace, Unity Catalog, and their differences.
 
 An MLflow server or database has aliases. Unity Catalog has aliases, wants names of three parts,
-and leaves tags out of what it finds. The registry of a Databricks workspace has no aliases: there
+and omits tags from search results. The registry of a Databricks workspace has no aliases: there
 the old stages stand for them.
 """
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 CHALLENGER: Final = "challenger"
 CHAMPION: Final = "champion"
 STAGES: Final[Mapping[str, str]] = {CHALLENGER: "Staging", CHAMPION: "Production"}
-# People's other words for the aliases: the stages that MLflow had before.
+# Accepted names of the aliases, with the stages that MLflow had before aliases.
 _WORDS: Final[Mapping[str, str]] = {
     "staging": CHALLENGER,
     "challenger": CHALLENGER,
@@ -100,7 +100,7 @@ def found_versions(kind: Kind, client: MlflowClient, name: str) -> list[ModelVer
         page = client.search_model_versions(f"name='{name}'", page_token=token)
         found.extend(page)
         token = page.token or ""
-    if kind == "unity":  # what is found there has no tags: each has to be asked for
+    if kind == "unity":  # search results have no tags: each version is fetched
         return [client.get_model_version(name, str(each.version)) for each in found]
     return found
 
@@ -129,7 +129,7 @@ class _Aliases:
 
 
 class _Stages:
-    """Aliases kept as the stages that they once were; one version has one stage."""
+    """Aliases mapped to the legacy stages of MLflow; one version has one stage."""
 
     def __init__(self, client: MlflowClient, name: str) -> None:
         self._client = client

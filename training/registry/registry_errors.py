@@ -1,4 +1,4 @@
-"""What can go wrong with a registry, and telling it in a sentence."""
+"""Errors of the model registry, and the conversion of MLflow's errors to them."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ class RegistryError(OntimeError):
 
 
 class RegistryUnusableError(RegistryError):
-    """The registry cannot be reached, or refuses what is asked."""
+    """The registry cannot be reached, or refuses the request."""
 
 
 @contextmanager
 def explained(registry: str) -> Iterator[None]:
-    """Tell what MLflow raises as our own error; what is not there stays MLflow's, for the caller.
+    """Convert MLflow's errors to RegistryUnusableError, except not-found and already-exists.
 
     Args:
         registry: The address of the registry.

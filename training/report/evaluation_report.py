@@ -1,4 +1,4 @@
-"""The evaluation report of a trained model, as it is logged with its run and read back."""
+"""The evaluation report of a trained model: logged with its run, and read from it."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def read_report(tracking: Tracking, run_id: str) -> EvaluationReport:
     """Return the evaluation report of a run.
 
     Raises:
-        RunFileError: It was not evaluated, or its files are gone.
+        RunFileError: It was not evaluated, or its files are missing.
     """
     found = read_file(tracking.client, run_id, run_files.EVALUATION_FILE)
     return msgspec.json.decode(found, type=EvaluationReport)

@@ -1,4 +1,4 @@
-"""One trial of the sweep: parameters suggested, a model fitted in steps, pruned when hopeless."""
+"""One trial of the sweep: suggests parameters, fits a model in steps, prunes bad trials."""
 
 from __future__ import annotations
 

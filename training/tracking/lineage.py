@@ -1,4 +1,4 @@
-"""What a model was trained from: enough to train it again; stored with its run."""
+"""The lineage of a model: everything needed to retrain it, stored with its run."""
 
 from __future__ import annotations
 

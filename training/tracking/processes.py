@@ -1,4 +1,4 @@
-"""Which process a run belongs to, and whether it still lives: also after a pid was reused."""
+"""The identity of a run's process, and whether it has ended, even if its pid was reused."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class ProcessIdentity(msgspec.Struct, frozen=True):
 
     @classmethod
     def of_this_process(cls) -> Self:
-        """Return the identity of the process that asks."""
+        """Return the identity of the current process."""
         return cls(socket.gethostname(), os.getpid(), _started(os.getpid()))
 
     @classmethod
@@ -57,7 +57,7 @@ class ProcessIdentity(msgspec.Struct, frozen=True):
         except ProcessLookupError:
             return True
         except PermissionError:
-            pass  # somebody else's process: it lives, though it may not be the one we mean
+            pass  # another user's process exists under this pid; it may be a later one
         return self.started != _started(self.pid)
 
 

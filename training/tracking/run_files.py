@@ -1,4 +1,4 @@
-"""The files of a run, and the words by which runs are found: what trackers and registries share."""
+"""The artifact paths and tags of a run, shared by tracking and registry."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from mlflow import MlflowClient
 
-# Tags of a training run: what it was trained from, and where the model that it logged is.
+# Tags of a training run: the fingerprint of its inputs, and the URI of its logged model.
 FINGERPRINT_TAG: Final = "ontime.training_fingerprint"
 MODEL_TAG: Final = "ontime.model_uri"
 # Folder of a run's files: all that a server needs of a model.
@@ -29,7 +29,7 @@ NAIVE_FOLDER: Final = "naive"
 LINEAGE_FILE: Final = "lineage.json"
 CURVE_FILE: Final = "learning_curve.json"
 EVALUATION_FILE: Final = "evaluation.json"
-# What a finished training run has, without which it has to be made again.
+# Artifacts that a finished training run must have; if one is missing, the run is repeated.
 TRAINED_FILES: Final = (MODEL_FILE, CONTRACT_FILE, SELF_TEST_FILE, LINEAGE_FILE, CURVE_FILE)
 
 

@@ -1,4 +1,4 @@
-"""A training run in MLflow: everything that is known of a model when it has been fitted."""
+"""Logs a fitted model to its MLflow run: parameters, metrics, datasets, model and artifacts."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 _LIBRARIES: Final = ("scikit-learn", "numpy", "pandas", "skops")
 _EXAMPLE_ROWS: Final = 3
-_DIGEST_LENGTH: Final = 36  # the most that MLflow keeps of a dataset's digest
+_DIGEST_LENGTH: Final = 36  # MLflow truncates a dataset's digest to this length
 _PARTS: Final[tuple[tuple[Part, str], ...]] = (
     ("train", "training"),
     ("validate", "validation"),
@@ -188,9 +188,9 @@ def _dataset(
 
 
 def _described(model: FittedModel, example: Sample) -> dict[str, Any]:
-    """Return how MLflow logs a model: by skops, not pickle; with its signature and libraries.
+    """Return the arguments with which MLflow logs a model: skops, signature and libraries.
 
-    skops loads only types that it knows or that are named as trusted.
+    skops, unlike pickle, loads only types that are built in or named as trusted.
     """
     from mlflow.models import infer_signature  # noqa: PLC0415 - takes seconds
 

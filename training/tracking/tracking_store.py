@@ -88,8 +88,8 @@ class Tracking:
     def kill_dead_runs(self, *, around: str | None = None, alone: bool = False) -> int:
         """Mark the running runs whose process has ended as killed, and return how many.
 
-        A run without a process tag is left alone, unless `mlflow run`
-        opened it and nobody else can be using this store.
+        A run without a process tag is not changed, unless `mlflow run`
+        opened it and no other process can be using this store.
 
         Args:
             around: The run that `mlflow run` opened around this process.

@@ -1,4 +1,4 @@
-"""The jobs on Databricks: reads the bundle, talks to a workspace by its SDK.
+"""The Databricks jobs: parses the bundle, and submits jobs to a workspace through its SDK.
 
 Reads databricks.yml and infra/databricks/; writes jobs and files of a workspace. May import
 runtime and below.

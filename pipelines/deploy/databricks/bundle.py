@@ -1,7 +1,7 @@
-"""The bundle read by ourselves: the job of a target, with its variables filled in.
+"""Parses the Databricks bundle: the job of a target, with its variables resolved.
 
-What `databricks bundle deploy` makes of the same files, as far as our job uses them: included
-files, targets, variables and their defaults, `mode: development`.
+The same result as `databricks bundle deploy`, for the parts that our job uses: included files,
+targets, variables and their defaults, `mode: development`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Following a run: the state of each task as it changes, and the errors at the end."""
+"""Follows a run: reports each change of a task's state, and the errors at the end."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class RunEnd:
 
     Attributes:
         outcome: `succeeded`, `failed`, `cancelled`, or `running`: it continues.
-        reason: What the workspace says about it.
+        reason: The message of the workspace.
     """
 
     outcome: str
@@ -88,20 +88,20 @@ def _in_order(run: Run) -> list[RunTask]:
 
 
 def _report(task: RunTask, reported: dict[str, str], say: Callable[[str], None]) -> None:
-    words = _words(task.state)
+    description = _describe(task.state)
     if task.attempt_number:
-        words += f" (attempt {task.attempt_number + 1})"
-    if reported.get(task.task_key) == words:
+        description += f" (attempt {task.attempt_number + 1})"
+    if reported.get(task.task_key) == description:
         return
-    reported[task.task_key] = words
-    if words == "waiting":
+    reported[task.task_key] = description
+    if description == "waiting":
         return
     seconds = (task.execution_duration or 0) / 1000
-    took = f", {seconds:,.0f} s" if words == "done" and seconds else ""
-    say(f"  {task.task_key:16} {words}{took}")
+    took = f", {seconds:,.0f} s" if description == "done" and seconds else ""
+    say(f"  {task.task_key:16} {description}{took}")
 
 
-def _words(state: RunState | None) -> str:
+def _describe(state: RunState | None) -> str:
     if state is None or state.life_cycle_state is None:
         return "waiting"
     if state.life_cycle_state not in ENDED:
@@ -123,7 +123,7 @@ def _words(state: RunState | None) -> str:
 def _report_errors(workspace: Workspace, run: Run, say: Callable[[str], None]) -> None:
     """Fetch and report the errors of the tasks that failed."""
     for task in _in_order(run):
-        if _words(task.state) not in {"failed", "timed out"} or task.run_id is None:
+        if _describe(task.state) not in {"failed", "timed out"} or task.run_id is None:
             continue
         output = workspace.output(task.run_id)
         reason = output.error or (task.state.state_message if task.state else None)

@@ -1,4 +1,4 @@
-"""Our versions beside those of the chosen Databricks Runtime."""
+"""Compares our library versions with those of the chosen Databricks Runtime."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Pin:
 
 
 def read_pins(folder: Path | None = None) -> RuntimePins:
-    """Return what conf/ says about the runtime.
+    """Return the pinned versions of the runtime from conf/.
 
     Raises:
         ConfError: The file is missing or not valid.

@@ -1,4 +1,4 @@
-"""Submission to Databricks: wheel and job updated, a run started and followed.
+"""Submits to Databricks: uploads the wheel, updates the job, starts a run and follows it.
 
 Needs the repository, and a workspace named by DATABRICKS_HOST and DATABRICKS_TOKEN or by a profile.
 Submitting again while a run is in progress follows that run, also after Ctrl-C.

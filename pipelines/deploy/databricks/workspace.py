@@ -1,4 +1,4 @@
-"""A workspace as submission needs it: the user, the wheel, the job as defined, its runs."""
+"""A Databricks workspace: its user, uploads of the wheel, updates of the job, and its runs."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Workspace:
     def put_wheel(self, wheel: Path, folder: str) -> str:
         """Upload a wheel unless it is there already; return its path in the workspace.
 
-        Its folder has the checksum of its bytes in its name: a run in progress keeps its own.
+        Its folder has the checksum of its bytes in its name: a run in progress is not affected.
         """
         body = wheel.read_bytes()
         target = f"{folder}/wheels/{hashlib.sha256(body).hexdigest()[:16]}"
@@ -71,7 +71,7 @@ class Workspace:
         return path
 
     def put_job(self, definition: JobDefinition, wheel: str) -> tuple[int, str]:
-        """Make the job what its definition says; return its id and what was done about it.
+        """Create or update the job from its definition; return its id and the outcome.
 
         Returns:
             The id, and `created`, `updated` or `unchanged`.

@@ -49,7 +49,7 @@ class ArtifactStore(Protocol):
         """Replace the object that has this etag and return the new etag.
 
         Raises:
-            ConflictError: The object has another etag by now, or is gone; it is untouched.
+            ConflictError: The object has another etag by now, or was deleted; nothing is changed.
         """
 
     def list(self, prefix: str) -> list[str]:
@@ -57,7 +57,7 @@ class ArtifactStore(Protocol):
 
 
 def require_key(key: str) -> None:
-    """Refuse what is not a key.
+    """Raise if a text is not a valid key.
 
     Raises:
         InvalidKeyError: It is not a plain relative name.

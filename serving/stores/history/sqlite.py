@@ -113,9 +113,9 @@ class SqlitePredictionHistory:
         removed = 0
         while True:
             with self._writing, store_errors(self._path), transaction(self._writer):
-                gone = self._writer.execute(_FORGET, (before_ms, _DELETE_BATCH)).rowcount
-            removed += gone
-            if gone < _DELETE_BATCH:
+                deleted = self._writer.execute(_FORGET, (before_ms, _DELETE_BATCH)).rowcount
+            removed += deleted
+            if deleted < _DELETE_BATCH:
                 return removed
 
     def check(self) -> None:

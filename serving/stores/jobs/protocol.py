@@ -24,7 +24,7 @@ class Job:
         request: The request body.
         result: The answer when done, the problem when failed; None before.
         submitted_at_ms: When it came, in milliseconds since the epoch.
-        expires_at_ms: From then on it may be gone.
+        expires_at_ms: From then on it may be deleted.
     """
 
     job_id: str

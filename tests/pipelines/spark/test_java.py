@@ -29,7 +29,7 @@ def test_java_home_names_the_java(monkeypatch: pytest.MonkeyPatch) -> None:
     ("script", "sentence"),
     [
         ('echo "Segmentation fault" >&2; exit 139', r"java' does not run \(Segmentation fault\)"),
-        ("exit 1", r"java' does not run \(it says nothing\)"),
+        ("exit 1", r"java' does not run \(no output\)"),
         (
             '[ "$1" = -version ] && echo \'java version "1.8.0_402"\' >&2',
             r"needs Java 17 or newer, and '.*java' is version 8\. Install a full Java 17",

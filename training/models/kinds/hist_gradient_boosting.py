@@ -91,7 +91,7 @@ class HistGradientBoosting(ModelKind[HistGradientBoostingParameters]):
         every: int,
         report: Report,
     ) -> None:
-        """Grow the trees in steps, each of which goes on where the one before ended."""
+        """Grow the trees in steps, each of which continues the previous one (warm start)."""
         trees = _trees(parameters.limited_to(every))
         trees.set_params(warm_start=True)
         for number in range(every, parameters.iterations + 1, every):
