@@ -1,4 +1,4 @@
-# The vocabulary of the project: the same words by hand, in hooks and in CI.
+# The tasks of the project: the same targets by hand, in hooks and in CI.
 #   ARGS          passed on:  make test ARGS="tests/serving -k history"
 #   ONTIME_ENV    which file of conf/ is used besides base.yaml (dev)
 #   ONTIME_PYTHON the Python 3.11 to build the environment with, if not found by itself
@@ -8,7 +8,7 @@ MAKEFLAGS += --no-print-directory
 ARGS ?=
 ONTIME_ENV ?= dev
 export ONTIME_ENV ONTIME_PYTHON
-# Nothing is reported to anyone by the libraries.
+# The libraries send no telemetry.
 export GX_ANALYTICS_ENABLED := false
 export MLFLOW_DISABLE_TELEMETRY := true
 # A mirror configured for pip serves uv as well; every file is checked against its hash anyway.
@@ -39,25 +39,25 @@ train: setup ## Train the model and evaluate it, without a release
 study: setup ## Study the model: without tail numbers, 30 and 360 min ahead, a sweep (15 min)
 	@$(ONTIME) study $(ARGS)
 
-serve: setup ## Answer requests from the released model on 127.0.0.1:8000
+serve: setup ## Serve the released model on 127.0.0.1:8000
 	@$(ONTIME) serve $(ARGS)
 
-quarantine: setup ## Show the refused rows, and why (ARGS="--source flights --rule ... --day ...")
+quarantine: setup ## Show the quarantined rows and reasons (ARGS="--source flights --rule ... --day ...")
 	@$(ONTIME) look quarantine $(ARGS)
 
-freshness: setup ## Show how fresh and how full each table is, as text and as a page
+freshness: setup ## Report age and row count of each table, as text and as a page
 	@$(ONTIME) look freshness $(ARGS)
 
-ledger: setup ## Who decided what: ARGS="at 2026-03-01T10:00Z", show, verify, export
+ledger: setup ## Show the decision ledger (ARGS="at 2026-03-01T10:00Z", show, verify, export)
 	@$(ONTIME) release ledger $(or $(ARGS),show)
 
-api-key: setup ## Make an API key: NAME=who will have it
+api-key: setup ## Create an API key (NAME=its owner)
 	@$(ONTIME) api-key $(if $(NAME),$(NAME),somebody)
 
-audit: setup-dev ## Look for known vulnerabilities in what is locked
+audit: setup-dev ## Scan the locked dependencies for known vulnerabilities
 	@bash requirements/audit.sh $(ARGS)
 
-prove-no-leak: setup ## Prove that no feature knows what comes after its prediction time
+prove-no-leak: setup ## Prove that no feature uses data from its prediction time or later
 	@$(ONTIME) prove no-leak $(ARGS)
 
 .PHONY: skew-proof
@@ -67,7 +67,7 @@ skew-proof: setup ## Prove that the service's features and scores are the table'
 score-batch: setup ## Score the whole year with the released model, and compare with the service
 	@$(ONTIME) score-batch --check $(ARGS)
 
-retrain: setup ## Train the champion again from its lineage, and compare it bit for bit
+retrain: setup ## Retrain the champion from its lineage, and compare it bit for bit
 	@$(ONTIME) prove retrain $(ARGS)
 
 .PHONY: lambda-bundle lambda-budget
@@ -109,7 +109,7 @@ setup-dev: ## Build the environment with the development tools added
 	@bash requirements/install.sh dev
 
 # The whole suite runs in two processes (tests/conftest.py says which test runs where) and has a coverage
-# gate; a part picked with ARGS has neither, and starts at once. Assertions that pytest has
+# gate; a selection by ARGS has neither, and starts immediately. Assertions that pytest has
 # rewritten are cached even where PYTHONDONTWRITEBYTECODE is set.
 test test-full test-connect: export PYTHONDONTWRITEBYTECODE :=
 PARALLEL := --numprocesses 2 --dist loadgroup
@@ -141,10 +141,10 @@ lock: setup-dev ## Write the locks and conda.yaml again (UPGRADE=1: newest versi
 clean: ## Remove .ontime: tables, models, prediction history (asks first; YES=1 does not)
 	@if [ ! -e .ontime ]; then echo "clean: there is no .ontime"; exit 0; fi; \
 	echo "clean: .ontime holds all tables, runs, model versions and prediction history:" \
-	  "$$(du -sh .ontime | cut -f1). There is no way back."; \
+	  "$$(du -sh .ontime | cut -f1). This cannot be undone."; \
 	if [ -z "$(YES)" ]; then \
 	  read -r -p "Remove it? [y/N] " answer || true; \
-	  if [ "$$answer" != y ]; then echo "clean: kept"; exit 1; fi; \
+	  if [ "$$answer" != y ]; then echo "clean: nothing removed"; exit 1; fi; \
 	fi; \
 	rm -rf .ontime && echo "clean: removed"
 

@@ -16,7 +16,7 @@ fingerprint() { printf '%s %s %s\n' "$1" "$(digest "$1" | tr ' ' '-')" "$PWD"; }
 usable() { grep -qF -- " $PWD" "$stamp" 2>/dev/null && "$venv/bin/python" -c '' 2>/dev/null; }
 
 # The command `ontime`. The project itself is not installed: names such as `features` would be on the
-# path of every program of the environment. The first lines are shell and Python at once, as a path with
+# path of every program of the environment. The first lines are valid shell and valid Python, as a path with
 # spaces cannot stand behind #!.
 install_command() {
   cat >"$venv/bin/ontime" <<EOF
