@@ -74,7 +74,7 @@ def test_the_function_gives_the_bits_of_the_service(
     service.refresh()
     scorer = service._follower.current().model.scorer  # noqa: SLF001 - no answer names the scorer
     assert isinstance(scorer, OnnxScorer)
-    # When both are asked for the same flights
+    # When both answer requests for the same flights
     expected = [json.loads(service.predict(body).answer) for body in FLIGHTS]
     with (
         RuntimeHost() as host,
@@ -132,7 +132,7 @@ def test_the_real_bundle_is_within_its_budget(released: Path, tmp_path: Path) ->
     with zipfile.ZipFile(bundle.path) as archive:
         archive.extractall(tmp_path / "task")
     path = [tmp_path / "task", copy_installed(tmp_path / "runtime")]
-    # When it is started on one core with 512 MB, and asked
+    # When it is started on one core with 512 MB, and invoked
     world = World("files", in_home(released))
     found = measure(world, path, events(FLIGHTS * 30), tmp_path / "log", starts=7)
     # Then it stays within its budget, not counting the time that other processes took on its core

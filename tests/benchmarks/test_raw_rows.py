@@ -23,7 +23,7 @@ def in_order(rows: pl.DataFrame, *keys: str) -> pl.DataFrame:
     return rows.unique().sort(*keys)
 
 
-def test_flights_made_back_are_those_of_the_file() -> None:
+def test_flights_restored_from_silver_equal_the_file() -> None:
     # Given the file, in which midnight is 2400 or 0
     with zipfile.ZipFile(DATA / "flights.csv.zip") as archive:
         real = as_text(archive.read(archive.namelist()[0]))
@@ -38,7 +38,7 @@ def test_flights_made_back_are_those_of_the_file() -> None:
     assert differing["arr_delay"].null_count() == differing.height < 1_000
 
 
-def test_weather_made_back_is_that_of_the_file() -> None:
+def test_weather_restored_from_silver_equals_the_file() -> None:
     real = as_text((DATA / "weather.csv").read_bytes())
     made = raw_weather(real_weather())
     when = ["origin", "year", "month", "day", "hour", "time_hour"]

@@ -65,7 +65,7 @@ def test_they_are_labelled_synthetic(
 
 
 @pytest.mark.parametrize("file_format", FORMATS)
-def test_every_source_is_there_and_is_read(tmp_path: Path, file_format: str) -> None:
+def test_every_source_exists_and_is_read(tmp_path: Path, file_format: str) -> None:
     # Given the files in a format / Then each source has rows, and flights a file for each year
     folder = made(tmp_path / file_format, file_format)
     for source in RAW_COLUMNS:

@@ -30,7 +30,7 @@ def test_there_are_four_in_order() -> None:
 
 
 @pytest.mark.parametrize("path", find_notebooks(), ids=lambda path: path.stem)
-def test_a_notebook_defines_nothing_and_has_words_before_every_section(path: Path) -> None:
+def test_a_notebook_defines_nothing_and_has_text_before_every_section(path: Path) -> None:
     # Given
     notebook = jupytext.read(path)
     kinds = [cell.cell_type for cell in notebook.cells]
@@ -43,7 +43,7 @@ def test_a_notebook_defines_nothing_and_has_words_before_every_section(path: Pat
     assert notebook.cells[0].source.startswith("# ")
 
 
-def test_every_one_of_the_seventeen_questions_is_there_with_its_answer_and_picture() -> None:
+def test_each_of_the_seventeen_questions_has_its_answer_and_plot() -> None:
     # Given
     text = (ROOT / "notebooks" / "02_questions.py").read_text()
     sections = text.split("# ## ")[1:]

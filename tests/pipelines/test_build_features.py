@@ -51,7 +51,7 @@ def ingested(spark: SparkSession, tables: Tables, home: Path) -> Tables:
 
 
 @pytest.mark.spark
-def test_another_horizon_is_a_table_beside_the_first_and_disturbs_nothing(ingested: Tables) -> None:
+def test_another_horizon_is_a_separate_table_and_changes_nothing_else(ingested: Tables) -> None:
     # Given the feature table of the configured horizon
     first = run_stage(STAGE, context_of(ingested))
     version = ingested.version("gold_features_h120")

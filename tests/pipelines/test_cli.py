@@ -106,7 +106,7 @@ def test_a_shell_completes_commands_and_options() -> None:
 def test_every_command_explains_itself_with_options_in_kebab_case(
     path: tuple[str, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    # When its help is asked for
+    # When its help is requested
     assert execute([*path, "--help"]) == 0
     # Then it describes what it does, and every option is documented, named alike, and given once
     command = EVERY[path]
@@ -150,7 +150,7 @@ def test_a_switch_works_by_hand_and_from_mlproject(
 
 
 def test_a_parameter_of_a_stage_overrides_its_setting_or_is_handed_to_it(asked: Asked) -> None:
-    # When days of another horizon are asked for
+    # When days of another horizon are requested
     words = ["--horizon-min", "30", "--from", "2013-01-02", "--environment", "prod"]
     assert execute(["build_features", *words]) == 0
     # Then
@@ -206,7 +206,7 @@ def test_wrong_usage_ends_with_2(
     assert message in capsys.readouterr().err
 
 
-def test_a_task_that_does_well_raises_nothing(asked: Asked) -> None:
+def test_a_successful_task_raises_nothing(asked: Asked) -> None:
     # Given a wheel task of Databricks, which takes every SystemExit for a failure
     main(["train", "--force", "no"])
     assert len(asked.calls) == 1

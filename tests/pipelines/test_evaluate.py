@@ -67,7 +67,7 @@ def test_it_judges_the_run_on_flights_the_model_has_not_seen(context: RunContext
     assert report.evaluation.model[AUC].value > report.evaluation.naive[AUC].value
 
 
-def test_a_rerun_leaves_the_same_but_for_how_long_things_took(context: RunContext) -> None:
+def test_a_rerun_writes_the_same_except_durations(context: RunContext) -> None:
     # Given a evaluated run, When it is evaluated again
     stage.run(context)
     client, run_id = context.tracking.client, run_id_of(context)

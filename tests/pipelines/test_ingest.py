@@ -218,7 +218,7 @@ def test_a_broken_file_stops_the_run_and_leaves_the_tables(world: World) -> None
     assert not (world.settings.home / "staging").exists()
 
 
-def test_a_file_with_nothing_good_in_it_does_not_reach_silver(world: World) -> None:
+def test_a_file_without_valid_rows_does_not_reach_silver(world: World) -> None:
     world.write("flights.csv", [FLIGHT | {"dest": "QQQ"}])
 
     sentence = r"Table silver_flights does not meet expect_table_row_count_to_be_between"
@@ -227,7 +227,7 @@ def test_a_file_with_nothing_good_in_it_does_not_reach_silver(world: World) -> N
     assert not world.tables.exists("silver_flights")
 
 
-def test_a_row_that_gets_lost_stops_the_run(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lost_row_stops_the_run(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     # Given a defect by which a row of a file does not come out
     world.write("flights.csv", [FLIGHT, FLIGHT | {"flight": "2"}])
     table = SILVER["flights"]

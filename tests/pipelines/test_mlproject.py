@@ -85,7 +85,7 @@ def test_the_training_run_is_the_child_of_the_projects_and_a_stray_run_id_change
     # When training is forced by hand, with the id of a run that does not exist in the environment
     by_hand = [sys.executable, "-m", "pipelines.cli", "train", "--force"]
     again = run(by_hand, home, small_conf, MLFLOW_RUN_ID="f" * 32, MLFLOW_TRACKING_URI=store)
-    # Then it ends well, and finds that the model is there already
+    # Then it ends well, and finds that the model already exists
     assert again.returncode == 0, again.stdout + again.stderr
     assert "has this model already" in again.stdout
     assert len(client.search_runs([experiment.experiment_id])) == 1

@@ -65,7 +65,7 @@ def test_run_again_nothing_changes(recorded: Recorded) -> None:
     assert recorded.ledger() == before
 
 
-def test_a_card_that_was_drawn_again_does_not_change_what_is_published(
+def test_a_regenerated_card_does_not_change_the_published_package(
     recorded: Recorded, run_files: dict[str, bytes]
 ) -> None:
     registered(recorded)
@@ -106,7 +106,7 @@ def test_a_version_that_the_registry_lost_is_not_published(recorded: Recorded) -
     assert recorded.ledger() == before
 
 
-def test_killed_before_the_manifest_a_card_that_was_drawn_again_is_published(
+def test_killed_before_the_manifest_the_regenerated_card_is_published(
     recorded: Recorded, run_files: dict[str, bytes]
 ) -> None:
     # Given a publish that was killed when all files but the manifest were written

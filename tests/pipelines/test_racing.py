@@ -79,7 +79,7 @@ def race(folder: Path, *commands: list[str]) -> dict[str, subprocess.Popen[str]]
 @pytest.mark.parametrize(
     "where", ["folder", pytest.param("s3", marks=[pytest.mark.aws, SLOW])], indirect=True
 )
-def test_one_wins_the_other_is_refused_and_everything_agrees(
+def test_one_succeeds_the_other_is_refused_and_all_stores_agree(
     released: ReleasedHome, tmp_path: Path, ada: list[str], bob: list[str]
 ) -> None:
     # Given two processes that decided on the same ledger

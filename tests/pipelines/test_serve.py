@@ -49,7 +49,9 @@ def test_without_a_release_one_sentence_names_the_way_out(
     assert error.count("\n") == 1
 
 
-def test_a_port_in_use_is_one_sentence(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_port_in_use_is_reported_in_one_sentence(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     a_home(home)
     with reserve_port("127.0.0.1", 0) as taken:
         port = taken.getsockname()[1]
@@ -59,7 +61,7 @@ def test_a_port_in_use_is_one_sentence(home: Path, capsys: pytest.CaptureFixture
     assert error.count("\n") == 1
 
 
-def test_an_unknown_environment_is_one_sentence(
+def test_an_unknown_environment_is_reported_in_one_sentence(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert home.is_dir()
@@ -83,7 +85,9 @@ def test_ctrl_c_ends_it_quietly(home: Path) -> None:
     assert (home / "serve.log").read_text().endswith("serve: stopped\n")
 
 
-def test_a_damaged_store_is_one_sentence(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_damaged_store_is_reported_in_one_sentence(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     a_home(home)
     for name in ("serving.db", "serving.db-wal", "serving.db-shm"):
         (home / name).unlink(missing_ok=True)

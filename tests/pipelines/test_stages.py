@@ -22,7 +22,7 @@ def test_the_stages_are_those_of_the_design_in_run_order() -> None:
     assert NAMES == IN_RUN_ORDER
 
 
-def test_every_stage_reads_only_what_a_stage_before_it_hands_back() -> None:
+def test_every_stage_reads_only_outputs_of_earlier_stages() -> None:
     handed_back: set[str] = set()
     for stage in STAGES:
         assert set(stage.reads) <= handed_back, stage.name
@@ -92,7 +92,7 @@ class TestMLproject:
         assert all(given["type"] == "string" for given in entry["parameters"].values())
 
     @pytest.mark.parametrize("name", ["main", *NAMES])
-    def test_a_command_hands_on_every_parameter_under_its_own_name(self, name: str) -> None:
+    def test_a_command_passes_every_parameter_under_its_own_name(self, name: str) -> None:
         entry = self.project["entry_points"][name]
         command = "run" if name == "main" else name
         words = entry["command"].split()

@@ -64,7 +64,7 @@ def test_it_hands_back_a_finished_run_and_the_second_time_the_same(context: RunC
     assert stored.flights == {name: len(real_part(name)) for name in ("train", "validate")}
 
 
-def test_a_killed_attempt_is_marked_and_made_again(context: RunContext) -> None:
+def test_a_killed_attempt_is_marked_and_repeated(context: RunContext) -> None:
     # Given an attempt that was killed midway: its run is open, its process is dead
     dead = msgspec.structs.replace(ProcessIdentity.of_this_process(), started="long ago")
     tracking = context.tracking

@@ -27,7 +27,7 @@ from tests.features.factories import as_flight, flight, flights_table, weather_t
 from tests.features.real_weeks import real_weeks
 
 HORIZON = 120
-# To LAX: two flights of which one is cancelled, known 180 minutes later; then the flight asked for.
+# To LAX: two flights, one of them cancelled, known 180 minutes later; then the predicted flight.
 WORLD = [
     flight(0, delay=None, late=None),
     flight(60, **{c.FLIGHT_NUMBER: 2}),

@@ -48,7 +48,7 @@ def test_no_code_needs_what_spark_connect_lacks_or_runs_row_by_row(package: str)
     assert not wrong
 
 
-def test_features_bring_nothing_to_the_driver() -> None:
+def test_features_collect_nothing_on_the_driver() -> None:
     wrong = {
         str(path.relative_to(ROOT)): sorted(used)
         for path in sources("features")

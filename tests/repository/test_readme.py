@@ -49,7 +49,7 @@ def _typed(line: str) -> bytes:
     return subprocess.run(["bash", "-c", line], capture_output=True, check=True).stdout
 
 
-def test_the_flight_it_asks_about_is_the_example_of_the_documentation() -> None:
+def test_its_flight_is_the_example_of_the_documentation() -> None:
     # Given the prediction line of the README / When its body is read / Then it is the example
     (line,) = [line for line in commands("curl") if "/model/predict" in line]
     words = shlex.split(line)
@@ -73,7 +73,7 @@ def test_the_stage_commands_exist() -> None:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_links_lead_somewhere(page: str) -> None:
-    # Given the links of a page to files of the repository / When / Then each is there
+    # Given the links of a page to files of the repository / When / Then each exists
     text = (ROOT / page).read_text(encoding="utf-8")
     targets = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", text)
     here = (ROOT / page).parent
@@ -87,7 +87,7 @@ TO_BE_WRITTEN = "features/catalog/cuts.py"  # the reader of the README writes it
 
 @pytest.mark.parametrize("page", PAGES)
 def test_the_modules_that_a_page_names_exist(page: str) -> None:
-    # Given the paths of modules and folders in a page / When / Then each is there
+    # Given the paths of modules and folders in a page / When / Then each exists
     text = (ROOT / page).read_text(encoding="utf-8")
     named = set(re.findall(_PLACE, text)) - {TO_BE_WRITTEN}
     assert not sorted(place for place in named if not (ROOT / place).exists())

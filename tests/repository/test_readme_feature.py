@@ -69,7 +69,7 @@ def test_it_is_one_file_of_less_than_twenty_lines() -> None:
 
 
 def test_the_feature_turns_up_everywhere_with_the_right_values(copy: Path) -> None:
-    # Given the copy with the example / When it is asked where the feature is
+    # Given the copy with the example / When the probe searches the feature
     found = json.loads(run(copy, "tests/repository/feature_probe.py", NAME))
     # Then there is one more, in the schema, the contract and the quality suite
     assert found["features"] == len(FEATURES) + 1

@@ -77,7 +77,7 @@ def test_a_missing_prerequisite_is_reported_in_one_sentence(
     assert "Install" in line
 
 
-# Stands for Python: makes a .venv with itself and an installer that notes what it was asked for.
+# Stands for Python: makes a .venv with itself and an installer that records its arguments.
 FAKE_PYTHON = """case "$*" in
 *--version*) echo Python 3.11.0 ;;
 "-m venv .venv")
@@ -122,7 +122,7 @@ def test_setting_up_twice_installs_once(clone: Path) -> None:
     assert install(clone, "run") == []
 
 
-def test_the_command_is_there_and_works_from_any_folder(clone: Path, tmp_path: Path) -> None:
+def test_the_command_is_installed_and_works_from_any_folder(clone: Path, tmp_path: Path) -> None:
     # Given an environment, and a command line that prints what it was given
     install(clone, "run")
     (clone / ".venv/bin/python").unlink()
@@ -150,7 +150,7 @@ def test_a_changed_lock_is_installed(clone: Path) -> None:
 
 
 def test_an_environment_for_development_is_never_reduced(clone: Path) -> None:
-    # Given an environment to run with, When the tools are asked for, Then they are added
+    # Given an environment to run with, When the tools are requested, Then they are added
     install(clone, "run")
     assert install(clone, "dev") == DEV
     # And running needs nothing more

@@ -39,7 +39,7 @@ def hook_targets() -> set[str]:
     return {hook["entry"].removeprefix("make ") for hook in hooks}
 
 
-def test_help_shows_every_word_with_what_it_does() -> None:
+def test_help_shows_every_target_with_its_description() -> None:
     # Given the help, made by the real make without a target
     shown = subprocess.run(
         ["make", "--silent"], cwd=ROOT, capture_output=True, text=True, check=True
@@ -47,7 +47,7 @@ def test_help_shows_every_word_with_what_it_does() -> None:
     # Then each line is a target and a description
     words = dict(re.findall(r"^  make ([a-z-]+) +(\S.*)$", shown, re.MULTILINE))
     assert len(words) == len(shown.splitlines())
-    # And every target is there, but for the parts of check
+    # And every target exists, but for the parts of check
     assert set(words) == {name for name in targets() if not name.startswith("check-")}
 
 
@@ -71,7 +71,7 @@ def test_the_hooks_are_the_parts_of_check() -> None:
     assert set(found[1].split()) == hook_targets()
 
 
-def test_test_and_test_full_leave_nothing_out() -> None:
+def test_test_and_test_full_together_run_every_test() -> None:
     # Given their recipes, Then each test is in exactly one of the two
     assert '-m pytest -m "not slow"' in MAKEFILE
     assert "-m pytest -m slow" in MAKEFILE
@@ -124,7 +124,7 @@ def test_the_import_rules_name_every_module_and_room_of_pipelines_except_new_sta
         each for each in tool["importlinter"]["contracts"] if each["name"] == "Rooms of pipelines"
     ]
     listed = {name.strip(" ()") for layer in rules["layers"] for name in re.split("[|:]", layer)}
-    # Then they name all that is there
+    # Then they name every existing one
     here = (ROOT / "pipelines").iterdir()
     there = {path.stem for path in here if path.suffix == ".py" or (path / "__init__.py").is_file()}
     stages = {stage.module.removeprefix("pipelines.") for stage in STAGES}

@@ -95,7 +95,7 @@ def test_a_prediction_is_one_read_and_one_write(
     assert page["items"] == [stored]
 
 
-def test_answers_come_though_aws_hangs(client: httpx.Client, aws: EmulatedAws) -> None:
+def test_requests_are_answered_while_aws_hangs(client: httpx.Client, aws: EmulatedAws) -> None:
     # Given a server, and an AWS that stops answering
     first = client.post("/model/predict", content=body_of()).raise_for_status().json()
     aws.process.send_signal(signal.SIGSTOP)

@@ -51,7 +51,7 @@ def real_features() -> pa.Table:
 
 
 def test_names_are_unique_also_among_the_columns_of_the_table() -> None:
-    # Given the columns of the feature table / Then none is there twice
+    # Given the columns of the feature table / Then none is present twice
     names = [name for name, _ in gold_columns()]
     assert len(set(names)) == len(names)
 
@@ -62,7 +62,7 @@ def test_a_declaration_is_complete(feature: Feature) -> None:
     assert feature.name.isidentifier()
     assert feature.name == feature.name.lower()
     assert not keyword.iskeyword(feature.name)
-    # And its documentation is there
+    # And its documentation exists
     assert feature.family in FAMILIES
     assert feature.unit
     assert feature.null
@@ -143,7 +143,7 @@ def looks_ahead(item: Input) -> bool:
 def test_ranges_and_null_meanings_hold_on_real_weeks(feature: Feature) -> None:
     # Given a feature of all flights of some weeks
     values = real_features()[feature.name]
-    # Then it is there for some of them, and differs between them
+    # Then it is present for some of them, and differs between them
     assert pc.count_distinct(values).as_py() > 1
     # And for all of them where it is never missing
     assert not feature.null.startswith("never missing") or values.null_count == 0

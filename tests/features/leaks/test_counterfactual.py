@@ -87,7 +87,7 @@ def test_everything_else_differs(other: Dataset) -> None:
     same = [r for r in published if all(r[n] == changed[r[c.FLIGHT_ID]][n] for n in outcome)]
     # Then hardly any has its original outcome
     assert len(same) < len(published) / 50
-    # And flights published later are missing, and invented ones are there
+    # And flights published later are missing, and invented ones are present
     assert 0 < len(published) < len(after)
     assert set(changed) - set(original)
 
@@ -120,7 +120,7 @@ def test_rows_are_shuffled_and_lose_their_lineage(other: Dataset) -> None:
 
 
 def test_a_flight_is_one_row_with_a_consistent_outcome(other: Dataset) -> None:
-    # Given counterfactual flights / Then each id is there once
+    # Given counterfactual flights / Then each id is present once
     rows = by_id(other.flights)
     assert len(rows) == len(other.flights)
     # And each has left before it ends, or is cancelled, as its status states

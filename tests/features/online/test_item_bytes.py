@@ -48,7 +48,7 @@ def test_rows_upserted_one_by_one_give_the_bytes_of_all_rows(
     flags = data.draw(st.lists(st.booleans(), min_size=len(rows), max_size=len(rows)))
     selected = [row for row, flag in zip(rows, flags, strict=True) if flag]
     columns = Columns(TRACK, rows)
-    # When the other rows are removed, and then put back in some order
+    # When the other rows are removed, and then added again in some order
     others = [row for row in rows if row not in selected]
     for row in others:
         columns.remove(row[1])

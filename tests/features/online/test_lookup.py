@@ -49,7 +49,7 @@ def test_without_items_features_are_missing_or_zero_never_an_error() -> None:
     own = as_flight(flight(1000, **{c.TAIL_NUMBER: None}))
     # When its features are looked up
     values, missing = features_of(own, own.scheduled_departure_at - HORIZON, {}, CONTRACT)
-    # Then the features of the schedule are there, and those of events are missing or zero
+    # Then the features of the schedule are present, and those of events are missing or zero
     found = dict(zip((spec.name for spec in CONTRACT.features), values, strict=True))
     assert found["carrier"] == "AA"
     assert found["overdue_count_all"] == 0
@@ -61,7 +61,7 @@ def test_an_earlier_request_sees_less() -> None:
     rows = [flight(880, delay=20), flight(1120, **{c.FLIGHT_NUMBER: 2})]
     items = dict(online_items(flights_table(rows), weather_table([]), retain_days=2))
     own, start = as_flight(rows[1]), minute(rows[0][c.SCHEDULED_DEPARTURE]) - 880
-    # When it is asked for as of minute 900, and of 901
+    # When it is requested as of minute 900, and of 901
     contract = contract_of(HORIZON, 0.5, ["departure_delay_origin_1h"])
     at_900, after = (features_of(own, start + m, items, contract)[0] for m in (900, 901))
     # Then only the later one has the departure

@@ -147,7 +147,7 @@ TRAPS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
-def test_real_rows_become_utc_instants_whatever_makes_them_hard(spark: SparkSession) -> None:
+def test_real_rows_in_time_traps_become_utc_instants(spark: SparkSession) -> None:
     flights = silver(spark, *(received("flights", line) for line, _ in TRAPS.values()))
     found = {
         why: {name: flight[name] for name in expected}

@@ -58,7 +58,7 @@ def test_both_hours_of_the_night_on_which_clocks_go_back_are_valid(spark: SparkS
     assert refusals(silver_candidates(spark, "weather", bronze)) == [None, None]
 
 
-def test_reference_tables_refuse_what_has_no_name_and_what_is_no_place(spark: SparkSession) -> None:
+def test_reference_tables_refuse_rows_without_a_name_or_valid_location(spark: SparkSession) -> None:
     airport = dict(
         zip(
             RAW_COLUMNS["airports"], ["JFK", "JFK", "40", "-73", "13", "-5", "A", "NA"], strict=True
@@ -86,7 +86,7 @@ def test_reference_tables_refuse_what_has_no_name_and_what_is_no_place(spark: Sp
 
 
 def test_every_row_is_in_exactly_one_of_silver_and_quarantine(spark: SparkSession) -> None:
-    # Given a good row, a bad one, one that is there twice and a line that is no row
+    # Given a good row, a bad one, one that is present twice and a line that is no row
     bronze = raw_flights(
         spark, {}, {"dest": "QQQ"}, {}, {"flight": "2"}, {"unreadable": "a,b", "carrier": None}
     )

@@ -181,12 +181,12 @@ def test_entries_that_change_places_are_noticed(store: FolderArtifactStore) -> N
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff", b'{"sequence": 1}'])
-def test_an_object_that_is_no_entry_is_named(body: bytes) -> None:
+def test_an_object_that_is_not_an_entry_is_named(body: bytes) -> None:
     with pytest.raises(LedgerError, match=r"00000001\.json is not a ledger entry"):
         verified({key_of(1): body})
 
 
-def test_an_entry_with_an_unknown_key_is_no_entry(store: FolderArtifactStore) -> None:
+def test_an_entry_with_an_unknown_key_is_refused(store: FolderArtifactStore) -> None:
     filled(store)
     body = msgspec.json.decode(store.get(key_of(1)).body)
     forged = msgspec.json.encode({**body, "forged": True})

@@ -60,7 +60,7 @@ def test_every_sequence_of_decisions_leaves_a_consistent_state(
     for end in range(len(entries) + 1):
         state = state_at(entries[:end])
         release, entry = state.release, entries[end - 1] if end else None
-        # the champion is the last of the champions, and none of them is there twice in a row
+        # the champion is the last of the champions, and none of them is present twice in a row
         assert state.champions[-1:] == ((release.champion,) if release.champion else ())
         assert all(a != b for a, b in zip(state.champions, state.champions[1:], strict=False))
         # no version is in two places, and a withdrawn version is in none

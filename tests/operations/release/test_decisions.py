@@ -73,7 +73,7 @@ def test_a_version_that_the_ledger_has_as_another_run_is_refused(world: LedgerWo
     assert len(world.kinds) == 4
 
 
-def test_a_rollback_is_one_entry_and_puts_the_champion_before_back(world: LedgerWorld) -> None:
+def test_a_rollback_is_one_entry_and_restores_the_previous_champion(world: LedgerWorld) -> None:
     # Given two champions, one after the other
     world.champion(ONE)
     world.champion(TWO)
@@ -110,14 +110,14 @@ def test_a_rollback_that_is_repeated_does_not_go_back_twice(world: LedgerWorld) 
     # When the same is typed again, Then nothing is recorded
     assert world.ada.roll_back(reason="false alarms") is None
     assert world.state.release == Release(champion=TWO)
-    # And for another reason it goes back further
+    # And for another reason it rolls back further
     world.ada.roll_back(reason="that one too")
     assert world.state.release == Release(champion=ONE)
     with pytest.raises(RollbackRefusedError, match="the champion is 1, and no other was before"):
         world.ada.roll_back(reason="and that one")
 
 
-def test_the_pipeline_does_not_release_again_what_was_rolled_back(world: LedgerWorld) -> None:
+def test_the_pipeline_does_not_release_a_rolled_back_version_again(world: LedgerWorld) -> None:
     # Given a version that was rolled back
     world.champion(ONE)
     world.champion(TWO)
@@ -126,12 +126,12 @@ def test_the_pipeline_does_not_release_again_what_was_rolled_back(world: LedgerW
     # When the pipeline runs again from the same data
     world.pipeline.published(TWO)
     decision = world.pipeline.promoted(TWO, rollout="direct", reason="gates passed")
-    # Then it is refused, by whom and why, and how it can be put back
+    # Then it is refused, by whom and why, and how it can be restored
     assert decision.outcome == "refuse"
     (reason,) = decision.reasons
     assert reason.startswith("Ada rolled it back in entry 9 (false alarms): put it back with")
     assert world.kinds == before
-    # And a person can put it back
+    # And a person can restore it
     world.ada.roll_back("2", reason="the alarms were right")
     assert world.state.release == Release(champion=TWO)
     assert set(world.state.withdrawn) == {"1"}

@@ -14,7 +14,7 @@ def test_production_at_a_time_has_who_decided_on_which_evidence(world: LedgerWor
     world.publish(ONE)
     world.ada.approve("1", reason="read the card")
     world.pipeline.promoted(ONE, rollout="direct", approval="required", reason="approved")
-    # When it is asked what is in production
+    # When the versions in production are queried
     state = production_at(world.ledger, at(4))
     # Then it is all there
     version = state.champion
@@ -50,11 +50,11 @@ def test_a_later_decision_is_not_included(world: LedgerWorld) -> None:
 def test_a_champion_has_the_entry_that_began_its_newest_term(
     world: LedgerWorld,
 ) -> None:
-    # Given a version that was champion, was followed by another, and was put back
+    # Given a version that was champion, was followed by another, and was restored
     world.champion(ONE)
     world.champion(TWO)
     world.ada.roll_back(reason="false alarms")
-    # When a challenger comes and goes meanwhile
+    # When a challenger is published and withdrawn meanwhile
     world.ada.roll_back("2", reason="they were right")
     world.ada.roll_back("1", reason="they were not")
     version = production_at(world.ledger, at(59)).champion
@@ -79,6 +79,6 @@ def test_the_share_of_the_challenger_is_included(world: LedgerWorld) -> None:
     assert state.last.kind == "rolled_out"
 
 
-def test_before_anything_there_was_nothing() -> None:
+def test_an_empty_ledger_has_no_production_state() -> None:
     state = production_at(Ledger(), at(0))
     assert (state.champion, state.challenger, state.last) == (None, None, None)

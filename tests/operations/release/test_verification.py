@@ -83,7 +83,7 @@ def test_every_check_is_reported(world: LedgerWorld, versions: Versions) -> None
     assert checks[1].found == "it is entry 3"
 
 
-def test_nothing_released_is_nothing_wrong(world: LedgerWorld) -> None:
+def test_without_a_release_no_problem_is_reported(world: LedgerWorld) -> None:
     assert wrong(world, Versions()) == {}
 
 
@@ -160,9 +160,7 @@ def test_a_tail_without_releases_is_reported_only_by_the_noted_end(
     assert "noted end" in wrong(world, versions, head=noted)
 
 
-def test_a_document_that_somebody_edited_is_reported(
-    world: LedgerWorld, versions: Versions
-) -> None:
+def test_a_manually_edited_document_is_reported(world: LedgerWorld, versions: Versions) -> None:
     stored = world.store.get(RELEASE_KEY)
     body = stored.body.replace(b'"challenger_weight": 0.0', b'"challenger_weight": 0.5')
     world.store.replace(RELEASE_KEY, body, stored.etag)
@@ -189,7 +187,7 @@ def test_a_damaged_package_is_reported(
     assert "1/model.onnx has 3 bytes" in wrong(world, versions)["package of the champion"]
 
 
-def test_aliases_that_somebody_moved_are_reported(world: LedgerWorld, versions: Versions) -> None:
+def test_manually_moved_aliases_are_reported(world: LedgerWorld, versions: Versions) -> None:
     versions.aliases = {"champion": "2"}
     found = wrong(world, versions)["aliases"]
     assert found.startswith("champion is 2, not 1; challenger is no version, not 2: ")

@@ -60,7 +60,7 @@ def test_it_holds_our_packages_with_bytecode_that_is_not_checked(tmp_path: Path)
     assert b"/var/task/serving/inference/predictor.py" in bytecode
 
 
-def test_every_handler_can_be_imported_where_there_is_nothing_but_the_bundle(
+def test_every_handler_can_be_imported_with_only_the_bundle(
     tmp_path: Path,
 ) -> None:
     # Given the code and the libraries of the bundle, as installed here

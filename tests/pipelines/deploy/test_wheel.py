@@ -108,7 +108,7 @@ def test_the_entry_point_of_the_job_is_in_it_and_has_every_stage(
         assert arguments[0] in done.stdout
 
 
-def test_a_folder_that_is_no_clone_is_refused(tmp_path: Path) -> None:
+def test_a_folder_that_is_not_a_clone_is_refused(tmp_path: Path) -> None:
     # When / Then
     with pytest.raises(WheelError, match="build the wheel from a clone"):
         build_wheel(tmp_path / "dist", root=tmp_path)

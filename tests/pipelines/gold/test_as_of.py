@@ -78,7 +78,7 @@ def test_late_data_is_repaired_and_the_table_before_it_can_be_built_again(
     assert stage.build() == second
     assert "0 days of silver changed: 0 days of gold are rebuilt" in stage.new_output()
     assert stage.build(force=True)["gold_hash"] == second["gold_hash"]
-    # When the table is wanted as of the first ingest
+    # When the table is built as of the first ingest
     again = stage.build(then)
     # Then it comes out in a table of its own, bit for bit, and the other one stays
     assert again["gold_hash"] == first["gold_hash"]

@@ -85,6 +85,6 @@ def test_items_of_few_days_are_not_changed_by_open_flights(tmp_path: Path) -> No
     store.put_many(items)
     # When its open flights are synced
     sync_open_flights(store, known, seen, horizon_min=120)
-    # Then nothing changes, as all of it is there
+    # Then nothing changes, as silver has all of it
     assert items_in(tmp_path / "a.db") == items
     store.close()

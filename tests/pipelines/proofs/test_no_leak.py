@@ -35,7 +35,7 @@ def no_ingest(stage: Stage, _: object) -> None:
 
 @pytest.mark.spark
 def test_without_silver_the_ingest_stage_runs_first(recorded: Recorded, tables: Tables) -> None:
-    # Given a home without tables / When the proof is asked for / Then the ingest stage runs first
+    # Given a home without tables / When the proof is requested / Then the ingest stage runs first
     context = recorded.context.using(tables=tables)
     with pytest.raises(IngestWasCalledError):
         prove_no_leak(context, count=2, seed=1, ingest=no_ingest)
@@ -49,7 +49,7 @@ def test_the_command_proves_on_silver_and_writes_its_figures(
     world = middle_days(real_weeks(), days=24)
     tables.replace("silver_flights", spark.createDataFrame(world.flights), description="")
     tables.replace("silver_weather", spark.createDataFrame(world.weather), description="")
-    # When the proof is asked for
+    # When the proof is requested
     prove_no_leak(recorded.context.using(tables=tables), count=2, seed=1, ingest=no_ingest)
     # Then the figures have no leak, and every planted one as caught
     path = recorded.context.settings.home / "figures" / "prove-no-leak.json"
@@ -60,7 +60,7 @@ def test_the_command_proves_on_silver_and_writes_its_figures(
 
 
 def test_the_help_names_what_can_be_set(capsys: pytest.CaptureFixture[str]) -> None:
-    # Given the command / When its help is asked for / Then it names its parameters
+    # Given the command / When its help is requested / Then it names its parameters
     assert execute(["prove", "no-leak", "--help"]) == 0
     text = capsys.readouterr().out
     assert all(name in text for name in ("--instants", "--seed", "--horizon-min"))
@@ -71,7 +71,7 @@ def report(*, declared: Proof, planted: Proof) -> LeakReport:
 
 
 def test_a_clean_proof_that_catches_what_is_planted_passes() -> None:
-    # Given no leak, and the planted one caught / When the report is asked
+    # Given no leak, and the planted one caught / When the report is built
     found = report(declared=CLEAN, planted=LEAKY)
     found.require_clean()
     # Then figures and text report it
@@ -90,7 +90,7 @@ def test_a_clean_proof_that_catches_what_is_planted_passes() -> None:
 
 
 def test_a_leak_is_reported_with_feature_flight_instant_and_values() -> None:
-    # Given a feature that leaks / When the report is asked
+    # Given a feature that leaks / When the report is built
     found = report(declared=LEAKY, planted=LEAKY)
     # Then it is reported, and the command fails
     assert (
@@ -102,7 +102,7 @@ def test_a_leak_is_reported_with_feature_flight_instant_and_values() -> None:
 
 
 def test_a_prover_that_misses_a_planted_leak_proves_nothing() -> None:
-    # Given no leak, and the planted one not caught / When the report is asked / Then it fails
+    # Given no leak, and the planted one not caught / When the report is built / Then it fails
     found = report(declared=CLEAN, planted=CLEAN)
     assert found.figures()["caught"] == 0
     assert any("MISSED  own_departure_delay" in line for line in found.lines())

@@ -168,7 +168,7 @@ def test_sources_are_found_by_checksum_among_all_places(tmp_path: Path) -> None:
     lineage = lineage_of(*recorded, places=[str(there), "conf:more.csv"])
     # When they are staged
     places = stage_sources(lineage, conf, tmp_path / "staged")
-    # Then just those two are there, by their recorded names
+    # Then just those two exist, by their recorded names
     files = [path for place in places["flights"] for path in Path(place).iterdir()]
     assert {path.name: path.read_bytes() for path in files} == {
         "flights.csv": FLIGHTS,

@@ -124,7 +124,7 @@ def test_a_feature_table_meets_the_declarations_of_its_features(
     frame = spark.createDataFrame(gold().slice(20_000, 300))
     # Then it equals the declarations
     assert validate_gold(frame, table="gold", home=tmp_path).rows == 300
-    # But not with a value that cannot be, a column more, or a flight that is there twice
+    # But not with a value that cannot be, a column more, or a flight that is present twice
     name = next(feature.name for feature in FEATURES if feature.maximum is not None)
     for change, sentence in (
         (frame.withColumn(name, F.lit(1e9)), rf"max_if_any.*column {name}.*observed 1000000000\.0"),

@@ -51,7 +51,7 @@ def test_at_prints_what_was_in_production_then_and_why(
 ) -> None:
     # Given the instant of the first promotion
     promoted = two_champions.ledger.entries[3]
-    # When it is asked for, with another offset
+    # When it is requested, with another offset
     assert execute([*LEDGER, "at", promoted.at.replace("Z", "+00:00")]) == 0
     # Then it prints the version and the evidence
     output = capsys.readouterr().out
@@ -61,7 +61,7 @@ def test_at_prints_what_was_in_production_then_and_why(
     assert promoted.evidence["manifest_sha256"] in output
 
 
-def test_before_the_first_promotion_none_answered(
+def test_before_the_first_promotion_no_version_answered(
     two_champions: ReleasedHome, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert two_champions.home.is_dir()
@@ -70,7 +70,7 @@ def test_before_the_first_promotion_none_answered(
 
 
 @pytest.mark.parametrize("time", ["2026-03-01T10:00", "yesterday"])
-def test_a_time_that_is_none_is_reported(time: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_invalid_time_is_reported(time: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert execute([*LEDGER, "at", time]) == 1
     assert time in capsys.readouterr().err
 
@@ -108,7 +108,7 @@ def test_an_empty_ledger_is_reported(home: Path, capsys: pytest.CaptureFixture[s
     assert capsys.readouterr().out == "The ledger is empty: nothing was decided yet.\n"
 
 
-def test_a_broken_ledger_is_one_sentence(
+def test_a_broken_ledger_is_reported_in_one_sentence(
     two_champions: ReleasedHome, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (two_champions.home / "store" / "ledger" / "00000002.json").unlink()

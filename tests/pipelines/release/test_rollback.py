@@ -37,7 +37,7 @@ def seconds_until(client: httpx.Client, version: str) -> float:
     return time.perf_counter() - started
 
 
-def test_a_running_server_answers_with_the_champion_before_within_a_moment(
+def test_a_running_server_answers_with_the_previous_champion_within_seconds(
     released: ReleasedHome,
 ) -> None:
     # Given a server that answers with the second champion
@@ -61,7 +61,7 @@ def test_a_running_server_answers_with_the_champion_before_within_a_moment(
     assert released.aliases == {"champion": "1", "challenger": None}
 
 
-def test_it_reports_what_it_did_and_repeated_it_does_nothing(
+def test_it_reports_its_changes_and_is_idempotent(
     released: ReleasedHome, capsys: pytest.CaptureFixture[str]
 ) -> None:
     released.champion()

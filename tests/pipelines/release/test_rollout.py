@@ -55,7 +55,7 @@ def test_step_by_step_to_champion(
     assert weight(released) == 0
 
 
-def test_the_same_share_again_is_no_entry(
+def test_repeating_the_same_share_records_no_entry(
     released: ReleasedHome, capsys: pytest.CaptureFixture[str]
 ) -> None:
     released.on_trial()
@@ -74,12 +74,12 @@ def test_a_share_of_zero_ends_the_rollout(released: ReleasedHome) -> None:
 
 
 @pytest.mark.parametrize("share", ["1.5", "-0.1", "half", "nan"])
-def test_a_share_that_is_none_is_reported(share: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_invalid_share_is_reported(share: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert execute([*ROLLOUT, f"--weight={share}", *WHO]) == 2
     assert "--weight" in capsys.readouterr().err
 
 
-def test_without_a_challenger_it_is_one_sentence(
+def test_without_a_challenger_the_error_is_one_sentence(
     released: ReleasedHome, capsys: pytest.CaptureFixture[str]
 ) -> None:
     released.champion()

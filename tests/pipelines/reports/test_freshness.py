@@ -44,7 +44,7 @@ def test_each_table_has_rows_ages_and_unusual_days(
     write_table(home, "silver_flights", flights())
     write_table(home, "gold_features_h45", [row for row in flights() if row.pop(c.INGESTED)][:250])
     write_table(home, "quarantine", [refused("flights", "x", "y", file="a.csv", row=1)])
-    # When the report is asked for
+    # When the report is requested
     assert execute(["look", "freshness"]) == 0
     text = capsys.readouterr().out
     # Then each table has its line, months as blocks, and the poor day is named
@@ -107,7 +107,7 @@ def test_small_counts_that_vary_by_chance_are_not(rows: list[int]) -> None:
 
 
 @given(st.dictionaries(st.dates(DAY, dt.date(2014, 1, 1)), st.integers(1, 9)))
-def test_every_day_is_there_and_no_row_is_lost(counts: dict[dt.date, int]) -> None:
+def test_every_day_is_present_and_no_row_is_lost(counts: dict[dt.date, int]) -> None:
     unknown: dict[dt.date | None, int] = {None: 3}
     whole = every_day({**unknown, **dict(counts.items())})
     assert sum(whole.values()) == sum(counts.values())

@@ -37,7 +37,7 @@ def show(home: Path, capsys: pytest.CaptureFixture[str]) -> Any:
 
 
 def test_it_counts_by_rule_and_shows_each_row_with_its_reason(show: Any) -> None:
-    # Given four rows in quarantine / When they are asked for
+    # Given four rows in quarantine / When they are requested
     text = show()
     # Then rules come with their counts, the commonest first
     assert text.startswith(
@@ -77,7 +77,7 @@ def test_rows_beyond_the_limit_are_counted(show: Any) -> None:
     assert len(json.loads(show("--limit", "1", "--json"))["rows"]) == 1
 
 
-def test_nothing_found_is_show(show: Any) -> None:
+def test_without_a_matching_row_that_is_reported(show: Any) -> None:
     assert show("--row", "99").startswith("No row in quarantine matches")
 
 

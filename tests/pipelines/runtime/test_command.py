@@ -40,7 +40,7 @@ def test_a_value_out_of_range_is_named_with_its_key() -> None:
         settings_of(CommonOptions(), {"features.horizon_min": 0})
 
 
-def test_work_that_ends_well_exits_with_0_on_its_own_home(home: Path) -> None:
+def test_successful_work_exits_with_0_on_its_own_home(home: Path) -> None:
     homes: list[Path] = []
     code = run_command("command", lambda context: homes.append(context.settings.home))
     assert (code, homes) == (0, [home])
@@ -62,7 +62,7 @@ def test_an_error_of_the_domain_is_one_sentence_and_exit_code_1(
     assert "Traceback" in capsys.readouterr().err
 
 
-def test_an_error_of_ours_is_not_hidden() -> None:
+def test_an_unexpected_error_is_not_hidden() -> None:
     def work(_: RunContext) -> None:
         raise ZeroDivisionError
 

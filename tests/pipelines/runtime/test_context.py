@@ -74,7 +74,7 @@ def test_release_ledger_and_packages_are_where_the_configuration_states(
     # Given the artifact store in a folder of its own
     elsewhere = msgspec.structs.replace(context.settings.serving, store_uri=str(tmp_path / "there"))
     settings = context.settings.model_copy(update={"serving": elsewhere})
-    # When something is written, Then it is there, and not at home
+    # When something is written, Then it is in that folder, and not at home
     RunContext(settings).artifacts.create("release.json", b"{}")
     assert (tmp_path / "there" / "release.json").is_file()
     assert not (home / "store").exists()

@@ -19,6 +19,6 @@ def test_both_ends_are_included_and_either_may_be_left_out() -> None:
     ("first", "last", "message"),
     [("1 March", "", "'1 March' to ''"), ("2013-03-09", "2013-03-01", "swap the two")],
 )
-def test_a_range_that_is_none_is_refused(first: str, last: str, message: str) -> None:
+def test_an_invalid_range_is_refused(first: str, last: str, message: str) -> None:
     with pytest.raises(DayRangeError, match=message):
         day_range(first, last)

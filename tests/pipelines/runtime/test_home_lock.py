@@ -72,7 +72,7 @@ def test_a_run_that_fails_frees_the_home(tmp_path: Path) -> None:
         assert taken_over is None
 
 
-def test_a_lock_file_with_other_text_is_no_obstacle(tmp_path: Path) -> None:
+def test_a_lock_file_with_other_text_does_not_block_a_run(tmp_path: Path) -> None:
     (tmp_path / "run.lock").write_text("[]")
     with only_run(tmp_path) as taken_over:
         assert taken_over is None

@@ -79,7 +79,7 @@ def test_a_stage_runs_once_and_is_then_skipped_with_its_outputs(work: Work, tmp_
     first = run_stage(STAGE, context)
     # When it is run again with nothing changed
     second = run_stage(STAGE, context)
-    # Then it is skipped, and its outputs are there
+    # Then it is skipped, and its outputs are returned
     assert (first.skipped, second.skipped) == (False, True)
     assert second.outputs == first.outputs == {"figure": 7}
     assert work.calls == ["upstream", "made_up by pipeline"]
@@ -99,9 +99,7 @@ def test_an_upstream_output_that_decides_the_result_makes_it_run_again(
     assert "upstream's rows is 4, was 3" in output_of(context)
 
 
-def test_an_upstream_output_that_it_does_not_read_makes_no_difference(
-    work: Work, tmp_path: Path
-) -> None:
+def test_an_unread_upstream_output_does_not_rerun_a_stage(work: Work, tmp_path: Path) -> None:
     context = context_in(tmp_path)
     run_stage(UPSTREAM, context)
     run_stage(STAGE, context)
@@ -178,7 +176,7 @@ def test_a_forced_stage_runs_with_its_arguments(work: Work, tmp_path: Path) -> N
 
 
 @pytest.mark.usefixtures("work")
-def test_what_was_made_with_other_arguments_is_not_what_a_plain_run_makes(tmp_path: Path) -> None:
+def test_outputs_of_other_arguments_do_not_skip_a_plain_run(tmp_path: Path) -> None:
     context = context_in(tmp_path)
     run_stage(UPSTREAM, context)
     run_stage(STAGE, context, arguments={"by": "Ada"})

@@ -71,7 +71,7 @@ def test_stages_whose_result_is_of_a_feature_table_have_a_record_for_each(
     # Given a horizon with records
     records.write("ingest", RECORD)
     records.write("build_features", RECORD)
-    # When the records of another horizon are asked for, written and removed
+    # When the records of another horizon are requested, written and removed
     other = StageRecords(tmp_path / "stages", "h30")
     assert other.read("ingest") == RECORD
     assert other.read("build_features") is None

@@ -49,7 +49,7 @@ def test_a_line_that_could_not_be_read_is_shown_as_it_is() -> None:
     # Given the text of a line, also one that happens to be JSON
     for text in ("1,2,3", '["a"]', '{"a": 1}'):
         row = refused("flights", "unreadable", "no", file="a.csv", row=1, received=text)
-        # When it is explained / Then it is there, and the row is about no day
+        # When it is explained / Then it has an explanation, and the row is about no day
         one = explain(row)
         assert one.received == {"line": text}
         assert one.day is None

@@ -37,7 +37,7 @@ LAYOUTS = Layouts(AIRLINES, (AIRLINE_MAPPING,))
 
 
 def test_the_source_s_own_shape_comes_first() -> None:
-    # Given a file that has the columns of both / When its layout is asked for / Then it is our own
+    # Given a file that has the columns of both / When its layout is requested / Then it is our own
     layout = LAYOUTS.of(["code", "title", "name", "carrier"])
     assert (layout.mapping, layout.ignored) == (None, ("code", "title"))
 
@@ -158,7 +158,7 @@ def test_each_layout_of_the_bureau_gives_the_rows_of_the_new_york_data(
     assert sorted(set(numbers)) == numbers
 
 
-def test_dates_and_clocks_that_are_none_stay_as_received(tmp_path: Path) -> None:
+def test_invalid_dates_and_times_stay_as_received(tmp_path: Path) -> None:
     # Given rows with a date and a clock that cannot be, midnight as 2400, and no origin
     good = some_days()[0]
     lines = bts_csv([good] * 4, SELECTED).splitlines()

@@ -83,7 +83,7 @@ def test_values_of_other_types_become_text(tmp_path: Path) -> None:
         assert [second[name] for name in "abcd"] == [None] * 4
 
 
-def test_a_line_that_is_no_row_is_stored_with_its_line_number(tmp_path: Path) -> None:
+def test_an_invalid_line_is_stored_with_its_line_number(tmp_path: Path) -> None:
     good = csv_text().splitlines()
     lines = [good[0], "too,few", good[1], "", *["x," * 8 + "x"] * 2, good[2], "end"]
     text = json_text().splitlines()

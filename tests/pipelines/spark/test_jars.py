@@ -84,7 +84,7 @@ def test_jars_that_cannot_be_fetched_are_reported_with_cause_and_way_out(
     assert str(tmp_path / "jars") in str(raised.value)
 
 
-def test_a_folder_for_jars_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+def test_a_folder_for_jars_that_cannot_be_created_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(JarsError, match=r"cannot be stored in .*/file/jars: Not a directory"):
         delta_jars(tmp_path / "file" / "jars", java="java", ivy_settings=None, say=lambda _: None)

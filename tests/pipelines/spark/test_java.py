@@ -41,13 +41,13 @@ def test_java_home_names_the_java(monkeypatch: pytest.MonkeyPatch) -> None:
         ),
     ],
 )
-def test_a_java_that_cannot_run_spark_gets_one_sentence(
+def test_a_java_that_cannot_run_spark_is_reported_in_one_sentence(
     tmp_path: Path, script: str, sentence: str
 ) -> None:
     with pytest.raises(JavaError, match=sentence):
         validate_java(fake_java(tmp_path, script))
 
 
-def test_no_java_gets_one_sentence() -> None:
+def test_a_missing_java_is_reported_in_one_sentence() -> None:
     with pytest.raises(JavaError, match=r"'/nowhere/java': No such file .* JAVA_HOME"):
         validate_java("/nowhere/java")

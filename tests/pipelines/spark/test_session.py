@@ -22,7 +22,7 @@ def test_a_full_disk_is_reported_before_anything_starts(tmp_path: Path) -> None:
         validate_free_space(tmp_path / "home", least=10**18)
 
 
-def test_a_home_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+def test_a_home_that_cannot_be_created_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(DiskSpaceError, match=r"/file/home cannot be used: Not a directory"):
         validate_free_space(tmp_path / "file" / "home")

@@ -61,7 +61,7 @@ def test_a_proposal_is_what_conf_reads(tmp_path: Path) -> None:
     assert "make run" in text
 
 
-def test_an_old_proposal_goes_when_there_is_nothing_better(tmp_path: Path) -> None:
+def test_an_old_proposal_is_deleted_if_no_trial_is_better(tmp_path: Path) -> None:
     write_proposal(tmp_path, msgspec.structs.replace(SWEEP, advantage=GAIN), CURRENT)
     assert write_proposal(tmp_path, SWEEP, CURRENT) is None
     assert list(tmp_path.iterdir()) == []

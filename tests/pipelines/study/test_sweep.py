@@ -64,7 +64,7 @@ def test_trials_are_nested_runs_and_a_later_sweep_resumes(
     assert first.best_auc >= first.kept_auc > 0.5
     assert set(first.parameters) == {*search_point(context.settings.training.model), "iterations"}
     assert all(f"user_{TREES}" in run.data.tags for run in trials if run.info.status == "FINISHED")
-    # And when two more are asked for, those are there already
+    # And when two more are requested, those already exist
     more = sweep_context(swept_home, trials=5).using(spark=spark)
     again = sweep(more, parent)
     assert again.trials == 5
@@ -88,7 +88,7 @@ def test_a_killed_sweep_is_resumed(spark: SparkSession, swept_home: Path) -> Non
         os.killpg(process.pid, signal.SIGKILL)
     open_before = len(running_trials(context))
     assert open_before > 0
-    # When it runs again, Then what was open has failed, and there are as many trials as asked for
+    # When it runs again, Then what was open has failed, and there are as many trials as requested
     result = sweep(context)
     statuses = [run.info.status for run in below(context, study_run(context))]
     assert statuses.count("FAILED") == open_before

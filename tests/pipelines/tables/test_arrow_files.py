@@ -182,7 +182,7 @@ def test_a_new_day_touches_no_file(table: Path) -> None:
     assert before < set(DeltaTable(str(table)).file_uris())
 
 
-def test_day_after_day_does_not_make_file_after_file(table: Path) -> None:
+def test_daily_replacements_do_not_add_one_small_file_each(table: Path) -> None:
     # Given that a file of fewer than ten rows is small
     small_rows = 10
     # When each day of February comes, with the day before it once more
@@ -190,7 +190,7 @@ def test_day_after_day_does_not_make_file_after_file(table: Path) -> None:
     for before, day in zip([JANUARY[-1], *february], february, strict=False):
         add = write_file(rows([before, day], 2.0), table)
         replace_days(table, [add], DAY, [(before, day)], "new day", small_rows=small_rows)
-    # Then every day is there once, in few files, and none lies about that the table does not name
+    # Then every day is present once, in few files, and no unreferenced file is left
     expected = [
         *((day, 1.0) for day in JANUARY[:-1]),
         *((day, 2.0) for day in [JANUARY[-1], *february]),

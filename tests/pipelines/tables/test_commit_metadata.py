@@ -21,7 +21,7 @@ DAYS = ((dt.date(2013, 3, 1), dt.date(2013, 3, 31)),)
 GOLD = GoldCommit(SilverVersion(4, NOON), SilverVersion(2, None), "code", DAYS)
 
 
-def test_metadata_comes_back_from_the_description_and_from_no_other() -> None:
+def test_metadata_is_read_only_from_its_own_description() -> None:
     # Given the metadata of a commit / When it is written and read / Then it is the same
     assert from_description(GoldCommit, to_description(GOLD)) == GOLD
     # And it is none of another layer, and a text is none at all

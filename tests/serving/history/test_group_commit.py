@@ -37,7 +37,7 @@ def record(number: int) -> PredictionRecord:
     return PredictionRecord(number, str(number), "f", b"{}")
 
 
-def test_what_waits_together_is_committed_together() -> None:
+def test_records_queued_during_a_commit_are_committed_together() -> None:
     async def scenario() -> None:
         # Given a commit that is under way
         history = SlowHistory()

@@ -142,7 +142,7 @@ def test_a_file_that_cannot_be_written_is_waited_for_over_a_restart(tmp_path: Pa
     refuse_writes(tmp_path)
     history.append([record(1), record(2)])
     assert numbers(history) == []
-    # When the process ends, and the next one can write, Then it hands over what waits
+    # When the process ends, and the next one can write, Then it delivers the queued records
     history.close()
     refuse_writes(tmp_path, refuse=False)
     again = spooled(tmp_path)
@@ -190,7 +190,7 @@ def test_whatever_fails_each_record_is_in_the_history_once(tmp_path: Path) -> No
     # When eight append concurrently
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda n: history.append([record(n)]), range(400)))
-    # Then each is there once in the end
+    # Then each is present once in the end
     wait_until(lambda: history.statistics().waiting == 0)
     assert numbers(history) == list(range(400))
     assert history.statistics().spooled > 0
@@ -243,7 +243,7 @@ def test_a_dynamodb_that_was_stopped_and_started_is_found_again(
     # When it is started again (the emulation then has empty tables)
     with emulated_aws(port) as aws:
         create_tables(aws.client("dynamodb"), "ontime")
-        # Then what waited is there, once
+        # Then each queued record is present once
         wait_until(lambda: history.statistics().waiting == 0)
         assert numbers(history) == list(range(1, 11))
         history.append([record(11)])

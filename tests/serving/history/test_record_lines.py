@@ -15,13 +15,15 @@ RECORDS = st.lists(
 
 
 @given(records=RECORDS)
-def test_records_come_back(records: list[PredictionRecord]) -> None:
+def test_records_are_read_back(records: list[PredictionRecord]) -> None:
     assert parse_lines(b"".join(map(to_line, records))) == (records, 0)
     assert [decode_record(encode_record(record)) for record in records] == records
 
 
 @given(records=RECORDS, cut=st.integers(0, 10_000))
-def test_a_torn_end_takes_nothing_else_with_it(records: list[PredictionRecord], cut: int) -> None:
+def test_a_truncated_last_line_loses_no_other_record(
+    records: list[PredictionRecord], cut: int
+) -> None:
     # Given lines that were cut off anywhere, Then the whole ones are read, and none is invented
     lines = [to_line(record) for record in records]
     truncated = b"".join(lines)[:cut]

@@ -24,7 +24,7 @@ def test_old_predictions_are_deleted_once_an_hour(tmp_path: Path) -> None:
     def days() -> list[int]:
         return [r.requested_at_ms // DAY for r in history.page(limit=9).records]
 
-    # When it is time, Then the oldest goes
+    # When it is time, Then the oldest is deleted
     retention.apply_when_due()
     assert days() == [100, 10]
     # And the next a day later, though not before an hour has passed

@@ -91,7 +91,7 @@ def test_a_spool_of_another_process_waits_until_it_has_died(tmp_path: Path) -> N
             if line.endswith("\n"):
                 acknowledged = int(line)
         killer.join()
-    # Then every record that it acknowledged is there, and at most one more
+    # Then every record that it acknowledged is present, and at most one more
     found = drained(FileSpool(tmp_path))
     assert acknowledged > 0
     assert found[: acknowledged + 1] == [record(number) for number in range(acknowledged + 1)]
@@ -109,7 +109,7 @@ def test_a_full_disk_refuses_and_loses_nothing(tmp_path: Path) -> None:
             spool.append([record(2, size=5_000)])
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    # When there is room again, Then what was acknowledged is there and the rest is not
+    # When there is room again, Then what was acknowledged is present and the rest is not
     spool.append([record(3)])
     assert drained(spool) == [record(1, size=500), record(3)]
     assert list(tmp_path.iterdir()) == []
@@ -144,7 +144,7 @@ def test_a_segment_with_damaged_lines_is_renamed(tmp_path: Path) -> None:
     assert FileSpool(tmp_path).take() is None
 
 
-def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_created_is_named(tmp_path: Path) -> None:
     (tmp_path / "spool").write_text("a file")
     with pytest.raises(StoreError, match=r"spool .*permissions"):
         FileSpool(tmp_path / "spool").append([record(1)])

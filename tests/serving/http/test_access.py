@@ -79,7 +79,7 @@ def test_who_has_a_key_is_answered(
     assert KEY not in str(vars(record))
 
 
-def test_without_a_key_to_ask_for_it_does_not_start(home: Path) -> None:
+def test_without_a_configured_key_it_does_not_start(home: Path) -> None:
     options = msgspec.structs.replace(SETTINGS, access=AccessSettings(required=True))
     with pytest.raises(AccessError, match="ontime api-key"):
         Api(a_service(home, options))
@@ -90,7 +90,7 @@ def test_outside_dev_a_key_is_required(environment: str, required: bool) -> None
     assert load_settings(environment).serving.access.required is required
 
 
-def test_keys_may_come_by_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_keys_may_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ONTIME_API_KEYS", json.dumps({"somebody": HASH}))
     assert with_environment_keys(ServingSettings()).access.keys == {"somebody": HASH}
     for bad in ("x", '{"somebody": "plain"}'):

@@ -41,7 +41,7 @@ def test_a_trailing_slash_is_taken_off(api: Api, path: str) -> None:
     assert api.answer(Request("GET", path)).status == 200
 
 
-def test_the_request_id_is_taken_over_or_made(api: Api) -> None:
+def test_the_request_id_is_reused_or_generated(api: Api) -> None:
     for given, expected in ((b"abc-123", "abc-123"), (b"", "made"), (b"a b", "made")):
         request = Request("GET", "/health", headers={b"x-request-id": given})
         reply = api.answer(request)

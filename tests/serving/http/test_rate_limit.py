@@ -55,7 +55,7 @@ def test_the_number_of_buckets_is_bounded() -> None:
     assert len(limit) == MAX_CALLERS
 
 
-def test_no_rate_is_no_limit() -> None:
+def test_without_a_rate_there_is_no_limit() -> None:
     limit = RateLimit(per_second=0, burst=1, seconds=Time())
     for _ in range(100):
         limit.take("a")

@@ -21,7 +21,7 @@ def batch(*ids: str) -> dict[str, object]:
     return {"Records": records}
 
 
-def test_jobs_are_made_by_the_function_and_found_by_the_service(home: Path) -> None:
+def test_jobs_are_processed_by_the_function_and_found_by_the_service(home: Path) -> None:
     # Given two accepted requests
     service = a_service(home, SETTINGS)
     ids = [service.jobs.submit(body_of(flight_number=number)).id for number in (1, 2)]
@@ -33,14 +33,14 @@ def test_jobs_are_made_by_the_function_and_found_by_the_service(home: Path) -> N
         environment={"ONTIME_HOME": str(home)},
     ) as function:
         answer = function.invoke(batch(*ids, ids[0], "nobody"))
-    # Then none has to come again, and each is there once
+    # Then none is redelivered, and each is present once
     assert answer == {"batchItemFailures": []}
     assert [service.jobs.find(job_id).state for job_id in ids] == ["done", "done"]
     stored = [entry["prediction_id"] for entry in json.loads(service.history_page({}))["items"]]
     assert sorted(stored) == sorted(ids)
 
 
-def test_what_cannot_be_done_now_comes_again(
+def test_a_job_that_cannot_be_processed_now_is_redelivered(
     home: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     # Given two jobs, one of which somebody else is working on, and a service without a model

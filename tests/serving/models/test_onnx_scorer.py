@@ -45,7 +45,7 @@ def test_missing_is_nan(contract: Contract, scorer: OnnxScorer) -> None:
     assert none == nan
 
 
-def test_no_rows_give_nothing(scorer: OnnxScorer) -> None:
+def test_no_rows_return_nothing(scorer: OnnxScorer) -> None:
     assert scorer.score([]) == []
 
 
@@ -75,7 +75,7 @@ def test_a_truncated_model_is_refused(contract: Contract) -> None:
         OnnxScorer(model[: len(model) // 2], contract)
 
 
-def test_an_output_that_is_no_probability_is_refused() -> None:
+def test_an_output_that_is_not_a_probability_is_refused() -> None:
     # Given a model whose output can be anything
     contract = contract_of(120, 0.3, ["departure_minute", "scheduled_duration"])
     scorer = OnnxScorer(_without_text(contract, last="Identity"), contract)

@@ -98,7 +98,7 @@ def test_the_self_test_holds() -> None:
     require_self_test(trees, msgspec.json.decode(small_model().self_test, type=SelfTest))
 
 
-def test_no_rows_give_nothing() -> None:
+def test_no_rows_return_nothing() -> None:
     assert both()[0].score([]) == []
 
 

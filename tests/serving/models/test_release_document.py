@@ -91,7 +91,7 @@ def test_a_write_based_on_an_older_document_is_refused(store: FolderArtifactStor
         changed(surprise=1),
     ],
 )
-def test_what_is_no_release_document_is_refused(store: FolderArtifactStore, body: bytes) -> None:
+def test_an_invalid_release_document_is_refused(store: FolderArtifactStore, body: bytes) -> None:
     store.create(RELEASE_KEY, body)
     with pytest.raises(ReleaseError, match="not a release document"):
         read_release(store)

@@ -141,12 +141,12 @@ def test_an_invalid_request_is_refused_with_its_field(
     assert service.events.process_messages(wait_seconds=0) == 0
 
 
-def test_what_is_no_json_is_malformed(tmp_path: Path) -> None:
+def test_invalid_json_is_malformed(tmp_path: Path) -> None:
     with pytest.raises(MalformedBodyError):
         a_service(a_home(tmp_path), OPTIONS).events.submit(b"{")
 
 
-def test_a_function_names_the_messages_that_must_come_again(tmp_path: Path) -> None:
+def test_a_function_names_the_messages_to_redeliver(tmp_path: Path) -> None:
     # Given the function behind the queue, and a batch of two messages
     service = a_service(a_home(tmp_path), OPTIONS)
     service.events.submit(body_of(*EVENTS))
@@ -164,7 +164,7 @@ def test_a_function_names_the_messages_that_must_come_again(tmp_path: Path) -> N
     assert failed == {"batchItemFailures": [{"itemIdentifier": "m1"}]}
 
 
-def test_a_time_that_is_none_is_refused() -> None:
+def test_an_invalid_time_is_refused() -> None:
     # Given an instant with the shape of one / When it is read / Then it is refused
     payload = msgspec.json.decode(body_of({**DEPARTED, "at": "2013-13-30T23:52:00Z"}))
     event = msgspec.convert(payload["events"][0], FlightDeparted)

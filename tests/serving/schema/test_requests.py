@@ -95,7 +95,7 @@ def test_a_long_field_name_is_cut_short() -> None:
 
 
 @pytest.mark.parametrize("body", [b"[]", b'"text"', b"1", b"null", b"true"])
-def test_json_that_is_no_object_is_refused(body: bytes) -> None:
+def test_json_that_is_not_an_object_is_refused(body: bytes) -> None:
     assert faults_of(body) == {"body": "The body is JSON, but not an object."}
 
 
@@ -115,7 +115,7 @@ def test_json_that_is_no_object_is_refused(body: bytes) -> None:
         b'{"surprise": ' + b"[" * 50_000,
     ],
 )
-def test_what_is_no_json_is_refused(body: bytes) -> None:
+def test_invalid_json_is_refused(body: bytes) -> None:
     with pytest.raises(MalformedBodyError, match="cannot be read as JSON"):
         parse_prediction(body)
 

@@ -84,14 +84,14 @@ def test_history_pages_hold_each_prediction_once_newest_first(client: httpx.Clie
         if page["next"] is None:
             break
         query["cursor"] = page["next"]
-    # Then each is there once, newest first
+    # Then each is present once, newest first
     assert sorted(e["prediction_id"] for e in found) == sorted(a["prediction_id"] for a in made)
     assert [e["requested_at"] for e in found] == sorted(
         (e["requested_at"] for e in found), reverse=True
     )
 
 
-def test_the_request_id_is_taken_over_or_made(shared: httpx.Client) -> None:
+def test_the_request_id_is_reused_or_generated(shared: httpx.Client) -> None:
     given = shared.get("/health", headers={"x-request-id": "abc-123"})
     assert given.headers["x-request-id"] == "abc-123"
     for odd in ("", "x" * 65, "a b", '"'):

@@ -105,7 +105,7 @@ def test_what_waited_in_the_spool_survives_kill(home: Path) -> None:
     lock.execute("ROLLBACK")
     lock.close()
     assert stored_in(home) == []
-    # Then the next server hands them over: every acknowledged prediction is there, once
+    # Then the next server delivers them: every acknowledged prediction is present once
     with serving_process(home):
         deadline = time.monotonic() + 20
         while list((home / "spool").iterdir()):
@@ -252,7 +252,7 @@ def test_pipelined_requests_are_answered_in_order(url: str) -> None:
     ("line", "header"),
     [(HEAD, b"connection: close"), (HEAD.replace(b"HTTP/1.1", b"HTTP/1.0"), b"a: b")],
 )
-def test_a_connection_ends_when_the_caller_asks_for_it(
+def test_a_connection_is_closed_on_request_of_the_caller(
     url: str, line: bytes, header: bytes
 ) -> None:
     with Connection(url) as connection:
@@ -261,7 +261,7 @@ def test_a_connection_ends_when_the_caller_asks_for_it(
         connection.closed_after()
 
 
-def test_bytes_that_are_no_request_fail_their_own_connection_only(url: str) -> None:
+def test_an_invalid_request_fails_its_own_connection_only(url: str) -> None:
     with Connection(url) as bad, Connection(url) as good:
         bad.send(request(body_of()) + b"\x00\x01 nonsense\r\n\r\n")
         good.send(request(body_of()))

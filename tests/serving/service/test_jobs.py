@@ -52,7 +52,7 @@ def history(service: PredictionService) -> list[dict[str, Any]]:
     return items
 
 
-def test_what_is_accepted_is_made_once_and_found_by_its_id(service: PredictionService) -> None:
+def test_an_accepted_job_is_processed_once_and_found_by_its_id(service: PredictionService) -> None:
     # Given an accepted request
     accepted = service.jobs.submit(body_of())
     assert accepted.state == "pending"
@@ -60,7 +60,7 @@ def test_what_is_accepted_is_made_once_and_found_by_its_id(service: PredictionSe
     # When a worker comes, twice
     assert service.jobs.process_messages(wait_seconds=0) == 1
     assert service.jobs.process_messages(wait_seconds=0) == 0
-    # Then the prediction is there, and in the history, under the id of the job
+    # Then the prediction is stored in job and history, under the id of the job
     found = service.jobs.find(accepted.id)
     assert found.state == "done"
     assert found.prediction is not None
@@ -84,7 +84,7 @@ def test_a_bad_request_is_not_accepted(service: PredictionService) -> None:
         service.jobs.submit(body_of(destination="XXX"))
 
 
-def test_one_that_cannot_be_any_more_fails_with_the_reason(
+def test_a_job_that_became_invalid_fails_with_the_reason(
     service: PredictionService, home: Path
 ) -> None:
     # Given an accepted request, and a network that has since lost its airport

@@ -181,7 +181,7 @@ def test_history_is_paged_by_time(service: PredictionService) -> None:
 
 
 @pytest.mark.parametrize("value", ["", "yesterday", "2013-12-31T12:00", "1969-12-31T00:00Z", "9"])
-def test_an_instant_must_be_one(service: PredictionService, value: str) -> None:
+def test_an_invalid_instant_is_refused(service: PredictionService, value: str) -> None:
     for name in ("since", "until"):
         with pytest.raises(InvalidRequestError) as caught:
             history(service, **{name: value})

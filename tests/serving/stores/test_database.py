@@ -25,7 +25,7 @@ def test_commits_wait_for_the_disk(tmp_path: Path) -> None:
     connection.close()
 
 
-def test_what_fails_inside_leaves_nothing(tmp_path: Path) -> None:
+def test_a_failed_transaction_leaves_nothing(tmp_path: Path) -> None:
     connection = connect(tmp_path / "serving.db", SCHEMA)
     with pytest.raises(sqlite3.IntegrityError), transaction(connection):
         connection.executemany("INSERT INTO t VALUES (?)", [(1,), (None,)])
@@ -48,13 +48,13 @@ def test_a_new_file_is_opened_concurrently(tmp_path: Path) -> None:
     connection.close()
 
 
-def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_database_is_named(tmp_path: Path) -> None:
     (tmp_path / "serving.db").write_bytes(b"certainly not a database" * 100)
     with pytest.raises(StoreError, match=r"serving\.db cannot be used.*space"):
         connect(tmp_path / "serving.db", SCHEMA)
 
 
-def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_created_is_named(tmp_path: Path) -> None:
     (tmp_path / "home").write_text("a file")
     with pytest.raises(StoreError, match=r"home/serving\.db"):
         connect(tmp_path / "home" / "serving.db", SCHEMA)

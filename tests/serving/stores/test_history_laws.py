@@ -65,7 +65,7 @@ def require_laws(
         assert len(page.records) == limit
         history.append(list(itertools.islice(later, 2)))
     assert cursor is None
-    # Newest first, each once, and only what was asked for
+    # Newest first, each once, and only what was requested
     keys = [order(record) for record in found]
     assert keys == sorted(set(keys), reverse=True)
     wanted = [

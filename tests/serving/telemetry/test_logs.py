@@ -70,7 +70,7 @@ def test_a_background_writer_writes_all_lines_in_order(lines: io.StringIO) -> No
         for number in range(500):
             log_request({"number": number})
             log(logging.INFO, "event", number=number)
-    # Then all of them are there at the end, in order, and the stream before gets none
+    # Then all of them are written in the end, in order, and the stream before gets none
     found = parsed(stream)
     assert [line["number"] for line in found] == [n for n in range(500) for _ in range(2)]
     assert [line["event"] for line in found[:2]] == ["request", "event"]

@@ -40,7 +40,7 @@ def test_the_instant_between_two_parts_belongs_to_the_later_one() -> None:
 def test_a_part_without_flights_is_reported_with_the_available_days() -> None:
     # Given a table that ends before the test part begins
     rows = gold(days=25)
-    # When that part is asked for, Then the error names it, its instants, and the table's days
+    # When that part is requested, Then the error names it, its instants, and the table's days
     expected = (
         r"The test part, from 2013-01-31 12:00Z to 2013-02-10 12:00Z, has no labelled flights; "
         r"there are flights from 2013-01-01 to 2013-01-26: change training\.split in conf/"

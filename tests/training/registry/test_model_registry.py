@@ -157,7 +157,7 @@ def test_a_challenger_becomes_champion_and_goes_back(
     assert [each.aliases for each in registry.versions()] == [("champion",), ()]
 
 
-def test_an_alias_does_not_point_to_nothing(
+def test_an_alias_does_not_point_to_a_missing_version(
     registry: Registry,
     trained: Callable[[str], str],
     register: Callable[[str], RegisteredVersion],

@@ -94,7 +94,7 @@ def test_a_registry_is_known_by_its_address(address: str, kind: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["ontime", "flights.ontime", "a.b.c.d", "a..c", "a.b.c d"])
-def test_unity_catalog_wants_a_name_of_three_parts(name: str) -> None:
+def test_unity_catalog_requires_a_name_of_three_parts(name: str) -> None:
     with pytest.raises(RegistryError, match=r"catalog\.schema\.model.*prod\.flights\.ontime"):
         Registry("databricks", name, UNITY)
 

@@ -60,7 +60,7 @@ def test_the_same_parameters_give_the_same() -> None:
     assert first == again
 
 
-def test_what_is_in_use_can_be_suggested_and_comes_back() -> None:
+def test_the_parameters_in_use_can_be_suggested_and_read_back() -> None:
     # Given the parameters in use as a fixed trial
     current = with_parameters(CURRENT, leaves=31, leaf_rows=100, learning_rate=0.05, l2=1)
     trial = optuna.trial.FixedTrial(search_point(current))

@@ -61,7 +61,7 @@ def test_changes_since_the_commit_are_recorded(tmp_path: Path) -> None:
     assert found.changes == ("requirements/run.txt",)
 
 
-def test_code_that_was_never_committed_is_a_change_and_a_note_beside_it_is_none(
+def test_uncommitted_code_is_a_change_and_a_note_beside_it_is_not(
     tmp_path: Path,
 ) -> None:
     # Given a clone with a new module, and a new file that no stage runs

@@ -69,7 +69,7 @@ def test_without_the_start_time_of_a_process_the_pid_decides(
     assert not here.is_dead()
 
 
-def test_text_that_is_no_identity_is_none() -> None:
+def test_invalid_identity_text_is_none() -> None:
     assert ProcessIdentity.from_text("") is None
     assert ProcessIdentity.from_text('{"pid": "x"}') is None
     assert ProcessIdentity.from_text(HERE.to_text()) == HERE

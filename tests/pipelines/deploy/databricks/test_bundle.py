@@ -52,7 +52,9 @@ def test_the_tasks_are_the_stages_in_their_order(settings: dict[str, Any]) -> No
         assert wheel["parameters"][0] == task["task_key"]
 
 
-def test_what_tasks_name_is_there(settings: dict[str, Any]) -> None:
+def test_environments_clusters_and_parameters_of_tasks_are_defined(
+    settings: dict[str, Any],
+) -> None:
     # Given
     environments = {each["environment_key"] for each in settings.get("environments", [])}
     clusters = {each["job_cluster_key"] for each in settings.get("job_clusters", [])}

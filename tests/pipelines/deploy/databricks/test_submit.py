@@ -218,7 +218,7 @@ def test_a_busy_or_failing_workspace_is_retried(
 
 
 @pytest.mark.parametrize("call", ["POST /api/2.2/jobs/create", "POST /api/2.2/jobs/run-now"])
-def test_an_answer_that_gets_lost_makes_nothing_twice(workspace: FakeWorkspace, call: str) -> None:
+def test_a_lost_answer_creates_nothing_twice(workspace: FakeWorkspace, call: str) -> None:
     # Given: the workspace does it, and its answer never arrives
     workspace.lost[call] = 1
     # When / Then

@@ -126,7 +126,7 @@ def test_of_many_creators_one_wins(artifacts: ArtifactStore) -> None:
 
     with ThreadPoolExecutor(16) as pool:
         winners = [n for n in pool.map(create, range(16)) if n is not None]
-    # Then one of them created it, and its bytes are there
+    # Then one of them created it, and its bytes exist
     assert [str(n).encode() for n in winners] == [artifacts.get(KEY).body]
 
 

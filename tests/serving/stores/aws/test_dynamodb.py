@@ -199,7 +199,7 @@ def test_items_that_stay_unprocessed_are_an_error(monkeypatch: pytest.MonkeyPatc
 
 
 @given(body=st.binary(max_size=3000))
-def test_bytes_come_back_whatever_they_are(body: bytes) -> None:
+def test_any_bytes_are_read_back(body: bytes) -> None:
     assert unpacked(packed(body, "it")) == body
     assert unpacked(packed(body * 5, "it")) == body * 5
 

@@ -55,7 +55,7 @@ def history(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Predicti
     opened.close()
 
 
-def test_nothing_yet_is_an_empty_page(history: PredictionHistory) -> None:
+def test_an_empty_history_is_an_empty_page(history: PredictionHistory) -> None:
     page = history.page(limit=10)
     assert page.records == []
     assert page.next_cursor is None
@@ -106,7 +106,7 @@ def test_one_flight_is_paged_alone(history: PredictionHistory) -> None:
 
 
 def test_a_record_appended_again_changes_nothing(history: PredictionHistory) -> None:
-    # Given a record, When it is appended again (a retry), Then it is there once
+    # Given a record, When it is appended again (a retry), Then it is present once
     history.append([record(1)])
     history.append([record(1), record(2)])
     assert [r.requested_at_ms for r in all_pages(history, 5)] == [2, 1]
@@ -126,7 +126,7 @@ def test_a_range_of_time_holds_its_start_and_not_its_end(
     day = 86_400_000
     instants = [0, 5, day - 1, day, day + 5, 2 * day]
     history.append([record(at, f"{at}{flight}", flight) for at in instants for flight in "AB"])
-    # Then a range holds what was asked for from its start until before its end
+    # Then a range holds what was requested from its start until before its end
     for since, until in ((5, day), (day, 3 * day), (0, 5), (day - 1, day + 1), (3, 3), (9, 4)):
         found = all_pages(history, 2, flight, since_ms=since, until_ms=until)
         expected = [at for at in instants if since <= at < until for _ in (flight or "AB")]
@@ -155,7 +155,7 @@ def test_many_threads_append_and_read(history: PredictionHistory) -> None:
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(append, range(30)))
-    # Then all are there
+    # Then all are present
     assert len(all_pages(history, 100)) == 300
 
 
@@ -210,7 +210,7 @@ def test_sqlite_acknowledged_records_survive_a_kill(tmp_path: Path) -> None:
             if line.endswith("\n"):
                 acknowledged = int(line)
         killer.join()
-    # Then every acknowledged record is there, and at most one that was not
+    # Then every acknowledged record is present, and at most one that was not
     history = SqlitePredictionHistory(path)
     found = sorted(r.requested_at_ms for r in all_pages(history, 1000))
     history.close()
@@ -223,7 +223,7 @@ def test_sqlite_forgets_what_is_old(tmp_path: Path) -> None:
     # Given more old records than one call removes
     history = SqlitePredictionHistory(tmp_path / "serving.db")
     history.append([record(at) for at in range(5_000)])
-    # When those before an instant are forgotten, Then the others are there
+    # When those before an instant are deleted, Then the others are present
     assert history.delete_before(before_ms=4_990) == 4_990
     assert [r.requested_at_ms for r in all_pages(history, 100)] == list(range(4_999, 4_989, -1))
     assert history.delete_before(before_ms=4_990) == 0

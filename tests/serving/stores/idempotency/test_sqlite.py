@@ -44,7 +44,7 @@ def test_the_answer_is_given_again(keys: IdempotencyStore) -> None:
     begun = begin(keys)
     assert begun.answer is None
     assert keys.finish("k", begun.claim, b"\x00answer")
-    # When it comes again, Then its answer is there
+    # When it is repeated, Then its answer is returned
     assert begin(keys, at=NOW + 1).answer == b"\x00answer"
 
 
@@ -76,7 +76,7 @@ def test_an_expired_claim_cannot_finish(keys: IdempotencyStore) -> None:
     assert begin(keys, at=NOW + LEASE + 1).answer == b"second"
 
 
-def test_a_request_that_was_not_answered_may_come_again(keys: IdempotencyStore) -> None:
+def test_a_request_that_was_not_answered_may_be_repeated(keys: IdempotencyStore) -> None:
     # Given a request that failed, and gave its key back
     first = begin(keys)
     keys.release("k", first.claim)

@@ -34,7 +34,7 @@ def test_items_are_read_back_in_one_call(online: OnlineStore) -> None:
     # Given items with keys as features have them
     items = {"origin=JFK": b"\x00\xff", "carrier=UA|flight_number=642": b"", "all": b"x" * 100_000}
     online.put_many(items)
-    # Then those asked for are given, and those that are not there are left out
+    # Then the stored ones are returned, and missing ones are left out
     assert online.get_many([*items, "tail_number=N1"]) == items
     assert online.get_many(["all", "all"]) == {"all": items["all"]}
     assert online.get_many([]) == {}

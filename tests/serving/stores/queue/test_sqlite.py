@@ -58,7 +58,7 @@ def test_a_sent_message_is_received_once_and_then_deleted(queue: Queue) -> None:
     assert queue.depth() == 0
 
 
-def test_an_empty_queue_gives_nothing(queue: Queue) -> None:
+def test_an_empty_queue_returns_nothing(queue: Queue) -> None:
     queue.send([])
     assert queue.receive() == []
     started = time.monotonic()
@@ -81,7 +81,7 @@ def test_a_waiting_receiver_gets_a_new_message(queue: Queue) -> None:
         assert [message.body for message in waiting.result(10)] == ["a"]
 
 
-def test_a_message_that_is_not_deleted_comes_again(queue: Queue) -> None:
+def test_a_message_that_is_not_deleted_is_redelivered(queue: Queue) -> None:
     # Given a receiver that dies
     queue.send(["a"])
     (first,) = queue.receive(hidden_seconds=1)
