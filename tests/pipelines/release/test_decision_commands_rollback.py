@@ -1,4 +1,4 @@
-"""The rollback command takes effect immediately, under a running server and during a run."""
+"""Decision command rollback: takes effect immediately, under a running server and during a run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rollout command: the challenger's share, step by step, up to its promotion."""
+"""Decision command rollout: the challenger's share, step by step, up to its promotion."""
 
 from __future__ import annotations
 
