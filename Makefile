@@ -108,13 +108,12 @@ bench-serving: setup-bench ## Measure the service beside its peers over HTTP (15
 setup-dev: ## Build the environment with the development tools added
 	@bash requirements/install.sh dev
 
-# The whole suite runs in two processes (tests/conftest.py says which test runs where) and has a coverage
-# gate; a selection by ARGS has neither, and starts immediately. Assertions that pytest has
+# The whole suite runs in two processes (tests/whole_suite.py) and has a coverage gate; a part picked with
+# ARGS has neither, and starts immediately. Assertions that pytest has
 # rewritten are cached even where PYTHONDONTWRITEBYTECODE is set.
 test test-full test-connect: export PYTHONDONTWRITEBYTECODE :=
-PARALLEL := --numprocesses 2 --dist loadgroup
 test: setup-dev ## Run the tests, all but the slow ones
-	@$(PYTHON) -m pytest -m "not slow" $(if $(ARGS),$(ARGS),--cov $(PARALLEL))
+	@$(PYTHON) $(if $(ARGS),-m pytest -m "not slow" $(ARGS),tests/whole_suite.py)
 
 test-full: setup-dev ## Run the tests that `make test` leaves out
 	@$(PYTHON) -m pytest -m slow $(ARGS) || { status=$$?; \

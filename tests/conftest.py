@@ -30,23 +30,6 @@ def pytest_configure() -> None:
     hypothesis.settings.load_profile("ontime")
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Where tests run in several processes, keep files whole, and all Spark tests in one process.
-
-    A second Spark session would cost more than it saves: most of its time goes into compiling.
-    """
-    if config.getoption("dist", "no") != "loadgroup":  # pytest-xdist runs them in several
-        return
-    with_spark = {
-        item.path
-        for item in items
-        if item.get_closest_marker("spark") or "spark" in getattr(item, "fixturenames", ())
-    }
-    for item in items:
-        group = "spark" if item.path in with_spark else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
-
-
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--spark-remote",

@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from pipelines.stages import STAGES
+from tests.whole_suite import PARTS
 
 ROOT = Path(__file__).resolve().parents[2]
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
@@ -71,9 +72,10 @@ def test_the_hooks_are_the_parts_of_check() -> None:
     assert set(found[1].split()) == hook_targets()
 
 
-def test_test_and_test_full_together_run_every_test() -> None:
-    # Given their recipes, Then each test is in exactly one of the two
-    assert '-m pytest -m "not slow"' in MAKEFILE
+def test_test_and_test_full_leave_nothing_out() -> None:
+    # Given the parts of the whole suite and the recipe of the slow tests
+    assert PARTS == {"spark": "not slow and spark", "other": "not slow and not spark"}
+    # Then each test is in exactly one of the three
     assert "-m pytest -m slow" in MAKEFILE
 
 
@@ -88,13 +90,12 @@ def dry_run(*arguments: str) -> str:
     ).stdout
 
 
-def test_the_whole_suite_runs_in_parallel_and_a_part_of_it_starts_immediately() -> None:
+def test_the_whole_suite_runs_in_two_processes_and_a_part_of_it_in_one() -> None:
     # Given what make would run for the whole suite, and for a part of it
     whole, part = dry_run("test"), dry_run("test", "ARGS=tests/serving")
-    # Then only the whole suite has worker processes and the coverage gate
-    for option in ("--numprocesses", "--dist loadgroup", "--cov"):
-        assert option in whole
-        assert option not in part
+    # Then only the whole suite is run by the script that has two processes and the coverage gate
+    assert "tests/whole_suite.py" in whole
+    assert "tests/whole_suite.py" not in part
     assert 'pytest -m "not slow" tests/serving' in part
 
 
