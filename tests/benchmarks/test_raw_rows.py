@@ -1,4 +1,4 @@
-"""Rows made back from silver are those of the real source files."""
+"""Raw rows restored from silver equal those of the real source files."""
 
 from __future__ import annotations
 

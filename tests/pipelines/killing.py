@@ -118,7 +118,7 @@ class Fuse:
         return wrapped
 
 
-def lay(fuse: Fuse) -> None:
+def install(fuse: Fuse) -> None:
     """Put the fuse around everything that is written, in this process."""
     for kind, names in (
         (FolderArtifactStore, STORE_WRITES),
@@ -143,7 +143,7 @@ def in_a_process(home: Path, work: Callable[[], Any], fuse: Fuse) -> tuple[Any, 
     if child == 0:
         try:
             os.environ["ONTIME_HOME"] = str(home)
-            lay(fuse)
+            install(fuse)
             answer.write_text(json.dumps([work(), fuse.done]))
         except BaseException:  # noqa: BLE001 - reported, and the fork must end here
             traceback.print_exc()

@@ -44,7 +44,7 @@ def commands(group: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str
 EVERY = dict(commands(typer.main.get_command(app)))
 
 
-class Asked:
+class RecordedRuns:
     """Stands for running stages: records what is requested, and fails on request."""
 
     def __init__(self) -> None:
@@ -61,12 +61,12 @@ class Asked:
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch, home: Path) -> Asked:
+def recorded_runs(monkeypatch: pytest.MonkeyPatch, home: Path) -> RecordedRuns:
     assert home.is_dir()
     monkeypatch.delenv("ONTIME_ENV", raising=False)
-    asked = Asked()
-    monkeypatch.setattr(runner, "run_stage", asked.run_stage)
-    return asked
+    recorded_runs = RecordedRuns()
+    monkeypatch.setattr(runner, "run_stage", recorded_runs.run_stage)
+    return recorded_runs
 
 
 def test_help_and_completion_import_no_heavy_library() -> None:
@@ -84,7 +84,7 @@ def test_help_and_completion_import_no_heavy_library() -> None:
 
 
 def test_a_shell_completes_commands_and_options() -> None:
-    # Given what bash sends / When it asks for the sub-commands of `ontime rel`
+    # Given what bash sends / When it requests the sub-commands of `ontime rel`
     environment = {
         "_PIPELINES.CLI_COMPLETE": "complete_bash",
         "_ONTIME_COMPLETE": "complete_bash",
@@ -143,46 +143,48 @@ def test_a_stage_has_the_options_of_its_declaration(stage: Stage) -> None:
     [([], False), (["--force"], True), (["--force", "yes"], True), (["--force", "no"], False)],
 )
 def test_a_switch_works_by_hand_and_from_mlproject(
-    asked: Asked, given: list[str], *, force: bool
+    recorded_runs: RecordedRuns, given: list[str], *, force: bool
 ) -> None:
     assert execute(["train", *given]) == 0
-    assert [call[:2] for call in asked.calls] == [("train", force)]
+    assert [call[:2] for call in recorded_runs.calls] == [("train", force)]
 
 
-def test_a_parameter_of_a_stage_overrides_its_setting_or_is_handed_to_it(asked: Asked) -> None:
+def test_a_parameter_of_a_stage_overrides_its_setting_or_is_handed_to_it(
+    recorded_runs: RecordedRuns,
+) -> None:
     # When days of another horizon are requested
     words = ["--horizon-min", "30", "--from", "2013-01-02", "--environment", "prod"]
     assert execute(["build_features", *words]) == 0
     # Then
-    ((_, _, arguments, context),) = asked.calls
+    ((_, _, arguments, context),) = recorded_runs.calls
     assert arguments == {"from_day": "2013-01-02", "to_day": ""}
     assert context.settings.features.horizon_min == 30
     assert context.settings.environment == "prod"
 
 
-def test_auto_is_as_if_it_were_not_given(asked: Asked) -> None:
+def test_auto_is_as_if_it_were_not_given(recorded_runs: RecordedRuns) -> None:
     # When every option is handed on as MLproject does
     words = ["--horizon-min", "auto", "--as-of-ingest", "auto", "--environment", "auto"]
     assert execute(["build_features", *words, "--from", "", "--to", "", "--force", "no"]) == 0
     # Then
-    ((_, _, arguments, context),) = asked.calls
+    ((_, _, arguments, context),) = recorded_runs.calls
     assert arguments == {"from_day": "", "to_day": ""}
     assert (context.settings.features.horizon_min, context.settings.environment) == (120, "dev")
 
 
 def test_the_json_of_a_stage_is_all_that_is_on_standard_output(
-    asked: Asked, capsys: pytest.CaptureFixture[str]
+    recorded_runs: RecordedRuns, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert execute(["train", "--json"]) == 0
-    assert asked.calls
+    assert recorded_runs.calls
     printed = json.loads(capsys.readouterr().out)
     assert printed == {"stage": "train", "skipped": False, "seconds": 1.0, "outputs": {"rows": 4}}
 
 
 def test_an_error_is_one_sentence_with_the_command_that_was_typed(
-    asked: Asked, capsys: pytest.CaptureFixture[str]
+    recorded_runs: RecordedRuns, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    asked.error = OntimeError("The file flights.csv is empty: bring another.")
+    recorded_runs.error = OntimeError("The file flights.csv is empty: bring another.")
     assert execute(["ingest"]) == 1
     err = capsys.readouterr().err
     assert err == "ontime ingest: The file flights.csv is empty: bring another.\n"
@@ -206,14 +208,14 @@ def test_wrong_usage_ends_with_2(
     assert message in capsys.readouterr().err
 
 
-def test_a_successful_task_raises_nothing(asked: Asked) -> None:
+def test_a_successful_task_raises_nothing(recorded_runs: RecordedRuns) -> None:
     # Given a wheel task of Databricks, which takes every SystemExit for a failure
     main(["train", "--force", "no"])
-    assert len(asked.calls) == 1
+    assert len(recorded_runs.calls) == 1
 
 
-def test_a_task_that_fails_ends_with_its_exit_code(asked: Asked) -> None:
-    asked.error = OntimeError("no")
+def test_a_task_that_fails_ends_with_its_exit_code(recorded_runs: RecordedRuns) -> None:
+    recorded_runs.error = OntimeError("no")
     with pytest.raises(SystemExit) as ended:
         main(["train"])
     assert ended.value.code == 1

@@ -50,7 +50,7 @@ class Load:
 
     def __post_init__(self) -> None:
         self._stop = threading.Event()
-        self._threads = [threading.Thread(target=self._ask) for _ in range(self.clients)]
+        self._threads = [threading.Thread(target=self._send_requests) for _ in range(self.clients)]
 
     def __enter__(self) -> Self:
         for thread in self._threads:
@@ -62,7 +62,7 @@ class Load:
         for thread in self._threads:
             thread.join()
 
-    def _ask(self) -> None:
+    def _send_requests(self) -> None:
         with httpx.Client(base_url=self.url, headers=JSON, timeout=20) as client:
             while not self._stop.is_set():
                 answer = client.post("/model/predict", content=body_of())
@@ -94,7 +94,7 @@ def test_answers_stay_right_and_none_is_lost_whatever_fails(home: Path) -> None:
     # Given a server under load
     with serving_process(home) as (process, url), Load(url) as load:
         load.wait_for_answers()
-        # When its history is locked by somebody else for longer than it waits
+        # When its history is locked by another process for longer than its time-out
         lock = sqlite3.connect(home / "serving.db", isolation_level=None)
         lock.execute("BEGIN IMMEDIATE")
         load.wait_for_answers()
@@ -129,7 +129,7 @@ def test_answers_stay_right_and_none_is_lost_whatever_fails(home: Path) -> None:
     ]
     assert any("locked" in line for line in down)
     assert any("locked" not in line for line in down)
-    # And every one is in the history once, when what waited was handed over
+    # And every one is in the history once, after the queued ones were delivered
     with serving_process(home) as (_, url):
         wait_until(lambda: "ontime_spool_waiting 0" in httpx.get(f"{url}/metrics").text)
     recorded = stored_in(home)

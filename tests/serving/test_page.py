@@ -71,7 +71,7 @@ def test_it_shows_models_rollout_and_history_live(browser: WebDriver, address: s
     models = text_of(browser, "models", "challenger")
     assert "70 %" in models
     assert "30 %" in models
-    # And a prediction that somebody else asks for comes up by itself
+    # And a prediction that another client requests appears without a reload
     flight = {
         "carrier": "B6",
         "flight_number": 77,
@@ -85,10 +85,10 @@ def test_it_shows_models_rollout_and_history_live(browser: WebDriver, address: s
 
 
 def test_a_flight_is_predicted_with_its_reasons(browser: WebDriver, address: str) -> None:
-    # Given the page, When its form is sent as it stands
+    # Given the page, When its form is submitted unchanged
     browser.get(address)
     browser.find_element(By.CSS_SELECTOR, "#ask button").click()
-    # Then the probability comes with its reasons in words, and is in the history
+    # Then the probability is shown with its reasons as text, and is in the history
     answer = text_of(browser, "answer", "Main reasons")
     assert "version" in answer
     assert "path attribution" in answer
@@ -126,7 +126,7 @@ def test_the_documentation_is_rendered_from_this_server(
     WebDriverWait(browser, PATIENCE_SECONDS).until(
         lambda _: "Will this flight be late?" in browser.find_element(By.TAG_NAME, "body").text
     )
-    # And nothing came from elsewhere: ReDoc asks for one image, which the policy blocks
+    # And nothing came from another host: ReDoc requests one image, which the policy blocks
     loaded = browser.execute_script(
         "return performance.getEntriesByType('resource').filter((each) => each.transferSize > 0)"
         ".map((each) => each.name)"

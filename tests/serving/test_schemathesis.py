@@ -1,4 +1,4 @@
-"""What schemathesis finds when it asks both adapters by the OpenAPI document: nothing."""
+"""Schemathesis finds no problem in either adapter, by requests from the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def address(
         yield url
 
 
-def ask(address: str, operation: object, mode: GenerationMode, examples: int) -> None:
+def run_schemathesis(address: str, operation: object, mode: GenerationMode, examples: int) -> None:
     @settings(
         max_examples=examples,
         deadline=None,
@@ -83,7 +83,7 @@ CASES = [
 
 @pytest.mark.parametrize(("operation", "mode"), CASES)
 def test_nothing_is_found(address: str, operation: object, mode: GenerationMode) -> None:
-    ask(address, operation, mode, 50)
+    run_schemathesis(address, operation, mode, 50)
 
 
 @pytest.mark.slow
@@ -91,7 +91,7 @@ def test_nothing_is_found(address: str, operation: object, mode: GenerationMode)
 def test_nothing_is_found_in_a_long_run(
     address: str, operation: object, mode: GenerationMode
 ) -> None:
-    ask(address, operation, mode, 200)
+    run_schemathesis(address, operation, mode, 200)
 
 
 @pytest.mark.slow

@@ -109,7 +109,7 @@ def test_windows_end_at_the_prediction_and_look_back_a_bounded_time(feature: Fea
         if looks_ahead(item):
             assert isinstance(item, Sum | Latest)
             assert STREAMS[item.stream].published
-        # And open intervals are asked of a stream of intervals
+        # And open intervals are read from a stream of intervals
         assert not isinstance(item, OpenIntervals) or STREAMS[item.stream].until
 
 

@@ -151,7 +151,7 @@ def test_only_wanted_flights_are_returned() -> None:
     # When features are computed
     wanted = np.array([False, True])
     table = features_table(flights, weather_table([]), wanted, horizon_min=HORIZON)
-    # Then only that one comes back, with the other as its past
+    # Then only that one is returned, with the other as its past
     assert table[c.FLIGHT_ID].to_pylist() == [flights[c.FLIGHT_ID][1].as_py()]
     assert table["leg_since_schedule"].to_pylist() == [800.0]
 

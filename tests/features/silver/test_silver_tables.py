@@ -50,7 +50,7 @@ def test_weather_that_cannot_be_is_refused(spark: SparkSession) -> None:
 
 
 def test_both_hours_of_the_night_on_which_clocks_go_back_are_valid(spark: SparkSession) -> None:
-    # Given hour 1 of the night on which summer time ends, which comes twice
+    # Given hour 1 of the night on which summer time ends, which occurs twice
     row = received("weather", WEATHER_LINE) | {"month": "11", "day": "3"}
     hours = ({"time_hour": f"2013-11-03T0{hour}:00:00Z"} for hour in (5, 6))
     # When silver is built from it / Then both are hours of their own

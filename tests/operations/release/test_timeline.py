@@ -54,7 +54,7 @@ def test_a_champion_has_the_entry_that_began_its_newest_term(
     world.champion(ONE)
     world.champion(TWO)
     world.ada.roll_back(reason="false alarms")
-    # When a challenger is published and withdrawn meanwhile
+    # When a challenger is published and withdrawn in between
     world.ada.roll_back("2", reason="they were right")
     world.ada.roll_back("1", reason="they were not")
     version = production_at(world.ledger, at(59)).champion

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 TABLE = "predictions_h120"
 
 
-def asked(*, first: str = "", last: str = "", **changes: Any) -> dict[str, Any]:
+def arguments_of(*, first: str = "", last: str = "", **changes: Any) -> dict[str, Any]:
     return {"days": day_range(first, last), **changes}
 
 
@@ -81,7 +81,7 @@ def test_every_flight_gets_the_score_that_the_service_gives_it(
     with closing(SqliteOnlineStore(home / "serving.db")) as online:
         materialize(tables, online, retain_days=days, horizon_min=120)
     # When all is scored and checked
-    score_version(released, **asked(check=True))
+    score_version(released, **arguments_of(check=True))
     # Then every row was compared with the scorer, and flights with the service's answers
     figures = json.loads((home / "figures" / "score-batch.json").read_text())
     assert figures["rows"] == figures["rows_compared"] == gold().num_rows
@@ -106,19 +106,19 @@ def test_the_same_again_is_the_same_and_other_versions_and_days_stay(
     released: RunContext, tables: Tables
 ) -> None:
     # Given all days scored by version 1, and version 2 published
-    score_version(released, **asked())
+    score_version(released, **arguments_of())
     before = rows_of(tables)
     assert len(before) == gold().num_rows
     release_small_model(released.artifacts, "2")
     # When a few days are scored again by version 1, as after a crash
     days = {"first": "2013-10-20", "last": "2013-10-22"}
-    score_version(released, **asked(version="1", **days))
+    score_version(released, **arguments_of(version="1", **days))
     # Then nothing but the time of scoring is other
     assert rows_of(tables) == before
     times = [row[0] for row in tables.read(TABLE).select("scored_at").distinct().collect()]
     assert len(times) == 2
     # When the champion, version 2, scores them
-    score_version(released, **asked(**days))
+    score_version(released, **arguments_of(**days))
     # Then its predictions stand beside those of version 1
     by_version = (
         tables.read(TABLE)
@@ -136,7 +136,7 @@ def test_a_scored_flight_deleted_from_gold_loses_its_prediction(
     released: RunContext, tables: Tables
 ) -> None:
     # Given predictions / When a flight leaves the feature table and its day is scored again
-    score_version(released, **asked())
+    score_version(released, **arguments_of())
     before = len(rows_of(tables))
     remaining = tables.read("gold_features_h120").where(F.col(c.FLIGHT_ID) != rows_of(tables)[0][0])
     tables.replace("gold_features_h120", remaining.localCheckpoint(), description="one less")
@@ -154,7 +154,7 @@ def test_a_version_that_was_not_published_is_named(
 ) -> None:
     release_small_model(recorded.context.artifacts)
     with pytest.raises(NotReleasedError, match=problem):
-        score_version(recorded.context, **asked(version=word))
+        score_version(recorded.context, **arguments_of(version=word))
 
 
 def test_without_a_release_the_pipeline_is_run_first(recorded: Recorded) -> None:
@@ -165,7 +165,7 @@ def test_without_a_release_the_pipeline_is_run_first(recorded: Recorded) -> None
         raise PipelineRanError
 
     with pytest.raises(PipelineRanError):
-        score_version(recorded.context, **asked(), release_one=ran)
+        score_version(recorded.context, **arguments_of(), release_one=ran)
 
 
 def test_scores_that_differ_from_the_service_are_an_error() -> None:

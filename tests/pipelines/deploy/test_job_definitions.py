@@ -73,7 +73,7 @@ def test_the_files_of_this_repository_are_what_the_declaration_gives() -> None:
 
 
 def test_a_file_that_drifted_is_named_and_written_again(copy: Path) -> None:
-    # Given two files that somebody edited
+    # Given two manually edited files
     for name in ("MLproject", "infra/databricks/job.yml"):
         path = copy / name
         path.write_text(path.read_text().replace("train", "trane"))

@@ -80,7 +80,7 @@ def test_late_data_is_repaired_and_the_table_before_it_can_be_built_again(
     assert stage.build(force=True)["gold_hash"] == second["gold_hash"]
     # When the table is built as of the first ingest
     again = stage.build(then)
-    # Then it comes out in a table of its own, bit for bit, and the other one stays
+    # Then it is rebuilt in a separate table, bit for bit, and the other one is unchanged
     assert again["gold_hash"] == first["gold_hash"]
     assert again["table"] == f"{GOLD}_as_of_20260101T000500000000Z"
     assert f"equal, bit for bit, to {GOLD} version 0 as it was recorded" in stage.new_output()

@@ -71,7 +71,7 @@ def test_blocks_have_every_day_once_and_begin_alike(first: dt.date, days: int, s
     # Given any range of days / When it is cut into blocks
     last = first + dt.timedelta(days)
     blocks = blocks_of((first, last), size)
-    # Then they follow each other from the first day to the last, none longer than asked
+    # Then they follow each other from the first day to the last, none longer than requested
     assert (blocks[0][0], blocks[-1][1]) == (first, last)
     for (_, end), (start, _) in pairwise(blocks):
         assert start - end == dt.timedelta(days=1)

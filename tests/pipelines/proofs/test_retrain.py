@@ -81,7 +81,7 @@ def figures_of(recorded: Recorded) -> dict[str, object]:
 
 
 def test_the_same_bits_are_reported_as_the_same(registered: Recorded) -> None:
-    # Given a version that comes out the same / When it is retrained
+    # Given a version whose retraining gives the same / When it is retrained
     retrained_as(registered, Rebuilt(LINEAGE, EXPORTED, {"ingest": 1.0}))
     # Then the figures report it
     figures = figures_of(registered)

@@ -158,7 +158,7 @@ def test_late_corrected_and_repeated_rows_change_only_their_days(
     )
     arrivals.update()
     assert arrivals.commit().days is None
-    # When a late file of an old day comes, with a bad row, and the same rows once more
+    # When a late file of an old day arrives, with a bad row, and the same rows once more
     arrivals.receive("flights", {"b.csv": [row_of(3, 2, "N3"), row_of(4, 2, "N3", good=False)]})
     arrivals.receive("flights", {"c.csv": [row_of(1, 5, "N1"), row_of(1, 5, "N1")]})
     arrivals.update()
@@ -166,7 +166,7 @@ def test_late_corrected_and_repeated_rows_change_only_their_days(
     assert arrivals.commit().days == ((dt.date(2013, 1, 2), dt.date(2013, 1, 2)),)
     assert arrivals.in_silver() == {(1, 5, "N1"), (2, 5, "N1"), (1, 9, "N1"), (3, 2, "N3")}
     arrivals.validate()
-    # When a correction comes, the run dies between quarantine and silver, and another file comes
+    # When a correction arrives, the run dies between quarantine and silver, and another arrives
     arrivals.receive("flights", {"d.csv": [row_of(2, 5, "N8"), row_of(9, 30, "N9")]})
 
     with pytest.raises(KeyboardInterrupt):

@@ -237,7 +237,7 @@ def test_a_mapping_that_is_not_valid_is_named(
 
 
 def test_any_other_mapping_works_without_code(tmp_path: Path) -> None:
-    # Given a mapping of somebody's planes, whose speed is in knots
+    # Given a custom mapping of planes, whose speed is in knots
     columns = {name: [f"their {name}"] for name in RAW_COLUMNS["planes"]}
     conf = mapping(tmp_path, source="planes", columns=columns, factors={"speed": 1.15078})
     mappings = load_mappings("planes", conf)

@@ -30,7 +30,7 @@ def test_items_are_worked_on_together() -> None:
 
 
 def test_an_error_is_raised_when_what_has_begun_has_ended() -> None:
-    # Given an item that fails while another one is under way
+    # Given an item that fails while another one is in progress
     begun, ended = threading.Event(), list[int]()
 
     def work(item: int) -> None:

@@ -1,4 +1,4 @@
-"""The tests run against the kind of session that was asked for."""
+"""The tests run against the requested kind of session."""
 
 from __future__ import annotations
 

@@ -185,7 +185,7 @@ def test_a_new_day_touches_no_file(table: Path) -> None:
 def test_daily_replacements_do_not_add_one_small_file_each(table: Path) -> None:
     # Given that a file of fewer than ten rows is small
     small_rows = 10
-    # When each day of February comes, with the day before it once more
+    # When each day of February is written, with the day before it again
     february = [dt.date(2013, 2, day) for day in range(1, 29)]
     for before, day in zip([JANUARY[-1], *february], february, strict=False):
         add = write_file(rows([before, day], 2.0), table)

@@ -39,12 +39,12 @@ def record(number: int) -> PredictionRecord:
 
 def test_records_queued_during_a_commit_are_committed_together() -> None:
     async def scenario() -> None:
-        # Given a commit that is under way
+        # Given a commit in progress
         history = SlowHistory()
         recorder = GroupCommitter(history)
         first = asyncio.create_task(recorder.append(record(0)))
         assert await asyncio.to_thread(history.begun.wait, 10)
-        # When more come meanwhile
+        # When more records arrive during it
         others = [asyncio.create_task(recorder.append(record(n))) for n in range(1, 9)]
         await asyncio.sleep(0)  # each has handed its record in
         # Then nothing is acknowledged before its commit
@@ -84,7 +84,7 @@ def test_a_failed_commit_is_raised_in_every_caller(
 
 def test_a_cancelled_caller_does_not_affect_others() -> None:
     async def scenario() -> None:
-        # Given two who wait, When one of them goes
+        # Given two waiting callers, When one of them is cancelled
         history = SlowHistory()
         recorder = GroupCommitter(history)
         cancelled = asyncio.create_task(recorder.append(record(1)))

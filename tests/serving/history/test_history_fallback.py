@@ -74,7 +74,7 @@ def test_the_configuration_chooses(options: StoreSettings, kind: type, tmp_path:
 def test_a_function_uses_no_spool(
     monkeypatch: pytest.MonkeyPatch, given: str | None, used: str
 ) -> None:
-    # Given options of a function, whose disk goes when it does
+    # Given options of a function, whose disk ends with it
     stores = {} if given is None else {"fallback": given}
     monkeypatch.setenv(SETTINGS_VARIABLE, json.dumps({"stores": stores}))
     # Then it has no spool
@@ -291,7 +291,7 @@ def test_the_queue_takes_over_and_hands_over(queue: Queue, tmp_path: Path) -> No
     now[0] += 1
     history.append(RECORDS[24:])
     assert queue.depth() == 26
-    # And what waited is handed over, each once
+    # And each queued record is delivered once
     stored = 0
     while queue.depth():
         stored += hand_over(queue, inner)
@@ -326,7 +326,7 @@ def test_the_function_hands_over_and_names_what_it_cannot_read(tmp_path: Path) -
         environment={"ONTIME_HOME": str(tmp_path)},
     ) as function:
         answer = function.invoke({"Records": records})
-    # Then each is in the history once, and the one that is none comes again, until it is set aside
+    # Then each is in the history once, and the invalid one is redelivered until it is a dead letter
     assert answer == {"batchItemFailures": [{"itemIdentifier": "m4"}]}
     stored = SqlitePredictionHistory(tmp_path / "serving.db").page(limit=9).records
     assert sorted(stored, key=lambda r: r.requested_at_ms) == RECORDS[:3]

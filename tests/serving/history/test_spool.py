@@ -44,14 +44,14 @@ def test_what_is_spooled_is_taken_once(tmp_path: Path) -> None:
 
 
 def test_what_is_given_back_is_taken_again(tmp_path: Path) -> None:
-    # Given a segment that could not be handed over
+    # Given a segment that could not be delivered
     spool = FileSpool(tmp_path)
     spool.append([record(1)])
     segment = spool.take()
     assert segment is not None
-    # Then no other process takes it meanwhile
+    # Then no other process takes it in between
     assert FileSpool(tmp_path).take() is None
-    # And it comes again, before what was written later
+    # And it is returned again, before later segments
     segment.release()
     spool.append([record(2)])
     assert drained(spool) == [record(1), record(2)]

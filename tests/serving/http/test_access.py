@@ -1,4 +1,4 @@
-"""Who may ask."""
+"""API keys: which callers are allowed."""
 
 from __future__ import annotations
 

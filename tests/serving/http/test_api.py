@@ -88,7 +88,7 @@ def test_a_failure_is_a_problem_and_its_cause_only_in_the_log(
     monkeypatch.setattr(service, "model", failing)
     with caplog.at_level(logging.INFO, "ontime.serving"):
         reply = Api(service, new_id=lambda: "made").answer(Request("GET", "/model"))
-    # Then the caller gets an id to ask with, and nothing of the inside
+    # Then the caller gets an id for inquiries, and no internal details
     assert (reply.status, reply.media_type) == (500, "application/problem+json")
     assert json.loads(reply.body)["request_id"] == "made"
     assert b"secret" not in reply.body

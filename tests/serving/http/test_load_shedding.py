@@ -61,13 +61,13 @@ def test_an_overloaded_server_answers_503(home: Path) -> None:
     options = msgspec.structs.replace(SETTINGS, limits=limits)
     with running_server(a_service(home, options)) as url:
 
-        async def ask() -> list[httpx.Response]:
+        async def send_requests() -> list[httpx.Response]:
             async with httpx.AsyncClient(base_url=url, headers=JSON) as client:
                 return await asyncio.gather(
                     *(client.post("/model/predict", content=body_of()) for _ in range(40))
                 )
 
-        answers = asyncio.run(ask())
+        answers = asyncio.run(send_requests())
         statuses = {answer.status_code for answer in answers}
         assert statuses == {200, 503}
         shed = [answer for answer in answers if answer.status_code == 503]

@@ -165,7 +165,7 @@ def test_one_request_is_one_batched_read() -> None:
 
 
 def test_a_store_that_fails_is_missing_features(capfd: pytest.CaptureFixture[str]) -> None:
-    # Given an online store that is down, Then the answer still comes, as if it were empty
+    # Given an online store that is down, Then it still answers, as if the store were empty
     broken, empty = a_predictor(Items("it is down")), a_predictor()
     assert answer_of(broken) == answer_of(empty)
     assert capfd.readouterr().out == ""  # the log is a log, and no print

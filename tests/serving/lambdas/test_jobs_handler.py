@@ -43,7 +43,7 @@ def test_jobs_are_processed_by_the_function_and_found_by_the_service(home: Path)
 def test_a_job_that_cannot_be_processed_now_is_redelivered(
     home: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    # Given two jobs, one of which somebody else is working on, and a service without a model
+    # Given two jobs, one of which another worker has claimed, and a service without a model
     service = a_service(home, SETTINGS)
     ids = [service.jobs.submit(body_of()).id for _ in range(2)]
     now = now_ms()

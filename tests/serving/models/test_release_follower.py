@@ -65,7 +65,7 @@ def test_a_new_champion_takes_over(store: FolderArtifactStore, follower: Release
 
 
 def test_a_model_is_loaded_once(store: FolderArtifactStore, follower: ReleaseFollower) -> None:
-    # Given a loaded model, When the release changes and comes back, Then it is the same object
+    # Given a loaded model, When the release changes and is restored, Then it is the same object
     first = release_version(store, "1")
     follower.refresh()
     before = follower.current().model
@@ -102,7 +102,7 @@ def test_a_broken_artifact_is_refused_and_the_old_one_stays(
     assert follower.refusal is not None
     assert "2/model.onnx" in follower.refusal
     assert [r.getMessage() for r in caplog.records] == ["model_refused"]
-    # And once the artifact is restored, version 2 takes over within the time to try again
+    # And once the artifact is restored, version 2 takes over within the retry interval
     path.write_bytes(whole)
     follower.refresh()
     assert answering(follower) == ("1", "champion")

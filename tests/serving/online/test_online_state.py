@@ -127,7 +127,7 @@ def test_events_before_the_schedule_are_applied_with_it(folder: Folder) -> None:
     # When it is applied / Then no prediction sees it
     state.apply([departed])
     assert not items_of(store)
-    # When the schedule comes / Then the departure is present too
+    # When the schedule arrives / Then the departure is present too
     state.apply([schedule])
     assert items_of(store)["all@2013-03-01"]
     state.apply(story(world))

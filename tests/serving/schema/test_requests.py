@@ -122,7 +122,7 @@ def test_invalid_json_is_refused(body: bytes) -> None:
 
 @given(body=st.binary(max_size=300))
 def test_any_bytes_are_a_request_or_a_problem(body: bytes) -> None:
-    # Given any bytes at all, Then nothing but a problem comes of them
+    # Given any bytes at all, Then the only error is a problem
     with pytest.raises(ProblemError):
         parse_prediction(body)
 

@@ -162,12 +162,12 @@ def test_the_openapi_document_is_served(shared: httpx.Client) -> None:
 
 
 def test_a_model_is_swapped_under_load_without_a_failed_request(home: Path) -> None:
-    # Given a server that follows, and clients that ask without pause
+    # Given a server that follows, and clients that send requests without pause
     store = FolderArtifactStore(home / "store")
     stop = threading.Event()
     answers: list[tuple[int, str]] = []
 
-    def ask(url: str) -> None:
+    def send_requests(url: str) -> None:
         with httpx.Client(base_url=url) as client:
             while not stop.is_set():
                 response = post(client, "/model/predict", body_of())
@@ -176,9 +176,9 @@ def test_a_model_is_swapped_under_load_without_a_failed_request(home: Path) -> N
 
     with running_server(a_service(home, SETTINGS)) as url, ThreadPoolExecutor(3) as pool:
         for _ in range(3):
-            pool.submit(ask, url)
+            pool.submit(send_requests, url)
         wait_until(lambda: (200, "1") in answers)
-        # When three versions are released meanwhile
+        # When three versions are released during it
         for version in ("2", "3", "4"):
             release_version(store, version, 0.4)
             wait_until(lambda version=version: (200, version) in answers)  # type: ignore[misc] # bound now

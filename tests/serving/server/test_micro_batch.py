@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class History:
-    """A history that notes its commits, or fails."""
+    """A history that records its commits, or fails."""
 
     def __init__(self, failure: Exception | None = None) -> None:
         self.ids: list[str] = []

@@ -57,7 +57,7 @@ def test_an_accepted_job_is_processed_once_and_found_by_its_id(service: Predicti
     accepted = service.jobs.submit(body_of())
     assert accepted.state == "pending"
     assert service.jobs.find(accepted.id).state == "pending"
-    # When a worker comes, twice
+    # When a worker processes it twice
     assert service.jobs.process_messages(wait_seconds=0) == 1
     assert service.jobs.process_messages(wait_seconds=0) == 0
     # Then the prediction is stored in job and history, under the id of the job

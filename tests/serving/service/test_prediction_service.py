@@ -143,7 +143,7 @@ def test_before_the_first_poll_it_requests_a_retry(home: Path) -> None:
 
 
 def test_a_history_that_fails_is_a_problem(home: Path) -> None:
-    # Given a history whose file was closed under it, and nothing that takes over
+    # Given a history whose file was closed under it, and no fallback
     service = a_service(home, ServingSettings(stores=StoreSettings(fallback="none")))
     service.history.close()
     with pytest.raises(ProblemError) as caught:

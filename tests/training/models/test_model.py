@@ -1,4 +1,4 @@
-"""The model: deterministic, and calm about what it has not seen."""
+"""The model is deterministic, and scores unseen and missing values."""
 
 from __future__ import annotations
 

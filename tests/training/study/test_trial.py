@@ -34,7 +34,7 @@ def test_each_step_is_reported_and_the_best_is_returned() -> None:
     best, trees = fit_trial(
         flights(), CURRENT, CURRENT.parameters, 10, lambda at, auc: reported.append((at, auc))
     )
-    # Then each whole step is reported, and the best of them comes back
+    # Then each whole step is reported, and the best of them is returned
     assert [at for at, _ in reported] == [10, 20]
     assert (trees, best) == max(reported, key=lambda each: each[1])
     assert best > 0.6

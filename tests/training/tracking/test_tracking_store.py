@@ -137,7 +137,7 @@ def test_the_experiment_is_made_once_with_its_place(tracking: Tracking) -> None:
 def test_the_store_is_mlflows_own_only_while_a_run_is_open(
     tracking: Tracking, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Given somebody who uses MLflow with a store of theirs, or with none in particular
+    # Given a caller that uses MLflow with another store, or with the default one
     for theirs in ("http://127.0.0.1:5000", None):
         monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
         if theirs:

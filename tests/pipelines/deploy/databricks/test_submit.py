@@ -106,7 +106,7 @@ def test_another_target_is_a_job_of_its_own_with_its_values(workspace: FakeWorks
 def test_a_job_that_differs_is_updated_in_place(
     workspace: FakeWorkspace, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    # Given: somebody changed it by hand
+    # Given: it was changed manually
     execute([*SUBMIT, "--target", "dev"])
     workspace.jobs[100]["tags"]["definition"] = "of another day"
     workspace.runs.clear()

@@ -75,7 +75,7 @@ def test_boto3_reads_back_a_prediction(
     body = b'{"probability":0.25,"features":[' + b"null," * 300 + b"1]}"
     history = DynamoPredictionHistory(table(PREDICTIONS), retention_days=90)
     history.append([PredictionRecord(AT, "p1", "UA-1-2013123123", body)])
-    # Then boto3 finds it by its key and by its flight, with the time it goes
+    # Then boto3 finds it by its key and by its flight, with its expiry time
     dynamodb = aws.client("dynamodb")
     name = table(PREDICTIONS).name
     item = dynamodb.get_item(TableName=name, Key={"prediction_id": {"S": "p1"}})["Item"]
@@ -170,7 +170,7 @@ def test_a_table_that_is_not_there_is_named(aws: EmulatedAws) -> None:
 
 
 def test_unprocessed_items_are_retried() -> None:
-    # Given a DynamoDB that hands back one key of two, and then answers it
+    # Given a DynamoDB that leaves one key of two unprocessed, and then answers it
     keys = [{"k": text("1")}, {"k": text("2")}]
     client = Scripted(
         {

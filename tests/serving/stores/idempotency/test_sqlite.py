@@ -49,7 +49,7 @@ def test_the_answer_is_given_again(keys: IdempotencyStore) -> None:
 
 
 def test_a_key_belongs_to_one_request(keys: IdempotencyStore) -> None:
-    # Given a key in use, under way or answered, Then another request may not use it
+    # Given a key in use, in progress or answered, Then another request may not use it
     begun = begin(keys)
     with pytest.raises(KeyReusedError, match="'k' was used for another"):
         begin(keys, "other")
@@ -65,11 +65,11 @@ def test_while_the_first_is_answered_others_wait(keys: IdempotencyStore) -> None
 
 
 def test_an_expired_claim_cannot_finish(keys: IdempotencyStore) -> None:
-    # Given a first who takes too long, and a second who takes over
+    # Given a first worker that exceeds its claim, and a second that takes over
     first = begin(keys)
     second = begin(keys, at=NOW + LEASE)
     assert second.answer is None
-    # Then the second's answer is the one, whoever comes first
+    # Then the second's answer is the one, whichever finishes first
     assert not keys.finish("k", first.claim, b"first")
     assert keys.finish("k", second.claim, b"second")
     assert not keys.finish("k", first.claim, b"first")

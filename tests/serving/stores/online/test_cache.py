@@ -126,7 +126,7 @@ def test_the_cache_equals_the_store_after_every_write(
 def test_a_concurrent_reader_never_sees_an_existing_item_as_missing(
     store: SqliteOnlineStore, tmp_path: Path
 ) -> None:
-    # Given a reader that comes while another one has read an item and not yet cached it
+    # Given a reader that starts while another one has read an item and not yet cached it
     store.put_many({"a": b"1"})
     seen: list[dict[str, bytes]] = []
 

@@ -27,7 +27,7 @@ class FailingStore(SqliteOnlineStore):
 
 
 def test_a_store_that_failed_is_called_with_exponential_back_off(tmp_path: Path) -> None:
-    # Given a store that goes down
+    # Given a store that fails
     now = [0.0]
     store = FailingStore(tmp_path / "serving.db")
     store.put_many({"a": b"1"})

@@ -150,7 +150,7 @@ def test_sqlite_writer_of_another_process_is_seen(tmp_path: Path) -> None:
 
 
 def test_of_many_items_those_with_their_latest_tag_are_replaced(online: OnlineStore) -> None:
-    # Given three items that were read, or not there, of which somebody else writes one
+    # Given three items, read or missing, of which another process writes one
     tags = {key: online.replace(key, b"1", tag=None) for key in ("a", "b")}
     online.replace("b", b"2", tag=tags["b"])
     # When all are replaced as they were read

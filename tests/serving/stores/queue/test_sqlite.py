@@ -89,7 +89,7 @@ def test_a_message_that_is_not_deleted_is_redelivered(queue: Queue) -> None:
     # Then the message is invisible for a while, and it is still counted
     assert queue.receive() == []
     assert queue.depth() == 1
-    # And then it comes again
+    # And then it is redelivered
     (second,) = queue.receive(wait_seconds=5)
     assert (second.body, second.receives) == ("a", 2)
     queue.delete([second])
@@ -130,7 +130,7 @@ def test_sqlite_queues_in_one_file_are_separate_and_survive_a_restart(tmp_path: 
 
 
 class Redelivery(RuleBasedStateMachine):
-    """Whatever senders, receivers and time do: no message is lost, none deleted comes back."""
+    """In any order of sends, receives and time: no message is lost, no deleted one redelivered."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
