@@ -42,7 +42,7 @@ FLIGHTS: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """What a function is started with.
+    """The environment and stores that a function is started with.
 
     Attributes:
         name: Where its stores are.

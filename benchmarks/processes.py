@@ -22,7 +22,7 @@ Ending = Literal["done", "failed", "over time", "over memory"]
 
 @dataclass(frozen=True)
 class Watched:
-    """What became of a process.
+    """The outcome of a process: time, memory and exit.
 
     Attributes:
         ending: How it ended; over a limit it was killed.

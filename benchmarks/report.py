@@ -29,7 +29,7 @@ _RATIOS: Final = (
 
 @dataclass(frozen=True)
 class Result:
-    """What one engine did at one scale.
+    """The measurement of one engine at one scale.
 
     Attributes:
         engine: Its name.

@@ -10,7 +10,7 @@ from ontime_base.configuration import Settings
 
 
 class OperationsSettings(Settings):
-    """How a new model version comes to answer requests.
+    """Settings of the release: rollout and approval of a new model version.
 
     Attributes:
         rollout: `direct`: the challenger becomes champion as soon as its gates passed;

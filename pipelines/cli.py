@@ -177,7 +177,7 @@ def _command(
     Args:
         path: How it is typed after `ontime`.
         alone: Whether it needs the run lock of the home.
-        settings: Options that override a configuration key, by name; the others are handed to the
+        settings: Options that override a configuration key, by name; the others are passed to the
             function.
     """
 

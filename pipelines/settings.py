@@ -33,7 +33,7 @@ Serving = Annotated[
     BeforeValidator(_parsed),
     PlainSerializer(msgspec.to_builtins, return_type=dict),
 ]
-# One place or several, always handed on as a tuple.
+# One place or several, always passed on as a tuple.
 Places = Annotated[tuple[str, ...], BeforeValidator(_listed), Field(min_length=1)]
 
 

@@ -23,7 +23,7 @@ class Parameter:
         kind: What its text is read as: str, int or float.
         help: What it is, with its unit.
         setting: The configuration key that it overrides, such as `features.horizon_min`; None if
-            it is handed to the stage's `run` as a named argument.
+            it is passed to the stage's `run` as a named argument.
         default: Used when it is not given; None: the configured value.
         keyword: What it is called in `run`, where its name is a word of Python.
     """
@@ -58,7 +58,7 @@ class Stage:
         code: Modules that decide the result and that its own module does not import: it reaches
             them through its context.
         libraries: Distributions whose version decides the result.
-        outputs: What it hands back at the least, for the stages after it and the summary.
+        outputs: Outputs that it must return, for the stages after it and the summary.
         checks: How to see that what it made is still there, by name; `{output}` stands for an
             output, or each of its keys. A stage whose output is missing runs again.
         parameters: What a person may set when running it alone.

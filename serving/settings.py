@@ -24,7 +24,7 @@ KeyHash = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 
 
 class StoreSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Which stores are used. Those in AWS are found by AWS's own environment variables.
+    """Settings of the stores. Those in AWS are found by AWS's own environment variables.
 
     Attributes:
         history: The prediction history: `sqlite` (in the home folder) or `dynamodb`.
@@ -50,7 +50,7 @@ class StoreSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
 
 
 class AccessSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Who is answered.
+    """Settings of authentication.
 
     Attributes:
         required: Whether a caller needs an API key; the health check never does.
@@ -86,7 +86,7 @@ class LimitSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
 
 
 class ServingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """How requests are answered.
+    """Settings of the service.
 
     Attributes:
         model_name: Registered model whose versions are served.

@@ -44,7 +44,7 @@ Share = Annotated[float, Field(gt=0, lt=1)]
 
 
 class ThresholdSettings(Settings):
-    """How the operating threshold is chosen on the validation part.
+    """The choice of the operating threshold on the validation part.
 
     Attributes:
         criterion: `cost`: least cost of errors; `f1`: highest F1 score; `alert_rate`: a fixed
@@ -59,7 +59,7 @@ class ThresholdSettings(Settings):
 
 
 class EvaluationSettings(Settings):
-    """How quality is measured.
+    """Settings of the evaluation.
 
     Attributes:
         replicates: Bootstrap samples; each draws whole days, whose flights share their weather.
@@ -81,7 +81,7 @@ class EvaluationSettings(Settings):
 
 
 class GatePolicy(Settings):
-    """What a candidate has to reach to become the challenger.
+    """The gates: limits that a candidate must meet to become the challenger.
 
     Attributes:
         minimum_auc: Least AUC on the test part.
@@ -111,7 +111,7 @@ class GatePolicy(Settings):
 
 
 class TrainingSettings(Settings):
-    """How a model is trained and evaluated.
+    """Settings of training and evaluation.
 
     Attributes:
         experiment: Name of the MLflow experiment.

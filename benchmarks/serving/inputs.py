@@ -26,7 +26,7 @@ _COPIED: Final = ("tables", "mlartifacts", "mlflow.db", "bench", "logs", "wareho
 
 @dataclass(frozen=True)
 class Inputs:
-    """What the benchmark is made from.
+    """The inputs of the benchmark.
 
     Attributes:
         model: Folder of the pickled pipeline and its features.

@@ -63,7 +63,7 @@ class EventIndex:
     def before(self, queries: Queries, minutes: Ints) -> Positions:
         """Return, for each flight, how many events sort before its key and the given minute.
 
-        The search runs in the order of the keys, which keeps the CPU cache warm.
+        The search runs in the order of the keys, which makes better use of the CPU cache.
         """
         sought = queries.keys | minutes[queries.order]
         positions = np.empty(len(sought), dtype=np.intp)

@@ -1,4 +1,4 @@
-"""How features are declared: inputs and windows, event streams, names of columns.
+"""The declaration language of features: inputs, windows, event streams, column names.
 
 Reads and writes nothing; imports nothing else of features.
 """

@@ -74,7 +74,7 @@ class LastValue(NamedTuple):
 
 @dataclass
 class TrackPlan:
-    """What is read of one track.
+    """The reads of one track.
 
     Attributes:
         header: Position of the track's length in the item's header; its start offset is next.
@@ -137,7 +137,7 @@ class Combine(Protocol):
 
 
 class ItemPlan(NamedTuple):
-    """What is read of the items of one kind of one entity.
+    """The reads of the items of one kind of one entity.
 
     Attributes:
         entity: Number of the entity.
@@ -153,7 +153,7 @@ class ItemPlan(NamedTuple):
 
 
 class Step(NamedTuple):
-    """How a feature is computed.
+    """The computation of a feature.
 
     Attributes:
         name: Its name.

@@ -93,7 +93,7 @@ def _step(feature: Feature, slots: dict[Input, int]) -> Step:
 
 
 class _Item(NamedTuple):
-    """What is read of the items of one kind: number of the entity, layout, windows, tracks."""
+    """The reads of the items of one kind: number of the entity, layout, windows, tracks."""
 
     entity: int
     layout: ItemLayout

@@ -24,7 +24,7 @@ SINCE = "since"  # ingestion time of the newer row that supersedes this one; els
 
 @dataclass(frozen=True, kw_only=True)
 class Kind:
-    """How a value is parsed.
+    """The parser of a value.
 
     Attributes:
         read: Parses text; null if the text is not such a value.

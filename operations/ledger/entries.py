@@ -21,7 +21,7 @@ Kind: TypeAlias = Literal[
 
 
 class Release(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which versions answer after a decision.
+    """The versions that answer after a decision.
 
     Attributes:
         champion: The version that answers; None before the first promotion.
@@ -35,7 +35,7 @@ class Release(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
-    """What is to be recorded.
+    """A decision to be recorded.
 
     Attributes:
         kind: What was decided.

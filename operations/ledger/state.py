@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class LedgerState:
-    """What held after an entry.
+    """The state after an entry.
 
     Attributes:
         release: Which versions answered.

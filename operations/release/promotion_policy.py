@@ -19,7 +19,7 @@ Approval: TypeAlias = Literal["none", "required"]
 
 @dataclass(frozen=True, slots=True)
 class PromotionDecision:
-    """What is to be done about a candidate.
+    """The decision about a candidate.
 
     Attributes:
         outcome: `promote` it; leave things `unchanged`, as it is champion already; `wait`, for a
@@ -93,7 +93,7 @@ def gate_refusals(version: str, ledger: Ledger) -> list[str]:
 
 
 def withdrawal(version: str, state: LedgerState) -> str:
-    """Return who withdrew a version and why, as a clause; empty if nobody did."""
+    """Return who withdrew a version and why, as a clause; empty if it was not withdrawn."""
     entry = state.withdrawn.get(version)
     if entry is None:
         return ""

@@ -46,7 +46,7 @@ class VersionEvidence:
 
     @property
     def figures(self) -> Mapping[str, Any]:
-        """What the gates measured."""
+        """The measurements of the gates."""
         figures: Mapping[str, Any] = self.gated.evidence.get("figures", {}) if self.gated else {}
         return figures
 
@@ -57,7 +57,7 @@ class VersionEvidence:
 
 @dataclass(frozen=True, slots=True)
 class ProductionState:
-    """What was in production at a time.
+    """The versions in production at a given time.
 
     Attributes:
         at: The time, UTC.

@@ -50,7 +50,7 @@ class SilverFiles:
 
 @dataclass(frozen=True, slots=True)
 class BlockInputs:
-    """What a worker needs to compute a block.
+    """The task of a worker: one block to compute.
 
     Attributes:
         silver: The files to read.

@@ -44,7 +44,7 @@ _UNKNOWN = SilverVersion(-1, None)
 
 @dataclass(frozen=True)
 class GoldPlan:
-    """What is to be done to a feature table.
+    """The plan of a feature table: the days to recompute.
 
     Attributes:
         days: The days to compute, as ranges; none: the table is up to date.

@@ -54,7 +54,7 @@ _counter: list[Synchronized[int]] = []
 
 @dataclass(frozen=True, slots=True)
 class ReplayPart:
-    """What one process replays.
+    """The part of the replay that one process runs.
 
     Attributes:
         folder: Holds silver flights, silver weather and what is expected, as Arrow files.
@@ -217,7 +217,7 @@ class Comparison:
 
 
 class _Recorded(msgspec.Struct):
-    """What is compared of a recorded prediction."""
+    """The compared values of a recorded prediction."""
 
     flight_id: str
     probability: float

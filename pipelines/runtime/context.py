@@ -32,7 +32,7 @@ Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json
 
 @dataclass(frozen=True)
 class StageOutcome:
-    """What a stage that ran hands back.
+    """The result of a stage that ran.
 
     Attributes:
         outputs: Kept in the stage's record; the stages after it read them, and rerun when those
@@ -46,7 +46,7 @@ class StageOutcome:
 
 @dataclass(frozen=True)
 class RunContext:
-    """What every stage is given: settings, tables, records and a console.
+    """The context of every stage: settings, tables, records and a console.
 
     The Spark session is built when it is first asked for: a run with nothing to do starts none.
 
@@ -135,7 +135,7 @@ class RunContext:
         return other
 
     def outputs(self, stage: str) -> Mapping[str, Any]:
-        """Return what a stage handed back when it last succeeded.
+        """Return the outputs of a stage's last success.
 
         Raises:
             StageNotRunError: The stage has no valid record; names the command to run.

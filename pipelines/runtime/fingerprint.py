@@ -171,7 +171,7 @@ def _source(module: str, root: Path) -> Path | None:
 
 
 class _Code(NamedTuple):
-    """What a source text means.
+    """The fingerprinted properties of a source text.
 
     Attributes:
         digest: The same for the same statements, whatever their layout, comments and docstrings.

@@ -29,13 +29,13 @@ class StageRun(Protocol):
 
 @dataclass(frozen=True)
 class StageReport:
-    """What became of one stage in this run.
+    """The outcome of one stage in this run.
 
     Attributes:
         stage: Its name.
         skipped: Whether it had nothing to do.
         seconds: How long it took, deciding included.
-        outputs: What it handed back, now or when it last ran.
+        outputs: Its outputs, of this run or of its last success.
     """
 
     stage: str

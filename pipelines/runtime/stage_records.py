@@ -33,7 +33,7 @@ class StageRecord(msgspec.Struct, frozen=True):
     Attributes:
         parts: What the result was made from, by name: source files, packages, configuration keys
             and upstream outputs, each with its hash or value.
-        outputs: What the stage handed back.
+        outputs: The outputs that the stage returned.
         seconds: How long the stage took.
         finished_at: When it finished, in UTC.
         fingerprint: SHA-256 of the parts.

@@ -22,7 +22,7 @@ BAR = 30
 
 @dataclass(frozen=True, kw_only=True)
 class RunResult:
-    """What a run came to.
+    """The results of a run.
 
     Attributes:
         home: The folder that holds everything Ontime makes.
@@ -47,7 +47,7 @@ class RunResult:
     state: LedgerState
 
     def outputs(self, stage: str) -> Mapping[str, Any]:
-        """Return what a stage handed back, now or when it last ran; nothing if it failed."""
+        """Return the outputs of a stage, of this run or its last success; none if it failed."""
         found = [report.outputs for report in self.reports if report.stage == stage]
         return found[0] if found else {}
 
@@ -58,7 +58,7 @@ class RunResult:
 
     @property
     def champion_figures(self) -> Mapping[str, Any]:
-        """What the gates measured of the version that answers."""
+        """The gates' measurements of the version that answers."""
         entry = self.ledger.about(self.champion, "gated") if self.champion else None
         return entry.evidence["figures"] if entry else {}
 

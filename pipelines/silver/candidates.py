@@ -51,7 +51,7 @@ class ReconciliationError(OntimeError):
 
 @dataclass(frozen=True)
 class SilverPlan:
-    """What is to be done to the silver table of a source.
+    """The plan of the silver table of a source.
 
     Attributes:
         source: The source.

@@ -31,7 +31,7 @@ _FEW_MONTHS = 2
 
 @dataclass(frozen=True)
 class SourceCounts:
-    """How many rows of a source are in silver and in quarantine, and the hash of its silver."""
+    """The row counts of a source in silver and quarantine, and the hash of its silver."""
 
     silver: int
     quarantine: int

@@ -49,7 +49,7 @@ class Schedule(Settings):
 
 
 class RowFilter(Settings):
-    """Which rows are taken: those with one of some values, or with none, in a source's column."""
+    """A row filter: selects rows with one of some values, or with none, in a source's column."""
 
     column: str
     among: tuple[str, ...] = Field(min_length=1)

@@ -1,6 +1,6 @@
 """The study of a model: itself, variants under other conditions, and a sweep for better parameters.
 
-Its parts are MLflow runs below the study's; the report also goes into the model card.
+Its parts are MLflow runs below the study's; the report is also part of the model card.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 The study and its trials are in the tracking store (`mlflow.optuna`): the next attempt continues a
 killed sweep, and executors anywhere share it through MLflow. Each task reads the feature table by
-its address and version: no data goes through the driver.
+its address and version: no data passes through the driver.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _TOO_LATE: Final = "the time for trials is over"
 
 @dataclass(frozen=True)
 class TrialWork:
-    """What a trial does, wherever it runs; called with an Optuna trial, it returns its AUC.
+    """The objective of the sweep: returns the AUC of an Optuna trial, on any executor.
 
     Attributes:
         uri: Address of the feature table.

@@ -133,7 +133,7 @@ def _read(model: bytes, numbers: int) -> ExportedGraph:
     for at, gather in enumerate(encoders[::2]):
         index = array_of(graph.constants[gather.inputs[1]], "q")
         if gather.inputs[0] != "categorical" or list(index) != [at]:
-            raise ValueError("its text inputs are gathered in another order")
+            raise ValueError("its text inputs are concatenated in another order")
     (baseline,) = array_of(graph.constants["baseline"], "d")
     return ExportedGraph(numbers, categories, form, graph.constants, graph.metadata, baseline)
 

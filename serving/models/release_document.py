@@ -37,7 +37,7 @@ class ReleasedVersion(msgspec.Struct, frozen=True):
 
 
 class ReleaseDocument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is released.
+    """The released versions.
 
     Attributes:
         revision: Counts the changes, from 1.

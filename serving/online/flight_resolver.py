@@ -74,7 +74,7 @@ def _require_airports(request: PredictionRequest, network: Network) -> None:
     ]
     if not faults and request.origin not in network.origins:
         served = ", ".join(network.origins)
-        problem = f"The model knows no departures from '{request.origin}'."
+        problem = f"The model has no departures from '{request.origin}'."
         faults.append(FieldProblem("origin", problem, f"Ask for a departure from {served}."))
     if not faults and request.origin == request.destination:
         problem = f"It is the origin, '{request.origin}', again."

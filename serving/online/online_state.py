@@ -53,7 +53,7 @@ STATE_KEY: Final = "state"
 
 
 class Watermark(msgspec.Struct, frozen=True):
-    """How far the online state has advanced; one item of the store.
+    """The progress of the online state; one item of the store.
 
     Attributes:
         newest: The newest known-at minute of an event, rounded to the hour.

@@ -14,7 +14,7 @@ MEDIA_TYPE = "application/problem+json"
 
 
 class FieldProblem(msgspec.Struct, frozen=True):
-    """What is wrong with one field of a request."""
+    """The problem of one field of a request."""
 
     field: Annotated[str, Meta(description="The field, or the query parameter.")]
     problem: Annotated[str, Meta(description="What was wrong with it.")]

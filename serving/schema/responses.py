@@ -53,7 +53,7 @@ class Explanation(msgspec.Struct, frozen=True):
 
 
 class PredictionAnswer(msgspec.Struct, frozen=True):
-    """How likely a flight is to arrive 15 minutes late or more."""
+    """The probability that a flight arrives 15 minutes late or more."""
 
     prediction_id: Annotated[str, Meta(description="Name of this prediction in the history.")]
     flight_id: Annotated[

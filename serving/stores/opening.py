@@ -34,7 +34,7 @@ _MOST_RECEIVES = 5
 
 @dataclass(frozen=True, slots=True)
 class JobStores:
-    """What asynchronous and repeated requests need.
+    """The stores for asynchronous and repeated requests.
 
     Attributes:
         jobs: Asynchronous requests and their results.

@@ -53,7 +53,7 @@ class CalibrationBin(msgspec.Struct, frozen=True):
 
 
 class Evaluation(msgspec.Struct, frozen=True):
-    """How good a model is on the test part.
+    """The evaluation of a model on the test part.
 
     Attributes:
         schema: Version of this format.

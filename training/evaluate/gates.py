@@ -1,7 +1,7 @@
 """The gates: decide by a declared policy whether a candidate becomes the challenger, and why.
 
 Pure functions of figures: the evaluation is made here, what concerns the exported model is
-measured with the scorer of the service and handed in.
+measured with the scorer of the service and passed in.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Rival(msgspec.Struct, frozen=True):
 
 
 class ExportFigures(msgspec.Struct, frozen=True):
-    """What was measured of the exported model with the scorer of the service.
+    """The measurements of the exported model with the scorer of the service.
 
     Attributes:
         flights: How many flights both models scored.
@@ -65,7 +65,7 @@ class GateResult(msgspec.Struct, frozen=True):
         name: Of the gate.
         passed: Whether the candidate may pass.
         figure: What was measured; None if there was nothing to measure.
-        limit: What the policy asks for; None likewise.
+        limit: The threshold of the policy; None likewise.
         reason: The same in a sentence.
     """
 

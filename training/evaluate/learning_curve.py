@@ -23,7 +23,7 @@ _BINS: Final = 15
 
 
 class CurvePoint(msgspec.Struct, frozen=True):
-    """How good a model of so many iterations is.
+    """The quality of a model after a number of iterations.
 
     Attributes:
         trees: How many; trees are the iterations of boosting.

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class ModelSettings(Settings):
-    """Which kind of model is fitted, and with what parameters.
+    """The kind of model to fit, and its parameters.
 
     In conf/ each kind has a section of its own, checked by its own model of parameters. Only the
     section of the chosen kind decides a result, so only that one is dumped.

@@ -35,7 +35,7 @@ Kind: TypeAlias = Literal["mlflow", "workspace", "unity"]
 
 
 class AliasStore(Protocol):
-    """Which version of a registered model has which alias."""
+    """The aliases of a registered model's versions."""
 
     def all(self) -> Mapping[str, str]:
         """Return the version of each alias that one has."""

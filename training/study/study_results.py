@@ -60,7 +60,7 @@ class SizePoint(msgspec.Struct, frozen=True):
 
 
 class SweepResult(msgspec.Struct, frozen=True):
-    """What a sweep found.
+    """The results of a sweep.
 
     Attributes:
         name: Of the sweep: a sweep of the same name resumes it.

@@ -26,7 +26,7 @@ Progress: TypeAlias = "Callable[[int, float], None]"
 
 
 class Suggesting(Protocol):
-    """What is asked of an Optuna trial for its parameters."""
+    """The part of an Optuna trial that suggests parameters."""
 
     def suggest_float(self, name: str, low: float, high: float, *, log: bool = False) -> float:
         """Return a number between two."""

@@ -78,7 +78,7 @@ class SourceLineage(msgspec.Struct, frozen=True, order=True):
 
 
 class MachineLineage(msgspec.Struct, frozen=True):
-    """Where it ran. The result is the same for any number of threads; another processor may differ.
+    """The machine it ran on. Results are equal for any number of threads, not for any processor.
 
     Attributes:
         python: Version of Python.
@@ -92,7 +92,7 @@ class MachineLineage(msgspec.Struct, frozen=True):
 
 
 class Lineage(msgspec.Struct, frozen=True):
-    """What a model was made from.
+    """The lineage of a model.
 
     Attributes:
         fingerprint: Checksum of all that decides the result: the same one means the same model.

@@ -87,7 +87,7 @@ def read_file(client: MlflowClient, run_id: str, path: str) -> bytes:
             return Path(client.download_artifacts(run_id, path, temporary)).read_bytes()
         except (MlflowException, OSError) as error:
             raise RunFileError(
-                f"Run {run_id} has no file {path} in the tracking store: make it again with "
+                f"Run {run_id} has no file {path} in the tracking store: repeat it with "
                 "`ontime train --force`, then `ontime evaluate --force`."
             ) from error
 

@@ -28,7 +28,7 @@ _TRACE_LINES: Final = 12
 
 @dataclass(frozen=True)
 class RunEnd:
-    """How following a run ended.
+    """The outcome of following a run.
 
     Attributes:
         outcome: `succeeded`, `failed`, `cancelled`, or `running`: it continues.

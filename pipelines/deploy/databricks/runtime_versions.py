@@ -21,7 +21,7 @@ _MAJOR_MINOR: Final = re.compile(r"\d+\.\d+")
 
 
 class RuntimePins(Settings):
-    """What a Databricks Runtime brings.
+    """The library versions of a Databricks Runtime.
 
     Attributes:
         runtime: Its name, as a cluster asks for it.

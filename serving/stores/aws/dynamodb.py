@@ -186,7 +186,7 @@ def unpacked(attribute: Mapping[str, str]) -> bytes:
 
 
 def _rounds(what: str) -> Iterator[int]:
-    """Count the rounds of a batch, with pauses: DynamoDB hands back what it had no time for.
+    """Count the rounds of a batch, with pauses: DynamoDB returns unprocessed items.
 
     Raises:
         StoreError: Too many rounds left something over.

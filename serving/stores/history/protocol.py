@@ -45,7 +45,7 @@ class HistoryPage:
 
 
 class PredictionSink(Protocol):
-    """Where predictions are appended before they are sent."""
+    """The append-only side of the history: a prediction is appended before it is sent."""
 
     def append(self, records: Sequence[PredictionRecord]) -> None:
         """Append the records; they are durable when it returns.

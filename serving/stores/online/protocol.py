@@ -26,7 +26,7 @@ class OnlineItem:
 
 
 class OnlineItems(Protocol):
-    """What a prediction needs of the online store: items of bytes by entity key."""
+    """The read-only side of the online store: items of bytes by entity key."""
 
     def get_many(self, keys: Iterable[str]) -> dict[str, bytes]:
         """Return the items that exist, in one batched read; a key without an item is left out.

@@ -106,7 +106,7 @@ def test_a_time_that_the_clocks_skip_is_refused() -> None:
     [
         ("origin", "XXX", "'XXX' is not one of the 5 airports"),
         ("destination", "XXX", "'XXX' is not one of the 5 airports"),
-        ("origin", "PHX", "knows no departures from 'PHX'"),
+        ("origin", "PHX", "has no departures from 'PHX'"),
         ("destination", "JFK", "the origin, 'JFK', again"),
         ("scheduled_departure", "2013-02-29T10:00", "not a date and time"),
         ("scheduled_departure", "2013-12-31T25:00", "not a date and time"),

@@ -37,5 +37,5 @@ def test_whether_a_file_exists_is_reported(tracking: Tracking, run_id: str) -> N
 
 
 def test_a_missing_file_is_named_with_the_way_out(tracking: Tracking, run_id: str) -> None:
-    with pytest.raises(RunFileError, match=rf"Run {run_id} has no file a\.txt .*pipelines\.train"):
+    with pytest.raises(RunFileError, match=rf"Run {run_id} has no file a\.txt .*`ontime train"):
         read_file(tracking.client, run_id, "a.txt")
