@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import uuid
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import hypothesis
 import pytest
@@ -21,6 +21,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pyspark.sql import SparkSession
+
+
+INTERPRETED: Final = {
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+    "spark.sql.adaptive.enabled": "false",
+}
 
 
 def pytest_configure() -> None:
@@ -51,9 +58,15 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 def spark(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[SparkSession]:
-    """The one Spark session of the test run, built the way the pipelines build theirs."""
+    """The one Spark session of the test run, built the way the pipelines build theirs.
+
+    Small data spends its time in compiling: a classic session interprets its plans here. Under Spark
+    Connect (`make test-connect`) the same tests run compiled and adaptive, as in production.
+    """
+    remote = request.config.getoption("--spark-remote")
     settings = SparkSettings(
-        remote=request.config.getoption("--spark-remote"),
+        remote=remote,
+        config={} if remote else INTERPRETED,
         master="local[2]",
         driver_memory="2g",
         shuffle_partitions=2,
