@@ -60,8 +60,8 @@ def spark(
 ) -> Iterator[SparkSession]:
     """The one Spark session of the test run, built the way the pipelines build theirs.
 
-    Small data spends its time in compiling: a classic session interprets its plans here. Under Spark
-    Connect (`make test-connect`) the same tests run compiled and adaptive, as in production.
+    Small data spends its time in compiling: a classic session interprets its plans here. Under
+    Spark Connect (`make test-connect`) the tests run compiled and adaptive, as in production.
     """
     remote = request.config.getoption("--spark-remote")
     settings = SparkSettings(
