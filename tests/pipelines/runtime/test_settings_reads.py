@@ -40,6 +40,7 @@ def test_what_is_read_is_recorded_by_its_key(settings: PipelineSettings) -> None
     assert reads == {
         "features.horizon_min",
         "features.as_of_ingest",
+        "features.late_from_min",
         "serving.stores.online",
         "tables.uri",
         "home",
