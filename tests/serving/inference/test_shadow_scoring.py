@@ -78,7 +78,7 @@ def test_at_weight_0_the_challenger_scores_in_the_shadow(challenged: Path) -> No
     assert (entry["shadow_of"], entry["model"]["version"]) == (answer["prediction_id"], "2")
     assert entry["flight_id"] == answer["flight_id"]
     assert abs(entry["probability"] - 0.4) < 1e-4
-    assert b'version="2",alias="challenger",role="shadow"} 1' in service.metrics_text()
+    assert b'alias="challenger",role="shadow",version="2"} 1.0' in service.metrics_text()
 
 
 def test_all_queued_shadows_are_scored_before_it_stops(
