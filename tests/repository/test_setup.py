@@ -128,6 +128,7 @@ def test_the_command_is_installed_and_works_from_any_folder(clone: Path, tmp_pat
     (clone / ".venv/bin/python").unlink()
     (clone / ".venv/bin/python").symlink_to(sys.executable)
     (clone / "pipelines").mkdir()
+    (clone / "pipelines/__init__.py").touch()
     (clone / "pipelines/cli.py").write_text("def main():\n    import sys; print(sys.argv[1:])\n")
     # When it is called from elsewhere
     done = subprocess.run(

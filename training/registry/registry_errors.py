@@ -38,6 +38,6 @@ def explained(registry: str) -> Iterator[None]:
             raise
         first = str(error).splitlines()[0]
         raise RegistryUnusableError(
-            f"The registry {registry} refused the request ({first}). Check that it can be "
+            f"The registry {registry} did not complete the request ({first}). Check that it can be "
             "reached, that the credentials may use it, and training.registry_uri in conf/."
         ) from error
