@@ -61,12 +61,16 @@ CREATE TABLE messages (
 );
 """
 NETWORK = (
-    b"\x84\xaatime_zones\x81\xa3JFK\xb0America/New_York\xa7origins\x91\xa3JFK\xacdistances_mi"
+    b"\x84\xaatime_zones\x81\xa3JFK\xb0America/New_York"  # pragma: allowlist secret
+    b"\xa7origins\x91\xa3JFK\xacdistances_mi"
     b"\x81\xa7JFK-SFO\xcd\n\x1a\xaaearlier_mi\x81\xa7JFK-SFO\x91\x92\x07\xcd\t\xc4"
 )
 STATE = b"\x82\xa6newest\xce\x01a!}\xabhorizon_minx"
 REPLY = b'\x94\xcc\xca\xb0application/json\x91\x92\xc4\x08location\xc4\x02/x\xc4\x07{"a":1}'
-SPOOL_LINE = b'2cc8c48a [5,"p5","UA-1-2013010112","eyJwcm9iYWJpbGl0eSI6MC4yNX0="]\n'
+SPOOL_LINE = (
+    b'2cc8c48a [5,"p5","UA-1-2013010112",'
+    b'"eyJwcm9iYWJpbGl0eSI6MC4yNX0="]\n'  # pragma: allowlist secret
+)
 EVENTS = (
     '{"received_at":1388505000000,"events":[{"event":"flight_departed",'
     '"flight_id":"UA-642-2013123115","at":"2013-12-31T15:30Z","reported_at":null}]}'

@@ -197,7 +197,7 @@ def test_another_place_for_the_result_makes_it_run_again(tmp_path: Path) -> None
     run_stage(stage, context_in(tmp_path))
     # When the store is another one
     context = context_in(tmp_path)
-    address = "s3://user:secret@bucket/x"
+    address = "s3://user:secret@bucket/x"  # pragma: allowlist secret
     serving = msgspec.structs.replace(context.settings.serving, store_uri=address)
     settings = context.settings.model_copy(update={"serving": serving})
     moved = RunContext(settings, context.console)
