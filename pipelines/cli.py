@@ -13,7 +13,7 @@ import sys
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple, get_type_hints
 
 import typer
 
@@ -169,17 +169,31 @@ ToDay = Annotated[
 ]
 
 
+class _Running(NamedTuple):
+    """How a command on a home is run; see `_command`."""
+
+    alone: bool = True
+    fail_fast: bool = False
+    settings: Mapping[str, str] = {}
+
+
 def _command(
-    path: str, *, alone: bool = True, settings: Mapping[str, str] | None = None
+    path: str,
+    *,
+    alone: bool = True,
+    fail_fast: bool = False,
+    settings: Mapping[str, str] | None = None,
 ) -> Callable[[Callable[..., int | None]], None]:
     """Return a decorator that makes a function of the run context a command on a home.
 
     Args:
         path: How it is typed after `ontime`.
         alone: Whether it needs the run lock of the home.
+        fail_fast: Whether a registry that does not answer ends it after seconds.
         settings: Options that override a configuration key, by name; the others are passed to the
             function.
     """
+    running = _Running(alone=alone, fail_fast=fail_fast, settings=settings or {})
 
     def register(work: Callable[..., int | None]) -> None:
         hints = get_type_hints(work, localns={"RunContext": object}, include_extras=True)
@@ -188,7 +202,7 @@ def _command(
             for name, parameter in inspect.signature(work).parameters.items()
             if name != "context"
         ]
-        _add(path, work, options, text=work.__doc__ or "", alone=alone, settings=settings or {})
+        _add(path, work, options, text=work.__doc__ or "", running=running)
 
     return register
 
@@ -199,8 +213,7 @@ def _add(
     options: Sequence[inspect.Parameter],
     *,
     text: str,
-    alone: bool,
-    settings: Mapping[str, str],
+    running: _Running,
 ) -> None:
     """Add a command on a home: its own options, and those that all of them have."""
 
@@ -213,13 +226,17 @@ def _add(
             overrides=given.pop("overrides") or (),
             debug=given.pop("debug"),
         )
-        values = {key: given.pop(name) for name, key in settings.items()}
+        values = {key: given.pop(name) for name, key in running.settings.items()}
+        if running.fail_fast:
+            from training.environment import fail_fast_mlflow
+
+            fail_fast_mlflow()
         code = run_command(
             f"{ROOT} {path}",
             partial(work, **given),
             common,
             values=values,
-            alone=alone,
+            alone=running.alone,
             console=Console(sys.stderr) if given.get("as_json") else None,
         )
         raise typer.Exit(code)
@@ -304,7 +321,7 @@ def add_stage(stage: Stage) -> None:
         _option("as_json", Json, default=False),
     ]
     text = f"Stage: {stage.title}."
-    _add(stage.name, work, options, text=text, alone=True, settings=settings)
+    _add(stage.name, work, options, text=text, running=_Running(settings=settings))
 
 
 def _option(name: str, annotation: Any, *, default: object) -> inspect.Parameter:  # noqa: ANN401 - a type
@@ -389,6 +406,10 @@ def _score_batch(
 
 
 def _decision(path: str) -> Callable[[Callable[..., int | None]], None]:
+    return _command(path, alone=False, fail_fast=True)
+
+
+def _ledger_command(path: str) -> Callable[[Callable[..., int | None]], None]:
     return _command(path, alone=False)
 
 
@@ -398,9 +419,7 @@ def _release_promote(
 ) -> None:
     """Promote a released version to champion, if gates and rollout policy let it."""
     from pipelines.release.decision_commands import promote_version
-    from training.environment import fail_fast_mlflow
 
-    fail_fast_mlflow()
     promote_version(context, by=by, reason=reason, version=version)
 
 
@@ -410,9 +429,7 @@ def _release_approve(
 ) -> None:
     """Approve a released version, then promote it, if gates and rollout policy let it."""
     from pipelines.release.decision_commands import approve_version
-    from training.environment import fail_fast_mlflow
 
-    fail_fast_mlflow()
     approve_version(context, by=by, reason=reason, version=version)
 
 
@@ -422,9 +439,7 @@ def _release_reject(
 ) -> None:
     """Reject a released version: it answers no flights any more."""
     from pipelines.release.decision_commands import reject_version
-    from training.environment import fail_fast_mlflow
 
-    fail_fast_mlflow()
     reject_version(context, by=by, reason=reason, version=version)
 
 
@@ -440,9 +455,7 @@ def _release_rollout(
 ) -> None:
     """Let the challenger answer a share of the flights; at 1 it can be promoted."""
     from pipelines.release.decision_commands import roll_out
-    from training.environment import fail_fast_mlflow
 
-    fail_fast_mlflow()
     roll_out(context, weight, by=by, reason=reason)
 
 
@@ -462,13 +475,11 @@ def _release_rollback(
 ) -> None:
     """Make the champion before this one, or a version named, the champion again."""
     from pipelines.release.decision_commands import roll_back
-    from training.environment import fail_fast_mlflow
 
-    fail_fast_mlflow()
     roll_back(context, by=by, reason=reason, to_version=version, force=force)
 
 
-@_decision("release ledger show")
+@_ledger_command("release ledger show")
 def _ledger_show(
     context: RunContext,
     *,
@@ -481,7 +492,7 @@ def _ledger_show(
     show_ledger(context, last=last, as_json=as_json)
 
 
-@_decision("release ledger at")
+@_ledger_command("release ledger at")
 def _ledger_at(
     context: RunContext,
     time: Annotated[
@@ -496,7 +507,7 @@ def _ledger_at(
     show_production(context, time, as_json=as_json)
 
 
-@_decision("release ledger verify")
+@_ledger_command("release ledger verify")
 def _ledger_verify(
     context: RunContext,
     *,
@@ -512,7 +523,7 @@ def _ledger_verify(
     verify_ledger(context, head=head, as_json=as_json)
 
 
-@_decision("release ledger export")
+@_ledger_command("release ledger export")
 def _ledger_export(
     context: RunContext,
     *,

@@ -34,11 +34,23 @@ EOF
   chmod +x "$venv/bin/ontime"
 }
 
+# The bytecode of the project's packages, each file compiled again when it has changed. Where
+# PYTHONDONTWRITEBYTECODE is set, each process would compile what it imports again. A file with an error in it
+# is not the concern of the set-up.
+compile_project() {
+  local name packages=()
+  for name in ontime_base features training serving operations pipelines benchmarks; do
+    if [ -d "$name" ]; then packages+=("$name"); fi
+  done
+  if [ "${#packages[@]}" -gt 0 ]; then "$venv/bin/python" -m compileall -q -q "${packages[@]}" || true; fi
+}
+
 built=none
 if usable; then built=$(cut -d' ' -f1 "$stamp"); fi
 # dev is a superset of run: an environment built for development is never reduced.
 if [ "$built" = dev ]; then wanted=dev; fi
 if [ "$built" = "$wanted" ] && [ "$(cat "$stamp")" = "$(fingerprint "$wanted")" ]; then
+  compile_project
   exec bash requirements/doctor.sh java
 fi
 
@@ -60,5 +72,6 @@ say "installing $packages packages of requirements/$wanted.txt (one or two minut
 VIRTUAL_ENV="$PWD/$venv" "$venv/bin/uv" pip sync --quiet --require-hashes --compile-bytecode \
   --build-constraints requirements/bootstrap.txt "requirements/$wanted.txt"
 if [ "$venv" = .venv ]; then install_command; fi
+compile_project
 fingerprint "$wanted" >"$stamp"
 say "ready in $((SECONDS - started)) s"

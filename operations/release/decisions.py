@@ -343,8 +343,8 @@ def _to_be_judged(
     if taken_back is None or taken_back.kind != "rejected" or published is None:
         why = withdrawal(version, state) or "it is not the published challenger"
         raise InterventionRefusedError(
-            f"Version {version} of {model} is not to be approved: {why}. `python -m "
-            "pipelines.release.ledger_commands show` lists what is."
+            f"Version {version} of {model} is not to be approved: {why}. "
+            "`ontime release ledger show` lists what is."
         )
     if challenger is not None:
         raise InterventionRefusedError(

@@ -26,6 +26,7 @@ from training.registry.registry_errors import RegistryUnusableError
 if TYPE_CHECKING:
     from operations.ledger.ledger import Ledger
     from pipelines.runtime.context import RunContext
+    from serving.models.release_document import ReleasedVersion
 
 
 def approve_version(
@@ -44,11 +45,12 @@ def approve_version(
         PromotionRefusedError: Its gates refused it; the champion keeps answering.
         LedgerConflictError: Somebody else released something meanwhile.
     """
-    number = _version_meant(read_ledger(context.artifacts), version, by=by, reason=reason)
+    ledger = read_ledger(context.artifacts)
+    number = _version_meant(ledger, version, by=by, reason=reason)
     recorded = _interventions(context, by).approve(number, reason=reason)
     verb = "is" if recorded else "was already"
     context.console.say(f"version {number} {verb} approved")
-    _promote(context, number, by=by, reason=reason)
+    _promote(context, package_of(number, ledger), by=by, reason=reason)
 
 
 def reject_version(
@@ -89,8 +91,9 @@ def promote_version(
         UnknownReleaseError: There is no such version, or it was never published.
         LedgerConflictError: Somebody else released something meanwhile.
     """
-    number = _version_meant(read_ledger(context.artifacts), version, by=by, reason=reason)
-    _promote(context, number, by=by, reason=reason)
+    ledger = read_ledger(context.artifacts)
+    number = _version_meant(ledger, version, by=by, reason=reason)
+    _promote(context, package_of(number, ledger), by=by, reason=reason)
 
 
 def roll_out(context: RunContext, weight: float, *, by: str, reason: str) -> None:
@@ -170,8 +173,7 @@ def _interventions(context: RunContext, by: str) -> Interventions:
     return Interventions(store=context.artifacts, model=model, by=by)
 
 
-def _promote(context: RunContext, version: str, *, by: str, reason: str) -> None:
-    package = package_of(version, read_ledger(context.artifacts))
+def _promote(context: RunContext, package: ReleasedVersion, *, by: str, reason: str) -> None:
     for note in promote(context, package, by=by, reason=reason).notes:
         context.console.say(note)
 

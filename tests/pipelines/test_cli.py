@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import json
+import os
+import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,13 +19,13 @@ from pipelines import cli
 from pipelines.cli import app, execute, main
 from pipelines.runtime import runner
 from pipelines.runtime.figures import write_figures
+from pipelines.runtime.fingerprint import PACKAGES, ROOT
 from pipelines.runtime.runner import StageReport
 from pipelines.stages import STAGES
 from tests.pipelines.made_tables import refused, write_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from pipelines.runtime.context import RunContext
     from pipelines.stages import Stage
@@ -100,6 +104,54 @@ def test_a_shell_completes_commands_and_options() -> None:
     )
     # Then
     assert done.stdout.split() == ["release"]
+
+
+def texts_in(tree: ast.AST) -> Iterator[str]:
+    """Yield every string of a source text, joined strings as a whole."""
+    for node in ast.walk(tree):
+        parts = node.values if isinstance(node, ast.JoinedStr) else [node]
+        values = [part.value for part in parts if isinstance(part, ast.Constant)]
+        yield "".join(value for value in values if isinstance(value, str))
+
+
+def test_every_command_that_a_message_names_exists() -> None:
+    # Given every text of the packages, with what is filled in left out
+    texts = [
+        text
+        for package in PACKAGES
+        for file in Path(ROOT, package).rglob("*.py")
+        for text in texts_in(ast.parse(file.read_text(encoding="utf-8")))
+    ]
+    # When the commands between back-ticks are read, up to their options
+    named = {
+        tuple(found[1].split())
+        for text in texts
+        for found in re.finditer(r"`ontime ([a-z][a-z_ -]*?)(?= *(?:`| --| [A-Z]))", text)
+    }
+    # Then they are commands (one may have an argument), and none is of the time before `ontime`
+    known = {*EVERY, ("api-key", "somebody")}
+    assert {("release", "ledger", "show"), ("train",)} <= named
+    assert not {words for words in named if words not in known}
+    assert not [text for text in texts if "`python -m pipelines" in text]
+
+
+@pytest.mark.parametrize("path", [path for path in EVERY if path[0] == "release"], ids=" ".join)
+def test_only_decisions_of_a_person_set_short_time_outs_for_the_registry(
+    path: tuple[str, ...], home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given an empty home, and MLflow with its own time-outs
+    assert home.is_dir()
+    names = ("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "MLFLOW_HTTP_REQUEST_TIMEOUT")
+    for name in names:
+        monkeypatch.setenv(name, "")  # restores it afterwards
+        monkeypatch.delenv(name)
+    # When a command of the registry is given
+    given = ["--by", "a person", "--reason", "a test"] if path[1] != "ledger" else []
+    execute([*path, *given, *(["--weight", "0.1"] if path[1] == "rollout" else [])])
+    # Then MLflow fails fast for decisions, and only for them
+    assert [os.environ.get(name) for name in names] == (
+        [None, None] if path[1] == "ledger" else ["1", "5"]
+    )
 
 
 @pytest.mark.parametrize("path", EVERY, ids=" ".join)

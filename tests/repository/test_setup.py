@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -99,7 +100,7 @@ def clone(tmp_path: Path) -> Path:
     return folder
 
 
-def install(clone: Path, lock: str) -> list[str]:
+def install(clone: Path, lock: str, **environment: str) -> list[str]:
     """Run the set-up; return the locks that it installed, one for each time it did."""
     path = f"{clone / 'tools'}:/usr/bin:/bin"
     log = clone / "installed"
@@ -107,7 +108,7 @@ def install(clone: Path, lock: str) -> list[str]:
     subprocess.run(
         ["bash", "requirements/install.sh", lock],
         cwd=clone,
-        env={"PATH": path},
+        env={"PATH": path, **environment},
         capture_output=True,
         check=not (clone / "broken").exists(),
     )
@@ -140,6 +141,28 @@ def test_the_command_is_installed_and_works_from_any_folder(clone: Path, tmp_pat
     )
     # Then
     assert done.stdout == "['run', 'two words']\n"
+
+
+def test_the_packages_of_the_project_are_compiled_even_where_no_process_keeps_bytecode(
+    clone: Path,
+) -> None:
+    # Given an environment, and a module that was added since, in an unfinished state
+    install(clone, "run")
+    (clone / ".venv/bin/python").unlink()
+    (clone / ".venv/bin/python").symlink_to(sys.executable)
+    (clone / "pipelines").mkdir()
+    (clone / "pipelines/cli.py").write_text("ANSWER = 42\n")
+    (clone / "pipelines/unfinished.py").write_text("def main(:\n")
+    # When it is set up again, Then nothing is installed, and the bytecode is there
+    assert install(clone, "run", PYTHONDONTWRITEBYTECODE="1") == []
+    (compiled,) = (clone / "pipelines/__pycache__").iterdir()
+    assert compiled.name.startswith("cli.")
+    # And it follows a change
+    before = compiled.read_bytes()
+    (clone / "pipelines/cli.py").write_text("ANSWER = 42 + 1\n")
+    os.utime(clone / "pipelines/cli.py", (0, 0))
+    assert install(clone, "run", PYTHONDONTWRITEBYTECODE="1") == []
+    assert compiled.read_bytes() != before
 
 
 def test_a_changed_lock_is_installed(clone: Path) -> None:

@@ -205,8 +205,7 @@ class Registry:
             run = self._client.get_run(run_id)
         except MlflowException as error:
             raise RegistryError(
-                f"The tracking store has no run {run_id}: train again with `python -m "
-                "pipelines.train --force`."
+                f"The tracking store has no run {run_id}: train again with `ontime train --force`."
             ) from error
         fingerprint, model = (run.data.tags.get(tag) for tag in (FINGERPRINT_TAG, MODEL_TAG))
         if run.info.status != "FINISHED" or not fingerprint or not model:
