@@ -64,6 +64,10 @@ prove-no-leak: setup ## Prove that no feature uses data from its prediction time
 skew-proof: setup ## Prove that the service's features and scores are the table's, for all flights
 	@$(ONTIME) prove skew $(ARGS)
 
+.PHONY: hostile
+hostile: setup ## Prove that a running service holds against bad input, strangers and outages
+	@$(ONTIME) prove hostile $(ARGS)
+
 score-batch: setup ## Score the whole year with the released model, and compare with the service
 	@$(ONTIME) score-batch --check $(ARGS)
 

@@ -50,7 +50,7 @@ GROUPS: Final[Mapping[str, typer.Typer]] = {
     "release": _app("Decisions of a person about model versions, each an entry of the ledger."),
     "release ledger": _app("The ledger of decisions."),
     "look": _app("Reports about the tables; nothing is changed."),
-    "prove": _app("Proofs over the whole year of data."),
+    "prove": _app("Proofs: over the whole year of data, and against a running service."),
     "deploy": _app("What is deployed: the wheel, the function, the jobs."),
     "deploy databricks": _app("The pipeline as a Databricks job."),
 }
@@ -631,6 +631,22 @@ def _prove_retrain(
 
     with _figures(context, "retrain", as_json=as_json):
         retrain_version(context, version=version)
+
+
+@_command("prove hostile", alone=False)
+def _prove_hostile(
+    context: RunContext,
+    *,
+    only: Annotated[
+        str, typer.Option(help="Only the cases whose kind or name contains this.", metavar="TEXT")
+    ] = "",
+    as_json: Json = False,
+) -> None:
+    """Prove that a running service holds against hostile input, strangers and outages."""
+    from pipelines.proofs.hostile.proof import prove_hostile
+
+    with _figures(context, "hostile", as_json=as_json):
+        prove_hostile(context, only=only)
 
 
 # --- the service
