@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 from operations.ledger.ledger import read_ledger
 from operations.ledger.state import state_at
 from pipelines.release.promotion import PromotionRefusedError
+from pipelines.runtime.dead_runs import end_dead_runs, kill_remembered
 from pipelines.runtime.figures import write_figures
 from pipelines.runtime.runner import run_stage
 from pipelines.runtime.summary import RunResult, figures_of, model_lines, summary_of
 from pipelines.stages import STAGES, stage_named
 from serving.settings import artifact_store_uri
-from training.environment import surrounding_run
-from training.settings import artifact_root
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,7 +35,7 @@ def run_pipeline(context: RunContext, *, force: bool = False) -> None:
         OntimeError: A stage could not do its work; the stages before it are done.
     """
     started = time.perf_counter()
-    end_dead_runs(context)
+    _end_dead_runs_after_kill(context)
     reports: list[StageReport] = []
     refusal: PromotionRefusedError | None = None
     for stage in STAGES:
@@ -62,7 +61,7 @@ def train_and_evaluate(context: RunContext, *, force: bool = False) -> None:
     Raises:
         OntimeError: A stage could not do its work; the stages before it are done.
     """
-    end_dead_runs(context)
+    _end_dead_runs_after_kill(context)
     last = stage_named("evaluate")
     before = STAGES[: STAGES.index(last)]
     for stage in before:
@@ -76,13 +75,11 @@ def train_and_evaluate(context: RunContext, *, force: bool = False) -> None:
     context.console.say(f"\nfigures: {path}")
 
 
-def end_dead_runs(context: RunContext) -> None:
-    """Mark MLflow runs of killed processes; who has the lock of a home is alone on its store."""
-    around = surrounding_run(context.tracking.store)
-    at_home = artifact_root(context.settings.training, context.settings.home) is not None
-    killed = context.tracking.kill_dead_runs(around=around, alone=at_home)
-    if killed:
-        context.console.say(f"{killed} MLflow runs of killed processes: marked as killed")
+def _end_dead_runs_after_kill(context: RunContext) -> None:
+    if kill_remembered(context.settings.home):
+        killed = end_dead_runs(context)
+        if killed:
+            context.console.say(f"{killed} MLflow runs of killed processes: marked as killed")
 
 
 def _result(context: RunContext, reports: Sequence[StageReport], seconds: float) -> RunResult:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from features.declare.columns import SOURCE_CHECKSUM, SOURCE_FILE
 from pipelines.gold.training_data import read_part, silver_lineage, table_lineage
 from pipelines.runtime.context import StageOutcome
+from pipelines.runtime.dead_runs import end_dead_runs
 from pipelines.runtime.fingerprint import fingerprint, parts_of
 from pipelines.spark.concurrency import run_concurrently
 from pipelines.stages import stage_named
@@ -58,7 +59,7 @@ def run(context: RunContext) -> StageOutcome:
         TrainingError: The configuration names features that do not exist.
     """
     tracking = context.tracking
-    killed = tracking.kill_dead_runs()
+    killed = end_dead_runs(context)
     notes = [f"{killed} dead MLflow runs marked as killed"] if killed else []
     parts = parts_of(stage_named("train"), context, outside={}, arguments={})
     made_from = fingerprint(parts)

@@ -41,6 +41,7 @@ FRAME = frozenset(
                 "command",
                 "console",
                 "context",
+                "dead_runs",
                 "fingerprint",
                 "home_lock",
                 "runner",

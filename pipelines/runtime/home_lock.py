@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from filelock import FileLock, Timeout
 
 from ontime_base.errors import OntimeError
+from pipelines.runtime.dead_runs import remember_kill
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,8 +30,8 @@ def only_run(home: Path) -> Iterator[str | None]:
     """Hold the run lock of a home; the value reports whose lock was taken over, or is None.
 
     The lock file's text names its holder. A process that ends removes the text; after a kill it is
-    still there, without a lock. Where the file system has no locks, as on a volume of Databricks,
-    nothing is locked: the job there has one run at a time.
+    still there, without a lock, and `dead_runs` remembers the kill. Where the file system has no
+    locks, as on a volume of Databricks, nothing is locked: the job there has one run at a time.
 
     Raises:
         HomeInUseError: Another process has it; names that process.
@@ -52,6 +53,8 @@ def only_run(home: Path) -> Iterator[str | None]:
         return
     try:
         left_by = _holder(path)
+        if left_by:
+            remember_kill(home)
         now = datetime.now(UTC).isoformat(timespec="seconds")
         path.write_text(json.dumps({"pid": os.getpid(), "since": now}), encoding="utf-8")
         yield f"taking over from a run{left_by} that was killed" if left_by else None

@@ -82,6 +82,13 @@ def test_the_training_run_is_the_child_of_the_projects_and_a_stray_run_id_change
     (trained,) = client.search_runs([experiment.experiment_id])
     assert (project.info.status, trained.info.status) == ("FINISHED", "FINISHED")
     assert trained.data.tags["mlflow.parentRunId"] == project.info.run_id
+    # When all is run again with nothing new, Then no library of a stage is imported
+    nothing = [sys.executable, "-X", "importtime", "-m", "pipelines.cli", "run"]
+    again = run(nothing, home, small_conf, MLFLOW_TRACKING_URI=store)
+    assert "Nothing changed" in again.stdout, again.stdout
+    imported = {line.rpartition("|")[2].strip() for line in again.stderr.splitlines()}
+    assert "pipelines.run" in imported
+    assert not imported & {"pyspark", "delta", "mlflow", "great_expectations", "sklearn", "pandas"}
     # When training is forced by hand, with the id of a run that does not exist in the environment
     by_hand = [sys.executable, "-m", "pipelines.cli", "train", "--force"]
     again = run(by_hand, home, small_conf, MLFLOW_RUN_ID="f" * 32, MLFLOW_TRACKING_URI=store)

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import json
-import socket
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,16 +11,15 @@ from pipelines import run
 from pipelines.cli import execute
 from pipelines.release.promotion import PromotionRefusedError
 from pipelines.runtime.runner import StageReport
-from training.tracking.processes import ProcessIdentity
-from training.tracking.tracking_store import PROCESS_TAG, PROJECT_TAG, Tracking
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from pipelines.runtime.context import RunContext
     from pipelines.stages import Stage
-    from tests.pipelines.conftest import Recorded
 
+# What a run with nothing to do needs none of.
+LIBRARIES = ("pyspark", "delta", "mlflow", "great_expectations", "sklearn", "pandas", "onnx")
 OUTPUTS: dict[str, dict[str, Any]] = {
     "ingest": {
         "received": {"flights": 5},
@@ -63,7 +63,6 @@ def order(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         )
 
     monkeypatch.setattr(run, "run_stage", run_stage)
-    monkeypatch.setattr(run, "end_dead_runs", lambda _: None)
     return names
 
 
@@ -108,34 +107,35 @@ def test_training_stops_after_evaluate_and_has_its_own_figures(
     assert not (home / "figures" / "run.json").exists()
 
 
-def test_runs_of_killed_processes_are_marked_and_living_ones_are_not(
-    recorded: Recorded, monkeypatch: pytest.MonkeyPatch
+def test_deciding_that_nothing_is_new_imports_no_library_of_a_stage() -> None:
+    # Given a new process, When it imports what runs the stages
+    script = (
+        "import sys; import pipelines.run, pipelines.runtime.command; "
+        f"print([name for name in {LIBRARIES} if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+    # Then what only the stages need is not imported
+    assert (done.returncode, done.stdout.strip()) == (0, "[]"), done.stderr
+
+
+def test_mlflow_is_asked_for_dead_runs_only_after_a_kill(
+    order: list[str], capsys: pytest.CaptureFixture[str], home: Path
 ) -> None:
-    # Given runs of a dead process, of this one, a project run left behind, and the one around us
-    tracking: Tracking = recorded.context.tracking
-    client = tracking.client
-    dead = json.dumps({"host": socket.gethostname(), "pid": 2**22 + 1, "started": ""})
-    alive = ProcessIdentity.of_this_process().to_text()
-    runs = {
-        name: client.create_run(tracking.experiment_id, tags=tags).info.run_id
-        for name, tags in {
-            "dead": {PROCESS_TAG: dead},
-            "alive": {PROCESS_TAG: alive},
-            "left": {PROJECT_TAG: "main"},
-            "around": {PROJECT_TAG: "main"},
-            "foreign": {},
-        }.items()
-    }
-    monkeypatch.setenv("MLFLOW_RUN_ID", runs["around"])
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", tracking.store)
-    # When a run starts
-    run.end_dead_runs(recorded.context)
-    # Then those that cannot be alive are marked as killed
-    status = {name: client.get_run(run_id).info.status for name, run_id in runs.items()}
-    assert status == {
-        "dead": "KILLED",
-        "alive": "RUNNING",
-        "left": "KILLED",
-        "around": "RUNNING",
-        "foreign": "RUNNING",
-    }
+    # Given a home where nothing was killed / When all stages run
+    execute(["run"])
+    # Then no tracking store was opened
+    assert order
+    assert not (home / "mlflow.db").exists()
+    # Given that the holder of the lock was killed / When a stage alone takes over, then all run
+    (home / "run.lock").write_text(json.dumps({"pid": 1, "since": "2026-03-01T10:00:00+00:00"}))
+    assert execute(["promote"]) == 1
+    assert "taking over from a run" in capsys.readouterr().out
+    assert not (home / "mlflow.db").exists()
+    execute(["run"])
+    # Then the store was asked, once
+    assert (home / "mlflow.db").exists()
+    (home / "mlflow.db").unlink()
+    execute(["run"])
+    assert not (home / "mlflow.db").exists()
