@@ -71,7 +71,8 @@ def openapi_document() -> dict[str, Any]:
     _, components = msgspec.json.schema_components(
         _KINDS, ref_template="#/components/schemas/{name}"
     )
-    components["HistoryAnswer"]["properties"]["items"]["items"] = _ref("HistoryEntry")
+    for name in ("items", "history"):
+        components["HistoryAnswer"]["properties"][name]["items"] = _ref("HistoryEntry")
     flights = components["BatchRequest"]["properties"]["flights"]
     # Any value is accepted there: an invalid flight gets a problem in its place.
     flights["items"] = {"anyOf": [_ref("PredictionRequest"), {}]}

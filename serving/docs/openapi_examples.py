@@ -75,9 +75,11 @@ MODEL: Final = {
         "refusal": None,
     },
 }
+_PAGE: Final = [{**ANSWER, "flight": _FLIGHT, "features": [625.0, 33.1], "shadow_of": None}]
 HISTORY: Final = {
-    "items": [{**ANSWER, "flight": _FLIGHT, "features": [625.0, 33.1], "shadow_of": None}],
+    "items": _PAGE,
     "next": "WzE3MzkxNzYyMDAxMjUsIjAxOTRmMmM0Il0",
+    "history": _PAGE,
 }
 _EVENT_FLIGHT: Final = {"flight_id": "UA-389-2013123023"}
 EVENTS: Final[list[dict[str, Any]]] = [

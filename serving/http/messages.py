@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl
 
+from serving.schema.field_problems import field_shown, meant, value_shown
 from serving.schema.problems import FieldProblem, InvalidRequestError
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
 JSON: Final = "application/json"
 _MOST_PARAMETERS: Final = 20
-_SHOWN: Final = 60
 
 
 @dataclass(slots=True)
@@ -67,13 +67,17 @@ class Request:
             fix = f"Send at most {_MOST_PARAMETERS} parameters."
             raise _invalid("query", "It cannot be read.", fix) from error
         found: dict[str, str] = {}
+        problems: dict[str, FieldProblem] = {}
         for name, value in pairs:
+            shown = field_shown(name)
             if name not in known:
-                fix = f"Known parameters are {', '.join(known)}." if known else "Leave it out."
-                raise _invalid(name[:_SHOWN], "There is no such parameter.", fix)
-            if name in found:
-                raise _invalid(name, "It is given twice.", "Send it once.")
+                fix = meant(name, known, "parameters") if known else "Leave it out."
+                problems[name] = FieldProblem(shown, "There is no such parameter.", fix)
+            elif name in found:
+                problems[name] = FieldProblem(shown, "It is given twice.", "Send it once.")
             found[name] = value
+        if problems:
+            raise InvalidRequestError(list(problems.values()))
         return found
 
     def flag(self, name: str) -> bool:
@@ -84,7 +88,7 @@ class Request:
         """
         value = self.parameters(name).get(name, "false")
         if value not in {"true", "false"}:
-            raise _invalid(name, f"'{value[:_SHOWN]}' is no choice.", "Send true or false.")
+            raise _invalid(name, f"{value_shown(value)} is no choice.", "Send true or false.")
         return value == "true"
 
 

@@ -24,9 +24,15 @@ from serving.inference.prediction_records import (
     to_explained_answer,
     to_record,
 )
-from serving.online.flight_resolver import parse_as_of, to_flight
+from serving.online.flight_resolver import flight_problems, require_as_of, to_flight
 from serving.schema.clock import MS_PER_MINUTE, new_prediction_id, now_ms
-from serving.schema.problems import FieldProblem, InvalidRequestError, ProblemError
+from serving.schema.field_problems import problems_of
+from serving.schema.problems import (
+    InvalidFlightError,
+    InvalidRequestError,
+    NotReadyError,
+    ProblemError,
+)
 from serving.schema.requests import parse_batch, parse_prediction
 from serving.schema.responses import BatchAnswer, BatchItem
 from serving.stores.errors import StoreError
@@ -34,10 +40,11 @@ from serving.telemetry.logs import log
 from serving.telemetry.metrics import Metrics
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from serving.models.traffic_split import ServedModel, TrafficSplit
     from serving.online.network import Network
+    from serving.schema.problems import FieldProblem
     from serving.schema.requests import PredictionRequest
     from serving.schema.responses import HistoryEntry
     from serving.stores.history.protocol import PredictionRecord
@@ -164,7 +171,7 @@ class Predictor:
         Raises:
             ProblemError: The request is not valid, or no network is loaded.
         """
-        self._flight_request(parse_prediction(body), self.clock())
+        self._flight_request(self._parsed(body), self.clock())
 
     def predict(
         self, body: bytes, *, prediction_id: str | None = None, explain: bool = False
@@ -282,7 +289,7 @@ class Predictor:
         resolved: list[_Resolved | ProblemError] = []
         for raw in requests:
             try:
-                parsed = parse_prediction(raw.body)
+                parsed = self._parsed(raw.body)
                 split = split or self._split()
                 request = self._flight_request(parsed, requested_at)
             except ProblemError as error:
@@ -329,19 +336,38 @@ class Predictor:
             self._metrics.count("online_store_failures_total", requests)
             return {}
 
+    def _parsed(self, body: bytes) -> PredictionRequest:
+        """Return the request in a body, or raise with the problems of all of its fields."""
+        try:
+            return parse_prediction(body)
+        except InvalidFlightError as error:
+            raise self._all_problems(error.errors, error.sound) from None
+
     def _flight_request(self, request: PredictionRequest, requested_at: int) -> FlightRequest:
         """Return the flight of a request, and until when events may be used for its features."""
-        flight = to_flight(request, self._network())
-        known_until = self._known_until(request, requested_at)
+        try:
+            flight = to_flight(request, self._network())
+            known_until = self._known_until(request, requested_at)
+        except InvalidRequestError:
+            raise self._all_problems((), msgspec.structs.asdict(request)) from None
         return FlightRequest(flight, flight.flight_id, requested_at, known_until)
+
+    def _all_problems(
+        self, found: Sequence[FieldProblem], sound: Mapping[str, object]
+    ) -> InvalidRequestError:
+        """Return the error with the problems found, and those of the well-written fields."""
+        try:
+            network = self._network()
+        except NotReadyError:
+            return problems_of(found)
+        return problems_of(
+            [*found, *flight_problems(sound, network, allow_as_of=self._allow_as_of)]
+        )
 
     def _known_until(self, request: PredictionRequest, requested_at: int) -> int:
         if request.as_of is None:
             return requested_at // MS_PER_MINUTE
-        if not self._allow_as_of:
-            problem = "This service answers as of now."
-            raise InvalidRequestError([FieldProblem("as_of", problem, "Leave it out.")])
-        return parse_as_of(request.as_of)
+        return require_as_of(request.as_of, allowed=self._allow_as_of)
 
     def _count(self, results: Iterable[_Scored | ProblemError]) -> None:
         """Count predictions, their missing features, and those from stale events."""

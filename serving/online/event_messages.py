@@ -2,19 +2,37 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Final, TypeAlias, get_args
 
 import msgspec
 from msgspec import Meta
 
-from serving.schema.problems import FieldProblem, InvalidRequestError, MalformedBodyError
-from serving.schema.requests import END, INSTANT, Airport, Carrier, ScheduledTime
+from serving.schema.field_problems import (
+    UNREADABLE,
+    field_shown,
+    meant,
+    not_a,
+    object_problems,
+    plain_json,
+    problems_of,
+    require_unique,
+    value_shown,
+)
+from serving.schema.problems import FieldProblem
+from serving.schema.requests import (
+    END,
+    FIXES,
+    INSTANT,
+    MEANINGS,
+    Airport,
+    Carrier,
+    ScheduledTime,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 MOST_EVENTS: Final = 500
-_FIX: Final = "Send it as in the examples of /docs."
 
 Instant: TypeAlias = Annotated[
     str, Meta(pattern=INSTANT, max_length=32, description="ISO 8601, with an offset or Z.")
@@ -134,6 +152,32 @@ class QueuedEvents(msgspec.Struct, frozen=True):
 
 
 _REQUEST: Final = msgspec.json.Decoder(EventsRequest)
+_KINDS: Final[Mapping[str, type[EventMessage]]] = {
+    str(kind.__struct_config__.tag): kind for kind in get_args(EventPayload)
+}
+_INSTANT_FIX: Final = 'Send an instant with its offset, such as "2013-12-30T23:52Z".'
+_MEANINGS: Final[Mapping[str, str]] = {
+    **MEANINGS,
+    "flight_id": "the id of a flight: carrier, number and UTC hour of the scheduled departure",
+    "at": "a date and time as in ISO 8601",
+    "airport": "an airport code of three capital letters or digits",
+    "observed_at": "a date and time as in ISO 8601",
+    "reported_at": "a date and time as in ISO 8601",
+}
+_FIXES: Final[Mapping[str, str]] = {
+    **dict.fromkeys(
+        WeatherObserved.__struct_fields__, "Send a number, or null if it was not measured."
+    ),
+    **FIXES,
+    "flight_id": 'Send carrier, number and UTC hour, such as "UA-389-2013123023".',
+    "at": _INSTANT_FIX,
+    "airport": 'Send the three-character code in upper case, such as "JFK".',
+    "observed_at": _INSTANT_FIX,
+    "reported_at": f"{_INSTANT_FIX[:-1]}, or leave it out.",
+    "air_time_min": "Send whole minutes from 1 to 1440, or leave it out.",
+    "event": f"Send one of {', '.join(_KINDS)}.",
+    "events": 'Send a list of events, such as {"events": [{"event": "flight_departed", ...}]}.',
+}
 
 
 def parse_events(body: bytes) -> Sequence[EventPayload]:
@@ -141,15 +185,44 @@ def parse_events(body: bytes) -> Sequence[EventPayload]:
 
     Raises:
         MalformedBodyError: The body is not JSON.
-        InvalidRequestError: Names the invalid field, such as `events[3].at`.
+        InvalidRequestError: Names every invalid field, such as `events[3].at`.
     """
     try:
-        return _REQUEST.decode(body).events
-    except msgspec.ValidationError as error:
-        problem, _, where = str(error).partition(" - at `$")
-        field = where.rstrip("`").lstrip(".") or "body"
-        raise InvalidRequestError([FieldProblem(field, f"{problem}.", _FIX)]) from None
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise MalformedBodyError(
-            f"The body cannot be read as JSON ({error}): send one JSON object in UTF-8."
-        ) from error
+        events = _REQUEST.decode(body).events
+    except UNREADABLE:
+        raise problems_of(_problems(plain_json(body))) from None
+    require_unique(body)
+    return events
+
+
+def _problems(data: object) -> Iterator[FieldProblem]:
+    events = data.get("events") if isinstance(data, dict) else None
+    if not isinstance(events, list) or not 1 <= len(events) <= MOST_EVENTS:
+        meaning = f"a list of 1 to {MOST_EVENTS} events"
+        if isinstance(events, list):
+            problem = f"These are {len(events)} events."
+            yield FieldProblem("events", problem, f"Send {meaning}.")
+            return
+        meanings = {"events": meaning}
+        yield from object_problems(data, EventsRequest, meanings=meanings, fixes=_FIXES)
+        return
+    for place, event in enumerate(events):
+        yield from _event_problems(event, f"events[{place}]")
+    for name in data if isinstance(data, dict) else ():
+        if name != "events":
+            yield FieldProblem(
+                field_shown(name), "There is no such field.", meant(name, ["events"])
+            )
+
+
+def _event_problems(event: object, where: str) -> Iterator[FieldProblem]:
+    if not isinstance(event, dict):
+        yield FieldProblem(where, f"{value_shown(event)} is not an object.", _FIXES["event"])
+        return
+    tag = event.get("event")
+    kind = _KINDS.get(tag) if isinstance(tag, str) else None
+    if kind is None:
+        problem = not_a(tag, "a kind of event") if "event" in event else "It is missing."
+        yield FieldProblem(f"{where}.event", problem, _FIXES["event"])
+        return
+    yield from object_problems(event, kind, meanings=_MEANINGS, fixes=_FIXES, within=where)

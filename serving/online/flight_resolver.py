@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 from zoneinfo import ZoneInfo
 
 from features.online.lookup import Flight
@@ -13,11 +13,14 @@ from serving.schema.problems import FieldProblem, InvalidRequestError
 from serving.schema.requests import FIXES
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
     from serving.online.network import Network
     from serving.schema.requests import PredictionRequest
 
 YEARS: Final = range(1990, 2101)
 _LONGEST_MIN: Final = 24 * 60
+_Result = TypeVar("_Result")
 _MINUTE: Final = dt.timedelta(minutes=1)
 
 
@@ -28,9 +31,12 @@ def to_flight(request: PredictionRequest, network: Network) -> Flight:
     departure; for an arrival it is the first that is after the departure.
 
     Raises:
-        InvalidRequestError: Names every field that cannot be, such as an unknown airport.
+        InvalidRequestError: Names a field that cannot be, such as an unknown airport;
+            `flight_problems` returns those of all fields.
     """
-    _require_airports(request, network)
+    faults = list(_airport_problems(request.origin, request.destination, network))
+    if faults:
+        raise InvalidRequestError(faults)
     origin_zone = _zone(network.time_zones[request.origin])
     destination_zone = _zone(network.time_zones[request.destination])
     departure = _instants("scheduled_departure", request.scheduled_departure, origin_zone)[0]
@@ -61,26 +67,85 @@ def parse_as_of(text: str) -> int:
     return minutes(at)
 
 
-def _require_airports(request: PredictionRequest, network: Network) -> None:
-    faults = [
-        FieldProblem(
-            name,
-            f"'{code}' is not one of the {len(network.time_zones)} airports that are known.",
-            "Check the code; a new airport is known once its airports file is ingested "
-            "(`make run`).",
-        )
-        for name, code in (("origin", request.origin), ("destination", request.destination))
-        if code not in network.time_zones
-    ]
-    if not faults and request.origin not in network.origins:
+def flight_problems(
+    fields: Mapping[str, object], network: Network, *, allow_as_of: bool
+) -> list[FieldProblem]:
+    """Return the problem of every field of a flight that cannot be.
+
+    Args:
+        fields: Well-written fields of a request; any of them may be absent.
+        network: Airports and routes.
+        allow_as_of: Whether a request may set the instant of its features.
+    """
+    text = {name: value for name, value in fields.items() if isinstance(value, str)}
+    origin, destination = text.get("origin"), text.get("destination")
+    found = list(_airport_problems(origin, destination, network))
+    departure: int | None = None
+    if "scheduled_departure" in text:
+        name = "scheduled_departure"
+        instants = _collect(found, _instants, name, text[name], _zone_at(origin, network))
+        departure = instants[0] if instants and origin in network.time_zones else None
+    if "scheduled_arrival" in text:
+        name, zone = "scheduled_arrival", _zone_at(destination, network)
+        if departure is None or destination not in network.time_zones:
+            _collect(found, _instants, name, text[name], zone)
+        else:
+            _collect(found, _arrival, departure, text[name], zone)
+    if "as_of" in text:
+        _collect(found, require_as_of, text["as_of"], allowed=allow_as_of)
+    return found
+
+
+def require_as_of(text: str, *, allowed: bool) -> int:
+    """Return the instant of the features that a request sets, in minutes since the epoch.
+
+    Raises:
+        InvalidRequestError: It is no instant, has no offset, or may not be set.
+    """
+    if not allowed:
+        problem = "This service answers as of now."
+        raise InvalidRequestError([FieldProblem("as_of", problem, "Leave it out.")])
+    return parse_as_of(text)
+
+
+def _collect(
+    found: list[FieldProblem], check: Callable[..., _Result], *given: object, **options: object
+) -> _Result | None:
+    """Return what a check returns; None, and its problems added, if it raises."""
+    try:
+        return check(*given, **options)
+    except InvalidRequestError as error:
+        found += error.errors
+        return None
+
+
+def _zone_at(airport: str | None, network: Network) -> ZoneInfo:
+    """Return the zone of an airport; of one that is not known, one without skipped times."""
+    return _zone(network.time_zones.get(airport or "", "UTC"))
+
+
+def _airport_problems(
+    origin: str | None, destination: str | None, network: Network
+) -> Iterator[FieldProblem]:
+    unknown = False
+    for name, code in (("origin", origin), ("destination", destination)):
+        if code is not None and code not in network.time_zones:
+            unknown = True
+            yield FieldProblem(
+                name,
+                f"'{code}' is not one of the {len(network.time_zones)} airports that are known.",
+                "Check the code; a new airport is known once its airports file is ingested "
+                "(`make run`).",
+            )
+    if unknown or origin is None:
+        return
+    if origin not in network.origins:
         served = ", ".join(network.origins)
-        problem = f"The model has no departures from '{request.origin}'."
-        faults.append(FieldProblem("origin", problem, f"Ask for a departure from {served}."))
-    if not faults and request.origin == request.destination:
-        problem = f"It is the origin, '{request.origin}', again."
-        faults.append(FieldProblem("destination", problem, FIXES["destination"]))
-    if faults:
-        raise InvalidRequestError(faults)
+        problem = f"The model has no departures from '{origin}'."
+        yield FieldProblem("origin", problem, f"Ask for a departure from {served}.")
+    elif origin == destination:
+        problem = f"It is the origin, '{origin}', again."
+        yield FieldProblem("destination", problem, FIXES["destination"])
 
 
 @functools.cache
@@ -108,7 +173,7 @@ def _clock(name: str, text: str) -> dt.datetime:
     try:
         at = dt.datetime.fromisoformat(text)
     except ValueError as error:
-        raise _invalid(name, f"'{text}' is not a date and time ({error}).") from error
+        raise _invalid(name, f"'{text}' is not a date and time.") from error
     if at.year not in YEARS:
         raise _invalid(name, f"'{text}' is not in the years {YEARS[0]} to {YEARS[-1]}.")
     return at

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, ClassVar
 
 import msgspec
@@ -166,6 +166,19 @@ class InvalidRequestError(ProblemError):
         first = errors[0]
         more = f" (and {len(errors) - 1} more: see errors)" if len(errors) > 1 else ""
         super().__init__(f"{first.field}: {first.problem} {first.fix}{more}", errors)
+
+
+class InvalidFlightError(InvalidRequestError):
+    """Fields of a flight are invalid; holds those that are well written.
+
+    Args:
+        errors: The problem of each invalid field.
+        sound: The fields that are well written, which may still name what does not exist.
+    """
+
+    def __init__(self, errors: Sequence[FieldProblem], sound: Mapping[str, object]) -> None:
+        super().__init__(errors)
+        self.sound = sound
 
 
 class KeyReusedProblemError(ProblemError):

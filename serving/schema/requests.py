@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-import difflib
+from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Final, Literal, TypeAlias, TypeVar
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from serving.schema.problems import FieldProblem, InvalidRequestError, MalformedBodyError
+from serving.schema.field_problems import (
+    MOST_PROBLEMS,
+    UNREADABLE,
+    object_problems,
+    plain_json,
+    problems_of,
+    require_unique,
+)
+from serving.schema.problems import FieldProblem, InvalidFlightError, InvalidRequestError
+from serving.schema.raw_columns import RAW_COLUMNS, renamed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from serving.schema.raw_columns import Renaming
 
 # In place of `$`, which lets a last line feed through; JSON Schema reads it alike.
 END: Final = r"(?![\s\S])"
 INSTANT: Final = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]\d{2}:\d{2})?" + END
-_SHOWN: Final = 60
 
 Carrier: TypeAlias = Annotated[
     str, Meta(pattern="^[A-Z0-9]{2}$", max_length=2, description="Carrier code (IATA).")
@@ -114,20 +124,46 @@ FIXES: Final[Mapping[str, str]] = {
     "alias": 'Send "champion" or "challenger" ("Production" and "Staging" mean the same).',
 }
 
+MEANINGS: Final[Mapping[str, str]] = {
+    "carrier": "a carrier code of two capital letters or digits",
+    "flight_number": "a whole number from 1 to 9999",
+    "origin": "an airport code of three capital letters or digits",
+    "destination": "an airport code of three capital letters or digits",
+    "scheduled_departure": "a date and time as in ISO 8601",
+    "scheduled_arrival": "a date and time as in ISO 8601",
+    "tail_number": "a registration of 2 to 10 capital letters, digits or hyphens",
+    "as_of": "a date and time as in ISO 8601",
+    "flights": "a list with at least one flight",
+    "version": "the name of a version",
+    "alias": "an alias",
+}
+
 RequestT = TypeVar("RequestT", PredictionRequest, BatchRequest, LoadRequest)
 _PREDICTION: Final = msgspec.json.Decoder(PredictionRequest)
 _BATCH: Final = msgspec.json.Decoder(BatchRequest)
 _LOAD: Final = msgspec.json.Decoder(LoadRequest)
+_REQUIRED: Final = len(
+    [each for each in msgspec.structs.fields(PredictionRequest) if each.required]
+)
 
 
 def parse_prediction(body: bytes) -> PredictionRequest:
     """Return the request in the body; types and shapes are checked, not yet what they mean.
 
+    A body with columns of the raw flights (`flight`, `dest`, `sched_dep_time` ...) is accepted
+    where they mean one thing only.
+
     Raises:
         MalformedBodyError: The body is not JSON.
-        InvalidRequestError: Names every invalid field.
+        InvalidFlightError: Names every invalid field.
     """
-    return _parse(body, _PREDICTION, PredictionRequest)
+    try:
+        request = _PREDICTION.decode(body)
+    except UNREADABLE:
+        return _explained_prediction(body)
+    if b"\\" in body or body.count(b":") != _colons(request):
+        require_unique(body)
+    return request
 
 
 def parse_batch(body: bytes, *, most: int) -> list[msgspec.Raw]:
@@ -142,6 +178,8 @@ def parse_batch(body: bytes, *, most: int) -> list[msgspec.Raw]:
         InvalidRequestError: There is no list of flights, or it is empty or too long.
     """
     flights = _parse(body, _BATCH, BatchRequest).flights
+    if body.count(b'"flights"') != 1 or b"\\" in body:
+        require_unique(body)
     if len(flights) > most:
         problem, fix = f"These are {len(flights)} flights.", f"Send at most {most} in a request."
         raise InvalidRequestError([FieldProblem("flights", problem, fix)])
@@ -156,6 +194,7 @@ def parse_load(body: bytes) -> LoadRequest:
         InvalidRequestError: Names every invalid field.
     """
     request = _parse(body, _LOAD, LoadRequest)
+    require_unique(body)
     if (request.version is UNSET) == (request.alias is UNSET):
         fix = 'Send {"version": "3"} or {"alias": "champion"}.'
         raise InvalidRequestError([FieldProblem("version", "Give a version or an alias.", fix)])
@@ -165,43 +204,58 @@ def parse_load(body: bytes) -> LoadRequest:
 def _parse(body: bytes, decoder: msgspec.json.Decoder[RequestT], kind: type[RequestT]) -> RequestT:
     try:
         return decoder.decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         # The decoder stops at the first error: decode again, slower, and report all of them.
-        raise InvalidRequestError(_faults(_plain_json(body), kind)) from None
+        data = plain_json(body)
+        raise problems_of(object_problems(data, kind, meanings=MEANINGS, fixes=FIXES)) from None
 
 
-def _plain_json(body: bytes) -> object:
-    try:
-        return msgspec.json.decode(body, type=object)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise MalformedBodyError(
-            f"The body cannot be read as JSON ({error}): send one JSON object in UTF-8."
-        ) from error
+def _colons(request: PredictionRequest) -> int:
+    """Return how many colons the body of a request has that names each field once.
+
+    A body with more, such as one with a field twice or with a null, is read again.
+    """
+    given, times = _REQUIRED, [request.scheduled_departure, request.scheduled_arrival]
+    if request.tail_number is not None:
+        given += 1
+    if request.as_of is not None:
+        given += 1
+        times.append(request.as_of)
+    return given + sum(each.count(":") for each in times)
 
 
-def _faults(data: object, kind: type[msgspec.Struct]) -> list[FieldProblem]:
-    fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
-    if not isinstance(data, dict):
-        fix = f"Send an object with {', '.join(fields)}."
-        return [FieldProblem("body", "The body is JSON, but not an object.", fix)]
-    faults = []
-    for name, field in fields.items():
-        if name not in data and field.required:
-            faults.append(FieldProblem(name, "It is missing.", FIXES[name]))
-        elif name in data and (problem := _fault(data[name], field.type)):
-            faults.append(FieldProblem(name, problem, FIXES[name]))
-    return faults + [_unknown(name, list(fields)) for name in data if name not in fields]
+def _explained_prediction(body: bytes) -> PredictionRequest:
+    """Return the request in a body that the decoder refused, or raise with every problem."""
+    data = plain_json(body)
+    require_unique(body)
+    renaming = (
+        renamed(data) if isinstance(data, dict) and not RAW_COLUMNS.isdisjoint(data) else None
+    )
+    fields: object = data if renaming is None else renaming.fields
+    problems = list(
+        islice(
+            object_problems(fields, PredictionRequest, meanings=MEANINGS, fixes=FIXES),
+            MOST_PROBLEMS + 1,
+        )
+    )
+    wrong = {each.field for each in problems}
+    if renaming is not None:
+        problems = [*renaming.problems, *_by_column(problems, renaming)]
+    if not problems:
+        return msgspec.convert(fields, PredictionRequest)
+    sound = {}
+    if isinstance(fields, dict):
+        known = PredictionRequest.__struct_fields__
+        sound = {name: fields[name] for name in known if name in fields and name not in wrong}
+    raise InvalidFlightError(problems_of(problems).errors, sound)
 
 
-def _fault(value: object, kind: type) -> str | None:
-    try:
-        msgspec.convert(value, kind)
-    except msgspec.ValidationError as error:
-        return f"{error}."
-    return None
-
-
-def _unknown(name: str, known: list[str]) -> FieldProblem:
-    close = difflib.get_close_matches(name[:_SHOWN], known, n=1)
-    fix = f"Did you mean {close[0]}?" if close else f"Known fields are {', '.join(known)}."
-    return FieldProblem(name[:_SHOWN], "There is no such field.", fix)
+def _by_column(problems: Iterable[FieldProblem], renaming: Renaming) -> Iterator[FieldProblem]:
+    """Yield the problems of fields, each under the column that was sent for it."""
+    explained = {each.field for each in renaming.problems}
+    for each in problems:
+        column = renaming.sources.get(each.field)
+        if column is None:
+            yield each
+        elif each.field in renaming.fields and column not in explained:
+            yield FieldProblem(column, each.problem, each.fix)

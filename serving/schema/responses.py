@@ -157,6 +157,9 @@ class HistoryAnswer(msgspec.Struct, frozen=True):
     next: Annotated[
         str | None, Meta(description="Cursor of the next older page; null on the last.")
     ]
+    history: Annotated[
+        Sequence[msgspec.Raw], Meta(description="The same as `items`, as older clients name it.")
+    ]
 
 
 class ChallengerAnswer(msgspec.Struct, frozen=True):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from serving.schema.field_problems import value_shown
 from serving.schema.problems import FieldProblem, HistoryUnavailableError, InvalidRequestError
 from serving.schema.responses import HistoryAnswer
 from serving.stores.errors import InvalidCursorError, StoreError
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 HISTORY_PARAMETERS: Final = ("limit", "cursor", "flight_id", "since", "until")
 _LONGEST_FLIGHT_ID: Final = 32
-_SHOWN: Final = 40
 _EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _MS: Final = dt.timedelta(milliseconds=1)
 
@@ -38,9 +38,12 @@ def history_page(
         InvalidRequestError: A parameter has a value that cannot be.
         HistoryUnavailableError: The history cannot be read.
     """
-    limit = _limit(query.get("limit"), options)
-    flight_id = _flight_id(query.get("flight_id"))
-    since, until = _instant("since", query.get("since")), _instant("until", query.get("until"))
+    found: list[FieldProblem] = []
+    limit = _limit(query.get("limit"), options, found)
+    flight_id = _flight_id(query.get("flight_id"), found)
+    since, until = (_instant(name, query.get(name), found) for name in ("since", "until"))
+    if found:
+        raise InvalidRequestError(found)
     try:
         page = history.page(
             limit=limit,
@@ -50,32 +53,35 @@ def history_page(
             until_ms=until,
         )
     except InvalidCursorError as error:
-        raise _invalid("cursor", "It is not a cursor.", str(error)) from error
+        fix = "Take the value of `next` from the page before, or leave it out."
+        raise InvalidRequestError([FieldProblem("cursor", "It is not a cursor.", fix)]) from error
     except StoreError as error:
         raise HistoryUnavailableError(str(error)) from error
     items = [msgspec.Raw(record.body) for record in page.records]
-    return msgspec.json.encode(HistoryAnswer(items, page.next_cursor))
+    return msgspec.json.encode(HistoryAnswer(items, page.next_cursor, items))
 
 
-def _limit(given: str | None, options: ServingSettings) -> int:
+def _limit(given: str | None, options: ServingSettings, found: list[FieldProblem]) -> int:
     most = options.history_page_max
     if given is None:
         return min(options.history_page, most)
     if not (given.isascii() and given.isdigit() and len(given) <= len(str(most))) or not (
         1 <= int(given) <= most
     ):
-        raise _invalid("limit", f"'{given[:_SHOWN]}' is no limit.", f"Send 1 to {most}.")
+        problem = f"{value_shown(given)} is no limit."
+        found.append(FieldProblem("limit", problem, f"Send 1 to {most}."))
+        return most
     return int(given)
 
 
-def _flight_id(given: str | None) -> str | None:
+def _flight_id(given: str | None, found: list[FieldProblem]) -> str | None:
     if given is not None and not 0 < len(given) <= _LONGEST_FLIGHT_ID:
         fix = 'Send carrier, number and UTC hour, such as "UA-389-2013123023".'
-        raise _invalid("flight_id", "It is empty or too long.", fix)
+        found.append(FieldProblem("flight_id", "It is empty or too long.", fix))
     return given
 
 
-def _instant(name: str, given: str | None) -> int | None:
+def _instant(name: str, given: str | None, found: list[FieldProblem]) -> int | None:
     if given is None:
         return None
     try:
@@ -84,9 +90,7 @@ def _instant(name: str, given: str | None) -> int | None:
             raise ValueError  # noqa: TRY301 - reported with the others
     except (ValueError, OverflowError):
         fix = 'Send an instant with its offset, such as "2013-12-31T12:00:00Z".'
-        raise _invalid(name, f"'{given[:_SHOWN]}' is no instant from 1970 on.", fix) from None
+        problem = f"{value_shown(given)} is no instant from 1970 on."
+        found.append(FieldProblem(name, problem, fix))
+        return None
     return (at - _EPOCH) // _MS
-
-
-def _invalid(name: str, problem: str, fix: str) -> InvalidRequestError:
-    return InvalidRequestError([FieldProblem(name, problem, fix)])

@@ -299,3 +299,25 @@ def test_a_batch_of_a_thousand_is_answered(service: PredictionService) -> None:
 def test_without_a_model_the_whole_batch_fails(tmp_path: Path) -> None:
     with pytest.raises(NotReadyError):
         a_service(tmp_path).predict_batch(flights({}), request_id="r1")
+
+
+def test_all_fields_at_fault_are_named_at_once() -> None:
+    # Given fields that are badly written, and others that name what does not exist
+    body = body_of(
+        carrier="ua",
+        destination="XXX",
+        scheduled_departure="2013-02-30T10:00",
+        scheduled_arrival="1850-01-01T00:00",
+        as_of="2013-12-31T12:00",
+    )
+    with pytest.raises(InvalidRequestError) as refused:
+        a_predictor().predict(body)
+    # Then each is named
+    fields = [each.field for each in refused.value.errors]
+    assert fields == ["carrier", "destination", "scheduled_departure", "scheduled_arrival", "as_of"]
+    # And so it is where all are well written, and before a job is accepted
+    with pytest.raises(InvalidRequestError) as refused:
+        a_predictor(allow_as_of=False).validate(
+            body_of(origin="PHX", scheduled_arrival="2013-12-31T08:00", as_of="2013-12-31T12:00Z")
+        )
+    assert [each.field for each in refused.value.errors] == ["origin", "scheduled_arrival", "as_of"]

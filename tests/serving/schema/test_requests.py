@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
+import time
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from serving.schema.problems import InvalidRequestError, MalformedBodyError, ProblemError
-from serving.schema.requests import FIXES, PredictionRequest, parse_load, parse_prediction
+from serving.schema.requests import (
+    FIXES,
+    PredictionRequest,
+    parse_batch,
+    parse_load,
+    parse_prediction,
+)
 from tests.serving.support import A_FLIGHT, body_of
 
 
@@ -70,7 +78,8 @@ def test_a_value_that_cannot_be_is_named_with_the_way_out(field: str, value: obj
         parse_prediction(body_of(**{field: value}))
     (fault,) = caught.value.errors
     assert fault.field == field
-    assert fault.problem.startswith("Expected")
+    assert " is not " in fault.problem
+    assert not re.search(r"`|regex|\^|[a-z]+Error|\n", fault.problem)  # words, not code
     assert fault.fix == FIXES[field]
     assert str(caught.value).startswith(f"{field}: ")
 
@@ -88,6 +97,49 @@ def test_a_misspelt_field_names_the_meant_one() -> None:
     with pytest.raises(InvalidRequestError) as caught:
         parse_prediction(body_of(orign="JFK"))
     assert caught.value.errors[0].fix == "Did you mean origin?"
+
+
+def test_many_unknown_fields_get_a_short_answer_soon() -> None:
+    # Given 64 KB of field names
+    body = body_of(**{f"x{number}": 1 for number in range(8_000)})
+    started = time.process_time()
+    with pytest.raises(InvalidRequestError) as caught:
+        parse_prediction(body)
+    # Then the first of them are named, and nothing is done for the others
+    assert time.process_time() - started < 1
+    assert len(caught.value.errors) == 21
+    assert caught.value.errors[-1].problem == "There are more problems than these 20."
+
+
+@pytest.mark.parametrize(
+    ("body", "named"),
+    [
+        (body_of()[:-1] + b', "carrier": "B6"}', {"carrier"}),
+        (body_of()[:-1] + b', "carrier" : "B6"}', {"carrier"}),
+        (body_of()[:-1] + b', "carri\\u0065r": "UA"}', {"carrier"}),
+        (body_of()[:-1] + b', "tail_number": null, "origin": "EWR"}', {"tail_number", "origin"}),
+        (body_of(tail_number=...)[:-1] + b', "as_of": null, "as_of": null}', {"as_of"}),
+        (body_of()[:-1] + b', "surprise": {"a": 1, "a": 2}}', {"a"}),
+        (body_of()[:-1] + b', "flight": 1, "flight": 2}', {"flight"}),
+    ],
+)
+def test_a_field_that_is_given_twice_is_named(body: bytes, named: set[str]) -> None:
+    # Given a field twice, of which readers of JSON take the first or the last, Then it is refused
+    assert faults_of(body) == dict.fromkeys(named, "It is given twice.")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b'{"flights": [{}], "flights": [{}]}', b'{"flights": [{}], "fl\\u0069ghts": [{}]}'],
+)
+def test_a_batch_has_its_list_once(body: bytes) -> None:
+    with pytest.raises(InvalidRequestError, match="flights: It is given twice"):
+        parse_batch(body, most=5)
+
+
+def test_a_load_request_has_its_field_once() -> None:
+    with pytest.raises(InvalidRequestError, match="version: It is given twice"):
+        parse_load(b'{"version": "3", "version": "4"}')
 
 
 def test_a_long_field_name_is_cut_short() -> None:
