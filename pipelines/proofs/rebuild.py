@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Final
 import yaml
 
 from ontime_base.errors import OntimeError
-from pipelines.runtime.fingerprint import ROOT
+from pipelines.runtime.source_code import ROOT
 from pipelines.sources.discovery import CONF, SourceError, find_files
 from serving.models.model_package import CONTRACT, MODEL, SELF_TEST
 from training.tracking import lineage as lineages

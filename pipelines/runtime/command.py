@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 import sys
 import traceback
-from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +19,7 @@ from ontime_base.errors import OntimeError
 from pipelines.runtime.console import Console
 from pipelines.runtime.context import RunContext
 from pipelines.runtime.home_lock import only_run
+from pipelines.runtime.source_code import remembered_code
 from pipelines.settings import PipelineSettings, load_settings
 
 if TYPE_CHECKING:
@@ -71,8 +71,11 @@ def run_command(
 
     def in_home() -> int | None:
         settings = settings_of(common, values or {})
-        lock = only_run(settings.home) if alone else nullcontext(None)
-        with lock as taken_over, RunContext(settings, console or Console()) as context:
+        context = RunContext(settings, console or Console())
+        if not alone:
+            with context:
+                return work(context)
+        with only_run(settings.home) as taken_over, remembered_code(settings.home), context:
             if taken_over:
                 context.console.say(taken_over)
             return work(context)

@@ -21,7 +21,7 @@ from features.silver.raw import AIRPORTS, FLIGHTS, RAW_COLUMNS, WEATHER
 from features.silver.reference_tables import AIRPORT, TIME_ZONE
 from features.silver.silver_tables import SILVER, to_silver
 from ontime_base.errors import OntimeError
-from pipelines.runtime.fingerprint import code_of
+from pipelines.runtime.source_code import code_of
 from pipelines.silver.bronze import last_ingest
 from pipelines.silver.table_names import bronze_table, silver_table
 from pipelines.spark.concurrency import run_concurrently

@@ -19,8 +19,8 @@ from pipelines import cli
 from pipelines.cli import app, execute, main
 from pipelines.runtime import runner
 from pipelines.runtime.figures import write_figures
-from pipelines.runtime.fingerprint import PACKAGES, ROOT
 from pipelines.runtime.runner import StageReport
+from pipelines.runtime.source_code import PACKAGES, ROOT
 from pipelines.stages import STAGES
 from tests.pipelines.made_tables import refused, write_table
 

@@ -22,7 +22,7 @@ from features.online.items_from_silver import online_items
 from features.online.lookup import features_of, keys_of
 from pipelines.proofs.no_leak import NAMES
 from pipelines.quality.gold_suite import gold_expectations
-from pipelines.runtime.fingerprint import code_of
+from pipelines.runtime.source_code import code_of
 from tests.features.factories import as_flight, flight, flights_table, weather_table
 from tests.features.real_weeks import real_weeks
 
