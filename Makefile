@@ -112,20 +112,18 @@ bench-serving: setup-bench ## Measure the service beside its peers over HTTP (15
 setup-dev: ## Build the environment with the development tools added
 	@bash requirements/install.sh dev
 
-# The whole suite runs in two processes (tests/whole_suite.py) and has a coverage gate; a part picked with
-# ARGS has neither, and starts immediately. Assertions that pytest has
-# rewritten are cached even where PYTHONDONTWRITEBYTECODE is set.
+# A whole suite runs in two processes (tests/whole_suite.py); a part picked with ARGS in one, and starts
+# immediately. `test` has a coverage gate. Assertions that pytest has rewritten are cached even where
+# PYTHONDONTWRITEBYTECODE is set.
 test test-full test-connect: export PYTHONDONTWRITEBYTECODE :=
 test: setup-dev ## Run the tests, all but the slow ones
-	@$(PYTHON) $(if $(ARGS),-m pytest -m "not slow" $(ARGS),tests/whole_suite.py)
+	@$(PYTHON) $(if $(ARGS),-m pytest -m "not slow" $(ARGS),tests/whole_suite.py test)
 
 test-full: setup-dev ## Run the tests that `make test` leaves out
-	@$(PYTHON) -m pytest -m slow $(ARGS) || { status=$$?; \
-	  if [ $$status -ne 5 ]; then exit $$status; fi; \
-	  echo "test-full: no test is marked slow: \`make test\` left nothing out"; }
+	@$(PYTHON) $(if $(ARGS),-m pytest -m slow $(ARGS),tests/whole_suite.py test-full)
 
 test-connect: setup-dev ## Run the Spark tests against Spark Connect (what Databricks serverless runs)
-	@$(PYTHON) tests/connect_suite.py $(ARGS)
+	@$(PYTHON) $(if $(ARGS),-m pytest -m "spark and not slow" --spark-remote='local[2]' $(ARGS),tests/whole_suite.py test-connect)
 
 check: check-format check-lint check-types check-imports check-lock check-secrets ## Format, lint, types, import rules, locks, secrets
 	@echo "check: all well"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from functools import cache
 from importlib.metadata import distribution
 from pathlib import Path
 from typing import Final
@@ -58,9 +59,11 @@ _KEPT: Final = (
 )
 
 
+@cache
 def real_flights() -> pl.DataFrame:
     """Return the schedule and the delays of the real flights; one row each, by departure.
 
+    The year is read once in a process (1.5 s): frames of polars are never changed in place.
     `with_events` adds what follows from them: identity, date, status, event and known-at times.
     """
     rows = package_csv("flights.csv.zip").rename(_FLIGHT_NAMES)
@@ -86,8 +89,9 @@ def real_flights() -> pl.DataFrame:
     )
 
 
+@cache
 def real_weather() -> pl.DataFrame:
-    """Return the real hourly observations; one row each, by airport and hour."""
+    """Return the real hourly observations, read once in a process; one row by airport and hour."""
     observed = _instant("time_hour")
     return (
         package_csv("weather.csv")

@@ -1,8 +1,9 @@
-"""`make test`: the whole suite in two processes, one of them with all Spark tests.
+"""`make test`, `make test-full` and `make test-connect`: a suite in two processes that share it.
 
-A Spark session is shared by the tests of one process, and most of its time goes into compiling: a
-second session would cost more than it saves. Each test runs in exactly one of the two processes.
-Their lines are printed as they come; the coverage of both is combined and held to its limit.
+A process claims one test module after the other (tests/shared_modules.py), so each test runs once
+and both cores are busy to the end. Against a classic session all tests that use it run in one of
+the two. Lines are printed as they come. The coverage of `test` is combined and held to its limit;
+how the tests of `test-connect` ended is written to `figures/connect.json`.
 """
 
 from __future__ import annotations
@@ -11,33 +12,69 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
+import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parents[1]
-PARTS: Final = {"spark": "not slow and spark", "other": "not slow and not spark"}
+REMOTE: Final = "local[2]"
+FEWEST: Final = 50
+"""Fewer tests under Spark Connect have been left out by mistake."""
+
 _CLOSING: Final = re.compile(r"^=+ .* in [0-9.]+s.* =+$")
+_COUNTED: Final = re.compile(r"(\d+) (passed|failed|skipped|error)")
 
 
-def run_part(name: str) -> tuple[int, str]:
-    """Run the tests of one part and print its lines; return the exit code and the closing line."""
-    command = [sys.executable, "-m", "pytest", "-m", PARTS[name], "--cov", "--cov-report="]
-    env = os.environ | {"COVERAGE_FILE": str(ROOT / f".coverage.{name}"), "PYTHONUNBUFFERED": "1"}
-    closing = f"{name}: pytest ended without a closing line"
+@dataclass(frozen=True)
+class Suite:
+    """What two processes of pytest run together.
+
+    Attributes:
+        tests: The expression that picks the tests by their marks.
+        roles: The role of each process (tests/shared_modules.py).
+        arguments: Of both.
+        covered: Whether coverage is measured and held to its limit.
+    """
+
+    tests: str
+    roles: tuple[str, str] = ("with-session", "without-session")
+    arguments: tuple[str, ...] = ()
+    covered: bool = False
+
+
+SUITES: Final = {
+    "test": Suite("not slow", covered=True),
+    "test-full": Suite("slow"),
+    # What Databricks serverless runs is Spark Connect: no RDD, no `sparkContext`, no `_jvm`.
+    "test-connect": Suite(
+        "spark and not slow",
+        roles=("all", "all"),
+        arguments=(f"--spark-remote={REMOTE}", "tests/features", "tests/pipelines"),
+    ),
+}
+
+
+def run_part(suite: Suite, number: int, claims: str) -> tuple[int, str]:
+    """Run one process and print its lines; return its exit code and the closing line."""
+    command = [sys.executable, "-m", "pytest", "-m", suite.tests, *suite.arguments]
+    command += ["-p", "tests.shared_modules", f"--claims={claims}", f"--role={suite.roles[number]}"]
+    command += ["-p", "no:cacheprovider"]  # two processes would overwrite one cache
+    if suite.covered:
+        command += ["--cov", "--cov-report=", "--cov-fail-under=0"]
+    env = os.environ | {"COVERAGE_FILE": str(ROOT / f".coverage.{number}"), "PYTHONUNBUFFERED": "1"}
+    closing = f"{number}: pytest ended without a closing line"
     with subprocess.Popen(
-        [*command, "--cov-fail-under=0"],
-        cwd=ROOT,
-        env=env,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
+        command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:
         for line in process.stdout or ():
             if _CLOSING.match(line):
                 closing = line.rstrip()
             else:
-                sys.stdout.write(f"{name} | {line}")
+                sys.stdout.write(f"{number} | {line}")
                 sys.stdout.flush()
     return process.returncode, closing
 
@@ -48,16 +85,43 @@ def coverage(*arguments: str) -> int:
     return subprocess.run(command, cwd=ROOT, check=False).returncode
 
 
-def main() -> int:
-    """Run both parts, then the coverage gate; return 0 if all of them passed."""
-    with ThreadPoolExecutor(len(PARTS)) as pool:
-        results = list(pool.map(run_part, PARTS))
-    failed = any(code for code, _ in results)
-    gate = coverage("combine", "--quiet") or coverage("report")
-    for _, closing in results:
-        print(closing)  # noqa: T201 - how many tests passed; .ci/run counts by it
-    return int(failed or bool(gate))
+def counts_in(closings: list[str]) -> Counter[str]:
+    """Return how many tests ended in each way, by the closing lines of pytest."""
+    counts: Counter[str] = Counter()
+    for closing in closings:
+        counts.update({word: int(number) for number, word in _COUNTED.findall(closing)})
+    return counts
+
+
+def write_connect(counts: Counter[str], seconds: float) -> bool:
+    """Write the figures of `test-connect`; return whether enough tests ran."""
+    sys.path.insert(0, str(ROOT))
+    from pipelines.runtime.figures import write_figures  # noqa: PLC0415 - found from the root
+    from pipelines.settings import load_settings  # noqa: PLC0415
+
+    figures = {name: counts[name] for name in ("passed", "failed", "skipped")}
+    path = write_figures(
+        load_settings("dev").home, "connect", figures | {"seconds": round(seconds, 1)}
+    )
+    print(f"{counts['passed']} passed under Spark Connect; figures: {path}")  # noqa: T201
+    return counts["passed"] > FEWEST
+
+
+def main(name: str) -> int:
+    """Run a suite; return 0 if all tests passed, and its gate did."""
+    suite, started = SUITES[name], time.monotonic()
+    with tempfile.TemporaryDirectory() as claims, ThreadPoolExecutor(2) as pool:
+        results = list(pool.map(lambda number: run_part(suite, number, claims), (0, 1)))
+    # A process that found every module claimed has run no test, which pytest reports as a failure.
+    failed = any(code not in {0, 5} for code, _ in results) or all(code for code, _ in results)
+    closings = [closing for _, closing in results]
+    if suite.covered:
+        failed |= bool(coverage("combine", "--quiet") or coverage("report"))
+    if name == "test-connect":
+        failed |= not write_connect(counts_in(closings), time.monotonic() - started)
+    print(*closings, sep="\n")  # noqa: T201 - how many tests passed; .ci/run counts by it
+    return int(failed)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1]))

@@ -15,14 +15,9 @@ FIRST = dt.datetime(2013, 10, 15, tzinfo=dt.UTC)
 LAST = dt.datetime(2013, 11, 10, tzinfo=dt.UTC)  # clocks change on November 3
 
 
-@lru_cache
-def _real_year() -> tuple[pl.DataFrame, pl.DataFrame]:
-    return real_flights(), real_weather()
-
-
 def real_period(first: dt.datetime, last: dt.datetime, *, weather_from: dt.datetime) -> Dataset:
     """Return the flights scheduled from `first` to `last`, and the weather up to `last`."""
-    flights, weather = _real_year()
+    flights, weather = real_flights(), real_weather()
     chosen = flights.filter(pl.col(c.SCHEDULED_DEPARTURE).is_between(first, last))
     observed = weather.filter(pl.col(c.OBSERVED).is_between(weather_from, last))
     return Dataset(with_events(chosen).to_arrow(), observed.to_arrow())

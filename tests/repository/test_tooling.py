@@ -8,10 +8,12 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from pipelines.stages import STAGES
-from tests.whole_suite import PARTS
+from tests.shared_modules import WITH_SESSION, WITHOUT_SESSION
+from tests.whole_suite import SUITES
 
 ROOT = Path(__file__).resolve().parents[2]
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
@@ -73,10 +75,13 @@ def test_the_hooks_are_the_parts_of_check() -> None:
 
 
 def test_test_and_test_full_leave_nothing_out() -> None:
-    # Given the parts of the whole suite and the recipe of the slow tests
-    assert PARTS == {"spark": "not slow and spark", "other": "not slow and not spark"}
-    # Then each test is in exactly one of the three
-    assert "-m pytest -m slow" in MAKEFILE
+    # Given the suites that run a test once, Then each test is in exactly one of them
+    assert (SUITES["test"].tests, SUITES["test-full"].tests) == ("not slow", "slow")
+    for name in ("test", "test-full"):
+        assert SUITES[name].roles == (WITH_SESSION, WITHOUT_SESSION)
+        assert SUITES[name].arguments == ()
+    # And only what the whole of `make test` covers is held to the limit of coverage
+    assert [name for name, suite in SUITES.items() if suite.covered] == ["test"]
 
 
 def dry_run(*arguments: str) -> str:
@@ -90,13 +95,16 @@ def dry_run(*arguments: str) -> str:
     ).stdout
 
 
-def test_the_whole_suite_runs_in_two_processes_and_a_part_of_it_in_one() -> None:
-    # Given what make would run for the whole suite, and for a part of it
-    whole, part = dry_run("test"), dry_run("test", "ARGS=tests/serving")
+@pytest.mark.parametrize("name", SUITES)
+def test_a_whole_suite_runs_in_two_processes_and_a_part_of_it_in_one(name: str) -> None:
+    # Given what make would run for a whole suite, and for a part of it
+    whole, part = dry_run(name), dry_run(name, "ARGS=tests/serving")
     # Then only the whole suite is run by the script that has two processes and the coverage gate
-    assert "tests/whole_suite.py" in whole
+    assert f"tests/whole_suite.py {name}\n" in whole
     assert "tests/whole_suite.py" not in part
-    assert 'pytest -m "not slow" tests/serving' in part
+    # And a part picks the same tests
+    (marks,) = re.findall(r'pytest -m "?([a-z ]+?)"? (?:-|tests/serving)', part)
+    assert marks == SUITES[name].tests
 
 
 def test_check_measures_the_structure() -> None:
