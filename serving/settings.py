@@ -103,6 +103,8 @@ class ServingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
         batch_max: The most flights in one request.
         max_batch_bytes: The same as `max_body_bytes` for a request with many flights.
         stale_min: Age of the newest event (minutes) from which a prediction counts as stale.
+        outside_days: How many days after the newest known flight or event a flight may leave before
+            its prediction is outside the data.
         job_hours: Retention of the result of an asynchronous prediction, in hours.
         idempotency_hours: How long a repeated request gets the first answer.
         history_page: Predictions on a page of the history when the caller names no limit.
@@ -122,6 +124,7 @@ class ServingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     batch_max: Annotated[int, Meta(ge=1, le=1_000)] = 1_000
     max_batch_bytes: Annotated[int, Meta(ge=1024)] = 512 * 1024
     stale_min: Annotated[int, Meta(ge=1)] = 360
+    outside_days: Annotated[int, Meta(ge=0, le=3650)] = 7
     job_hours: Annotated[float, Meta(gt=0)] = 24.0
     idempotency_hours: Annotated[float, Meta(gt=0)] = 24.0
     history_page: Annotated[int, Meta(ge=1)] = 20

@@ -6,6 +6,8 @@ from collections import defaultdict
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+import pyarrow.compute as pc
 from pyspark.sql import functions as F
 
 from features.arrays.arrow import FLIGHT_COLUMNS, WEATHER_COLUMNS
@@ -54,8 +56,18 @@ def materialize(tables: Tables, store: OnlineStore, *, retain_days: int, horizon
         stored += len(batch)
     unsynced.update_sums(store)
     sync_open_flights(store, known, seen, horizon_min=horizon_min)
-    write_network(store, network_of(flights, tables.read("silver_airports")))
+    network = network_of(flights, tables.read("silver_airports"))
+    covered_from = _covered_from(known, retain_days)
+    write_network(store, msgspec.structs.replace(network, covered_from=covered_from))
     return stored
+
+
+def _covered_from(flights: pa.Table, retain_days: int) -> int:
+    """Return the first minute for whose flights features are held."""
+    last = pc.max(flights[c.SCHEDULED_DEPARTURE]).as_py()
+    if last is None:
+        return 0
+    return int(last.timestamp()) // 60 - retain_days * MINUTES_PER_DAY
 
 
 def sync_open_flights(

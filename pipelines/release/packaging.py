@@ -92,6 +92,7 @@ def _write_package(context: RunContext, version: str) -> str:
         run_id=registered.run_id,
         created_at=iso_ms(registered.created_at),
         files=context.registry.files(version, FILES),
+        learned=context.registry.learned(version),
     )
 
 

@@ -26,6 +26,7 @@ ANSWER: Final[dict[str, Any]] = {
     "ages_min": {"flights": 2, "weather": 39},
     "missing": [],
     "requested_at": "2025-02-10T08:30:00.125Z",
+    "warnings": [],
 }
 EXPLAINED: Final = {
     **ANSWER,
@@ -74,6 +75,8 @@ MODEL: Final = {
         "card": "/model/card?alias=challenger",
         "refusal": None,
     },
+    "learned": {"from": "2013-01-01T05:00:00Z", "until": "2013-11-01T04:00:00Z"},
+    "online": {"from": "2013-12-24T05:00:00Z", "until": "2014-01-01T05:00:00Z"},
 }
 _PAGE: Final = [{**ANSWER, "flight": _FLIGHT, "features": [625.0, 33.1], "shadow_of": None}]
 HISTORY: Final = {

@@ -19,11 +19,11 @@ from serving.schema.responses import (
 from serving.stores.history.protocol import PredictionRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from features.online.lookup import Flight
     from serving.models.traffic_split import ServedModel
-    from serving.schema.responses import Explanation
+    from serving.schema.responses import Explanation, WarningCode
 
 _ENCODER: Final = msgspec.json.Encoder()
 
@@ -71,6 +71,7 @@ def entry_of(
     probability: float,
     prediction_id: str,
     *,
+    warnings: Sequence[WarningCode] = (),
     shadow_of: str | None = None,
 ) -> HistoryEntry:
     """Return the complete history entry of a prediction."""
@@ -87,6 +88,7 @@ def entry_of(
         ages_min=Ages(_age(row, "flights"), _age(row, "weather")),
         missing=row.missing,
         requested_at=iso_ms(request.requested_at),
+        warnings=warnings,
         flight=_flight_info(request.flight),
         features=row.values,
         shadow_of=shadow_of,
@@ -107,6 +109,7 @@ def answer_of(entry: HistoryEntry) -> PredictionAnswer:
         entry.ages_min,
         entry.missing,
         entry.requested_at,
+        entry.warnings,
     )
 
 

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
 from features.online.lookup import lookup_of
+from serving.inference.grounds import Grounds
 from serving.inference.prediction_records import (
     FeatureRow,
     FlightRequest,
@@ -46,11 +47,9 @@ if TYPE_CHECKING:
     from serving.online.network import Network
     from serving.schema.problems import FieldProblem
     from serving.schema.requests import PredictionRequest
-    from serving.schema.responses import HistoryEntry
+    from serving.schema.responses import HistoryEntry, WarningCode
     from serving.stores.history.protocol import PredictionRecord
     from serving.stores.online.protocol import OnlineItems
-
-STALE_MIN: Final = 360
 
 
 class RawRequest(NamedTuple):
@@ -141,7 +140,7 @@ class Predictor:
         clock: Milliseconds since the epoch.
         new_id: Generates prediction ids.
         metrics: Counts predictions.
-        stale_min: From this age of the newest event on, a prediction counts as stale.
+        grounds: When a prediction has a warning.
     """
 
     def __init__(
@@ -154,7 +153,7 @@ class Predictor:
         clock: Callable[[], int] = now_ms,
         new_id: Callable[[], str] = new_prediction_id,
         metrics: Metrics | None = None,
-        stale_min: int = STALE_MIN,
+        grounds: Grounds | None = None,
     ) -> None:
         self.clock = clock
         self.new_id = new_id
@@ -163,7 +162,7 @@ class Predictor:
         self._online = online
         self._allow_as_of = allow_as_of
         self._metrics = metrics or Metrics()
-        self._stale_min = stale_min
+        self._grounds = grounds or Grounds()
 
     def validate(self, body: bytes) -> None:
         """Check a request without predicting.
@@ -256,7 +255,15 @@ class Predictor:
         records = []
         for shadow, (row, probability) in zip(shadows, self._evaluated(pairs), strict=True):
             served, request, answered = shadow.served, shadow.request, shadow.prediction_id
-            entry = entry_of(served, request, row, probability, self.new_id(), shadow_of=answered)
+            entry = entry_of(
+                served,
+                request,
+                row,
+                probability,
+                self.new_id(),
+                warnings=self._warnings(served, request, row),
+                shadow_of=answered,
+            )
             records.append(to_record(entry, request.requested_at))
             self._count_model(served, role="shadow")
         return records
@@ -275,7 +282,14 @@ class Predictor:
                 continue
             served, request, challenger = each
             row, probability = next(evaluated)
-            entry = entry_of(served, request, row, probability, raw.prediction_id or self.new_id())
+            entry = entry_of(
+                served,
+                request,
+                row,
+                probability,
+                raw.prediction_id or self.new_id(),
+                warnings=self._warnings(served, request, row),
+            )
             record = to_record(entry, request.requested_at)
             shadow = None
             if challenger is not None:
@@ -327,6 +341,17 @@ class Predictor:
                 scores[place] = score
         return list(zip(rows, scores, strict=True))
 
+    def _warnings(
+        self, served: ServedModel, request: FlightRequest, row: FeatureRow
+    ) -> tuple[WarningCode, ...]:
+        return self._grounds.warnings(
+            served.model,
+            request.flight,
+            as_of=row.as_of,
+            missing=len(row.missing),
+            newest=row.newest,
+        )
+
     def _items(self, keys: Iterable[str], *, requests: int) -> dict[str, bytes]:
         """Return the items of some requests; none when the online store is down."""
         try:
@@ -370,7 +395,7 @@ class Predictor:
         return require_as_of(request.as_of, allowed=self._allow_as_of)
 
     def _count(self, results: Iterable[_Scored | ProblemError]) -> None:
-        """Count predictions, their missing features, and those from stale events."""
+        """Count predictions, their missing features, and their warnings."""
         for result in results:
             if isinstance(result, ProblemError):
                 continue
@@ -378,9 +403,7 @@ class Predictor:
             entry = result.entry
             if entry.missing:
                 self._metrics.missing(entry.missing)
-            ages = entry.ages_min
-            if max(ages.flights or 0, ages.weather or 0) > self._stale_min:
-                self._metrics.count("stale_predictions_total")
+            self._metrics.warned(entry.warnings)
 
     def _count_model(self, served: ServedModel, *, role: str) -> None:
         version, alias = served.model.version, served.alias or "none"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import functools
 import logging
 from dataclasses import dataclass, field
@@ -10,18 +11,30 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from features.contract.feature_contract import Contract, ContractError, contract_of, from_json
+from features.contract.feature_contract import (
+    Contract,
+    ContractError,
+    contract_of,
+    from_json,
+    selected,
+)
+from features.declare import columns as c
+from features.declare.declarations import Own
+from features.declare.streams import STREAMS
 from ontime_base.errors import OntimeError
+from serving.models.exported_graph import numbers_of, read_exported
 from serving.models.model_package import (
     CARD,
     CONTRACT,
     MODEL,
     SELF_TEST,
+    Manifest,
     ModelPackageError,
     SelfTest,
     read_model_package,
 )
 from serving.models.scorer import RowScorer, ScorerError, require_self_test
+from serving.schema.clock import minutes
 from serving.telemetry.logs import log
 
 if TYPE_CHECKING:
@@ -48,6 +61,10 @@ class LoadedModel:
         contract: Its features and its operating threshold.
         scorer: Scores rows of those features.
         card: Its model card, HTML.
+        learned: Scheduled departures of the first and the last flight that it has learned from, in
+            minutes since the epoch; None where its package does not say.
+        carriers: The carriers that it has learned something about; None if it reads no carrier.
+        tables: The silver tables whose events its features read.
         explainer: Returns the explainer of its predictions, built at the first call.
     """
 
@@ -57,6 +74,9 @@ class LoadedModel:
     contract: Contract
     scorer: RowScorer
     card: bytes = field(default=b"", repr=False)
+    learned: tuple[int, int] | None = None
+    carriers: frozenset[str] | None = field(default=None, repr=False)
+    tables: frozenset[str] = frozenset()
     explainer: Callable[[], Explainer | None] = field(default=lambda: None, repr=False)
 
     def explanation(self, row: Sequence[FeatureValue]) -> Explanation | None:
@@ -93,8 +113,18 @@ def load_model(
             f"Version {version} of model {model_name} was refused. {error}"
         ) from error
     explainer = functools.cache(functools.partial(_explainer, package.files[MODEL], contract))
-    checksum, card = package.manifest_sha256, package.files[CARD]
-    return LoadedModel(model_name, version, checksum, contract, scorer, card, explainer)
+    return LoadedModel(
+        model_name,
+        version,
+        package.manifest_sha256,
+        contract,
+        scorer,
+        card=package.files[CARD],
+        learned=_learned(package.manifest),
+        carriers=_carriers(package.files[MODEL], contract),
+        tables=_tables(contract),
+        explainer=explainer,
+    )
 
 
 def open_scorer(
@@ -133,6 +163,44 @@ def _explainer(model: bytes, contract: Contract) -> Explainer | None:
     except ScorerError as error:
         log(logging.WARNING, "no_explanations", reason=str(error))
         return None
+
+
+def _learned(manifest: Manifest) -> tuple[int, int] | None:
+    if manifest.learned_from is None or manifest.learned_until is None:
+        return None
+    try:
+        since, until = map(
+            dt.datetime.fromisoformat, (manifest.learned_from, manifest.learned_until)
+        )
+        return minutes(since), minutes(until)
+    except (ValueError, TypeError) as error:
+        raise ModelPackageError(
+            f"The manifest of version {manifest.version} says that it learned from "
+            f"'{manifest.learned_from}' until '{manifest.learned_until}', which are no instants: "
+            "publish another version."
+        ) from error
+
+
+def _carriers(model: bytes, contract: Contract) -> frozenset[str] | None:
+    """Return the carriers that an exported model has a rank for."""
+    if c.CARRIER not in contract.categorical:
+        return None
+    try:
+        categories = read_exported(model, numbers_of(contract)).categories
+    except ScorerError:  # a file of another tool: only onnxruntime can read it
+        return None
+    return frozenset(categories[contract.categorical.index(c.CARRIER)])
+
+
+def _tables(contract: Contract) -> frozenset[str]:
+    """Return the silver tables whose events the features of a contract read."""
+    features = selected(feature.name for feature in contract.features)
+    return frozenset(
+        STREAMS[each.stream].table
+        for feature in features
+        for each in feature.inputs
+        if not isinstance(each, Own)
+    )
 
 
 def _contract(body: bytes) -> Contract:

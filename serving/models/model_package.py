@@ -38,7 +38,7 @@ class PackagedFile(msgspec.Struct, frozen=True):
     bytes: int
 
 
-class Manifest(msgspec.Struct, frozen=True):
+class Manifest(msgspec.Struct, frozen=True, omit_defaults=True):
     """The manifest of a model package.
 
     Attributes:
@@ -47,6 +47,9 @@ class Manifest(msgspec.Struct, frozen=True):
         run_id: Run that made it.
         created_at: When the version was registered, UTC.
         files: Checksum and size of each file.
+        learned_from: Scheduled departure, UTC, from which on flights were learned from; None in a
+            package of before this was recorded.
+        learned_until: Scheduled departure before which they were.
     """
 
     model_name: str
@@ -54,6 +57,8 @@ class Manifest(msgspec.Struct, frozen=True):
     run_id: str
     created_at: str
     files: dict[str, PackagedFile]
+    learned_from: str | None = None
+    learned_until: str | None = None
 
 
 class SelfTest(msgspec.Struct, frozen=True):
@@ -91,6 +96,7 @@ def write_model_package(
     run_id: str,
     created_at: str,
     files: dict[str, bytes],
+    learned: tuple[str, str] | None = None,
 ) -> str:
     """Store a package and return the checksum of its manifest; idempotent.
 
@@ -103,6 +109,8 @@ def write_model_package(
         run_id: Run that made it.
         created_at: When the version was registered, UTC; fixed, or a rerun would differ.
         files: The bytes of each of `FILES`.
+        learned: Scheduled departures, UTC, between which the flights lie that it has learned from;
+            None if that is not known.
 
     Raises:
         ModelPackageError: Other bytes are stored as this version already, or are being stored right
@@ -115,7 +123,8 @@ def write_model_package(
             f"{', '.join(sorted(files))}."
         )
     packaged = {name: PackagedFile(_sha256(files[name]), len(files[name])) for name in FILES}
-    manifest = Manifest(model_name, version, run_id, created_at, packaged)
+    since, until = learned or (None, None)
+    manifest = Manifest(model_name, version, run_id, created_at, packaged, since, until)
     body = msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n"
     folder = _folder(model_name, version)
     put = _create_or_same if store.list(f"{folder}{MANIFEST}") else _create_or_replace

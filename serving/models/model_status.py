@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from serving.models.traffic_split import CHALLENGER
-from serving.schema.responses import ChallengerAnswer, ModelAnswer
+from serving.schema.clock import iso_minute
+from serving.schema.responses import ChallengerAnswer, ModelAnswer, Span
 
 if TYPE_CHECKING:
     from serving.models.release_follower import ReleaseFollower
@@ -15,8 +16,15 @@ CARD: Final = "/model/card"
 CHALLENGER_CARD: Final = f"{CARD}?alias={CHALLENGER}"
 
 
-def model_status(follower: ReleaseFollower) -> ModelAnswer:
+def model_status(
+    follower: ReleaseFollower, *, since: int | None = None, until: int | None = None
+) -> ModelAnswer:
     """Return the status of the models that answer.
+
+    Args:
+        follower: Holds them.
+        since: The first minute that the online state covers, since the epoch; None: not known.
+        until: The last one.
 
     Raises:
         NotReadyError: No model is loaded.
@@ -37,7 +45,13 @@ def model_status(follower: ReleaseFollower) -> ModelAnswer:
         weight=1 - share,
         card=CARD,
         challenger=_challenger(split, follower),
+        learned=None if primary.model.learned is None else _span(*primary.model.learned),
+        online=_span(since, until),
     )
+
+
+def _span(since: int | None, until: int | None) -> Span:
+    return Span(*(None if at is None else iso_minute(at) for at in (since, until)))
 
 
 def _challenger(split: TrafficSplit, follower: ReleaseFollower) -> ChallengerAnswer | None:

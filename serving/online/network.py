@@ -31,12 +31,14 @@ class Network(msgspec.Struct, frozen=True):
         distances_mi: Miles of each known route, such as `{"JFK-LAX": 2475}`.
         earlier_mi: For routes whose distance was corrected: miles valid for departures before a
             minute, in the order of time.
+        covered_from: The first minute for whose flights the pipeline stored features; 0: not known.
     """
 
     time_zones: dict[str, str]
     origins: list[str]
     distances_mi: dict[str, int]
     earlier_mi: dict[str, list[tuple[int, int]]] = {}
+    covered_from: int = 0
 
     def distance_mi(self, route: str, departure: int) -> int | None:
         """Return the miles of a route for a flight that leaves at a minute; None if unknown."""

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
     from features.declare.declarations import Feature
     from features.online.item_layout import EntityLayout
-    from serving.stores.online.protocol import OnlineItem, OnlineStore
+    from serving.stores.online.protocol import OnlineItem, OnlineItems, OnlineStore
 
 OPEN_DAYS: Final = 4
 """Days after a flight was due in which events about it are still accepted."""
@@ -260,6 +260,16 @@ def read_watermark(store: OnlineStore) -> Watermark:
     """
     found = store.read_many([STATE_KEY]).get(STATE_KEY)
     return Watermark() if found is None else msgspec.msgpack.decode(found.body, type=Watermark)
+
+
+def newest_event(items: OnlineItems) -> int:
+    """Return the newest known-at minute of an event, rounded to the hour; 0 before the first.
+
+    Raises:
+        StoreError: The items cannot be read.
+    """
+    body = items.get_many([STATE_KEY]).get(STATE_KEY)
+    return 0 if body is None else msgspec.msgpack.decode(body, type=Watermark).newest
 
 
 def advance_watermark(store: OnlineStore, newest: int, *, horizon_min: int | None = None) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 
 import msgspec
 from msgspec import Meta
@@ -11,6 +11,8 @@ from msgspec import Meta
 from serving.schema.problems import Problem
 
 _INSTANT = {"format": "date-time"}
+
+WarningCode: TypeAlias = Literal["outside_data", "unknown_carrier", "stale", "mostly_missing"]
 
 
 class ModelInfo(msgspec.Struct, frozen=True):
@@ -85,9 +87,20 @@ class PredictionAnswer(msgspec.Struct, frozen=True):
         Sequence[str], Meta(description="Features without a value, which the model does without.")
     ]
     requested_at: Annotated[str, Meta(extra_json_schema=_INSTANT)]
+    warnings: Annotated[
+        Sequence[WarningCode],
+        Meta(
+            description="What the prediction lacks grounds for; empty where it has them. "
+            "`outside_data`: the flight leaves outside the time that the model has learned from "
+            "and the online state covers; `unknown_carrier`: the model has learned nothing about "
+            "the carrier; `stale`: the newest event is too old, or none is known; "
+            "`mostly_missing`: more than half of the features have no value. Predictions from "
+            "before there were warnings have none."
+        ),
+    ] = ()
 
 
-class ExplainedAnswer(PredictionAnswer, frozen=True):
+class ExplainedAnswer(PredictionAnswer, frozen=True, kw_only=True):
     """A prediction with its reasons."""
 
     explanation: Annotated[
@@ -108,7 +121,7 @@ class FlightInfo(msgspec.Struct, frozen=True):
     tail_number: str | None
 
 
-class HistoryEntry(PredictionAnswer, frozen=True):
+class HistoryEntry(PredictionAnswer, frozen=True, kw_only=True):
     """A prediction in the history: the answer, the flight, and the features."""
 
     flight: FlightInfo
@@ -162,6 +175,15 @@ class HistoryAnswer(msgspec.Struct, frozen=True):
     ]
 
 
+class Span(msgspec.Struct, frozen=True):
+    """A span of time; null where an end of it is not known."""
+
+    since: Annotated[str | None, Meta(description="Its beginning.", extra_json_schema=_INSTANT)] = (
+        msgspec.field(name="from")
+    )
+    until: Annotated[str | None, Meta(description="Its end.", extra_json_schema=_INSTANT)]
+
+
 class ChallengerAnswer(msgspec.Struct, frozen=True):
     """The challenger beside the version that answers."""
 
@@ -210,6 +232,14 @@ class ModelAnswer(msgspec.Struct, frozen=True):
     challenger: Annotated[
         ChallengerAnswer | None, Meta(description="The model on trial; null when there is none.")
     ]
+    learned: Annotated[
+        Span | None,
+        Meta(
+            description="Scheduled departures of the flights that this version has learned from; "
+            "null for a version that was published before this was recorded."
+        ),
+    ]
+    online: Annotated[Span, Meta(description="The time that the online state covers.")]
 
 
 class HealthAnswer(msgspec.Struct, frozen=True):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from serving.history.retention import Retention
+from serving.inference.grounds import Grounds, OnlineSpan
 from serving.inference.predictor import Batch, Prediction, Predictor, RawRequest
 from serving.inference.shadow_scoring import ShadowScorer
 from serving.models.model_status import model_status
@@ -16,7 +17,7 @@ from serving.models.release_follower import ReleaseFollower
 from serving.models.traffic_split import CHALLENGER, CHAMPION, Alias
 from serving.online.event_intake import EventIntake
 from serving.online.network import Network, NetworkError, read_network
-from serving.online.online_state import OnlineState
+from serving.online.online_state import OnlineState, newest_event
 from serving.schema.clock import new_prediction_id, now_ms
 from serving.schema.problems import (
     HistoryUnavailableError,
@@ -75,6 +76,7 @@ class PredictionService:
         self._online = stores.online
         self._network: Network | None = None
         self._network_fault: str | None = None
+        self._online_span = OnlineSpan()
         self._due_at = 0.0
         days = options.stores.retention_days
         self._retention = Retention(stores.history, days=days, clock=clock)
@@ -87,7 +89,7 @@ class PredictionService:
             clock=clock,
             new_id=new_id,
             metrics=self.metrics,
-            stale_min=options.stale_min,
+            grounds=Grounds(options.stale_min, options.outside_days, lambda: self._online_span),
         )
         self.shadows = ShadowScorer(self._predictor, self.append_records, self.metrics)
         self.jobs = Jobs(
@@ -118,6 +120,9 @@ class PredictionService:
         try:
             self._network = read_network(self._online)
             self._network_fault = None
+            self._online_span = OnlineSpan(
+                self._network.covered_from or None, newest_event(self._online) or None
+            )
         except (NetworkError, StoreError) as error:
             if str(error) != self._network_fault:
                 log(logging.ERROR, "network_failed", reason=str(error))
@@ -191,7 +196,8 @@ class PredictionService:
         Raises:
             NotReadyError: There is none.
         """
-        return msgspec.json.encode(model_status(self._follower))
+        span = self._online_span
+        return msgspec.json.encode(model_status(self._follower, since=span.since, until=span.until))
 
     def card(self, alias: str | None) -> bytes:
         """Return the model card of the primary model or of the challenger.

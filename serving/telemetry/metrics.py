@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import threading
 from bisect import bisect_left
-from collections import Counter
+from collections import Counter, deque
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -30,7 +30,9 @@ _HELP: Final[Mapping[str, str]] = {
     "request_seconds": "Time from a request's head to its answer.",
     "predictions_total": "Predictions made, by model version, alias and role (answer or shadow).",
     "missing_features_total": "Features without a value in predictions that were answered.",
-    "stale_predictions_total": "Predictions from an online state older than `stale_min`.",
+    "stale_predictions_total": "Predictions from an online state older than `stale_min`, or empty.",
+    "prediction_warnings_total": "Warnings in predictions that were answered, by code.",
+    "warned_share": "Share of the last 1,000 answered predictions that have a warning.",
     "online_store_failures_total": "Requests answered without the online store.",
     "refused_artifacts_total": "Released artifacts that were refused (checksum, contract, test).",
     "release_refused": "1 while something released is refused and does not answer.",
@@ -42,7 +44,10 @@ _HELP: Final[Mapping[str, str]] = {
     "events_total": "Events by what became of them: accepted, applied, dead.",
     "jobs_total": "Asynchronous predictions finished, by state.",
 }
-_GAUGES: Final = frozenset({"release_refused", "release_revision", "model_weight", "spool_waiting"})
+_GAUGES: Final = frozenset(
+    {"release_refused", "release_revision", "model_weight", "spool_waiting", "warned_share"}
+)
+_RECENT: Final = 1_000
 
 
 class Metrics:
@@ -55,6 +60,7 @@ class Metrics:
         self._seconds: Counter[str] = Counter()
         self._missing: Counter[str] = Counter()
         self._counts: Counter[tuple[str, Labels]] = Counter()
+        self._warned: deque[bool] = deque(maxlen=_RECENT)
 
     def request(self, route: str, status: int, seconds: float) -> None:
         """Count an answered request."""
@@ -70,6 +76,15 @@ class Metrics:
         """Count features without a value."""
         with self._lock:
             self._missing.update(features)
+
+    def warned(self, codes: Sequence[str]) -> None:
+        """Count an answered prediction with its warnings, which may be none."""
+        with self._lock:
+            self._warned.append(bool(codes))
+            for code in codes:
+                self._counts["prediction_warnings_total", (("code", code),)] += 1
+                if code == "stale":
+                    self._counts["stale_predictions_total", ()] += 1
 
     def count(self, name: str, number: int = 1, **labels: str) -> None:
         """Count something that has happened."""
@@ -103,6 +118,8 @@ class Metrics:
                 **self._counts,
                 **now,
             }
+            if self._warned:
+                values["warned_share", ()] = sum(self._warned) / len(self._warned)
             latencies = {
                 route: (list(buckets), self._seconds[route])
                 for route, buckets in self._latencies.items()

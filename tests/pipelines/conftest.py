@@ -132,6 +132,9 @@ class RegistryInMemory:
         assert version in {"1", "2"}
         return {name: self.exported[name] for name in names}
 
+    def learned(self, version: str) -> tuple[str, str] | None:
+        return ("2013-01-01T05:00:00Z", "2013-11-01T04:00:00Z") if version == "1" else None
+
     def version_of(self, alias: str) -> str | None:
         return self.aliases.get(alias)
 

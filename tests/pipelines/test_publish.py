@@ -54,6 +54,8 @@ def test_a_version_is_packaged_and_released_as_challenger_that_answers_nothing(
     )
     assert package.manifest.run_id == "run-1"
     assert package.manifest.created_at == "2026-03-01T10:00:00.000Z"
+    learned = package.manifest.learned_from, package.manifest.learned_until
+    assert learned == ("2013-01-01T05:00:00Z", "2013-11-01T04:00:00Z")
 
 
 @pytest.mark.usefixtures("run_files")

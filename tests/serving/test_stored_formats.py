@@ -89,6 +89,13 @@ RELEASE = """{
 }
 """
 RECORD = PredictionRecord(5, "p5", "UA-1-2013010112", b'{"probability":0.25}')
+ANSWER = (
+    b'{"prediction_id":"p6","flight_id":"UA-642-2013123115","probability":0.25,"late":false,'
+    b'"threshold":0.3,"model":{"name":"ontime","version":"1","alias":"champion"},'
+    b'"prediction_time":"2013-12-31T13:25:00Z","features_as_of":"2013-12-31T13:25:00Z",'
+    b'"ages_min":{"flights":null,"weather":null},"missing":[],'
+    b'"requested_at":"2023-11-14T22:13:20.123Z"}'
+)
 
 
 def test_a_serving_database_is_read(tmp_path: Path) -> None:
@@ -143,6 +150,24 @@ def test_a_work_database_is_read(tmp_path: Path) -> None:
         assert found == SavedReply(202, "application/json", [(b"location", b"/x")], b'{"a":1}')
     with closing(SqliteQueue(path, "events")) as queue:
         assert [message.body for message in queue.receive()] == [EVENTS]
+
+
+def test_answers_from_before_there_were_warnings_are_read(home: Path) -> None:
+    # Given a prediction in the history and the result of a job, neither with warnings
+    history = SqlitePredictionHistory(home / "serving.db")
+    history.append([PredictionRecord(5, "p6", "UA-642-2013123115", ANSWER)])
+    history.close()
+    with closing(SqliteJobStore(home / "work.db")) as jobs:
+        jobs.submit("p6", b"{}", at_ms=1, expires_at_ms=2**50)
+        jobs.claim("p6", at_ms=1, until_ms=2)
+        jobs.complete("p6", ANSWER)
+    # Then a page has the one as it was stored, and the other is answered without warnings
+    service = a_service(home)
+    (entry,) = json.loads(service.history_page({}))["items"]
+    assert entry == json.loads(ANSWER)
+    prediction = service.jobs.find("p6").prediction
+    assert prediction is not None
+    assert (prediction.prediction_id, prediction.warnings) == ("p6", ())
 
 
 def test_queued_events_are_applied(home: Path) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from training.data.parts import SplitSettings
 from training.registry.registry_backends import (
     alias_named,
     aliases_in,
@@ -14,10 +16,13 @@ from training.registry.registry_backends import (
     require_name,
 )
 from training.registry.registry_errors import NOT_THERE, THERE_ALREADY, RegistryError, explained
+from training.tracking import lineage as lineages
 from training.tracking.run_files import (
     EXPORTED,
     FINGERPRINT_TAG,
+    LINEAGE_FILE,
     MODEL_TAG,
+    RunFileError,
     client_of,
     mlflow_at,
     read_file,
@@ -186,6 +191,26 @@ class Registry:
         """
         run_id = self.get(version).run_id
         return {name: read_file(self._client, run_id, f"{EXPORTED}/{name}") for name in names}
+
+    def learned(self, version: str) -> tuple[str, str] | None:
+        """Return the scheduled departures, UTC, between which a version's training flights lie.
+
+        Its train and validate parts: from the first instant to before the last. None for a run
+        whose lineage is lost, or is from before its settings were recorded.
+
+        Raises:
+            RegistryError: There is no such version.
+        """
+        try:
+            body = read_file(self._client, self.get(version).run_id, LINEAGE_FILE)
+        except RunFileError:
+            return None
+        split = lineages.from_json(body).settings.get("training", {}).get("split")
+        if split is None:
+            return None
+        parts = SplitSettings.model_validate(split)
+        since, until = (at.astimezone(UTC) for at in (parts.train_from, parts.test_from))
+        return f"{since:%Y-%m-%dT%H:%M:%SZ}", f"{until:%Y-%m-%dT%H:%M:%SZ}"
 
     def _make_model(self) -> None:
         from mlflow.exceptions import MlflowException  # noqa: PLC0415 - takes seconds

@@ -10,6 +10,7 @@ import pytest
 
 from features.arrays.arrow import FLIGHT_COLUMNS, WEATHER_COLUMNS
 from features.declare import columns as c
+from features.declare.declarations import MINUTES_PER_DAY
 from features.online.event_resolution import events_of_flight
 from features.online.flight_events import Arrived
 from features.online.item_keys import rows_suffix
@@ -65,6 +66,8 @@ def test_the_online_store_holds_the_items_of_silver_and_the_network(
     assert network.origins == ["EWR", "JFK", "LGA"]
     assert network.distances_mi["JFK-LAX"] == 2475
     assert network.earlier_mi == {}
+    last = max(flights[c.SCHEDULED_DEPARTURE].to_pylist())
+    assert network.covered_from == int(last.timestamp()) // 60 - 2 * MINUTES_PER_DAY
 
 
 def test_events_and_silver_make_one_state(tmp_path: Path) -> None:

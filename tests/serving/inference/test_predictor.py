@@ -101,6 +101,7 @@ def test_the_answer_is_complete() -> None:
         "features_as_of": "2013-12-31T13:25:00Z",
         "ages_min": {"flights": None, "weather": None},
         "requested_at": "2023-11-14T22:13:20.123Z",
+        "warnings": ["mostly_missing"],
     }
     assert "temperature" in missing
     assert "departure_minute" not in missing

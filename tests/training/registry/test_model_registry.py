@@ -15,7 +15,14 @@ import pytest
 from training.registry.model_registry import RegisteredVersion, Registry
 from training.registry.registry_backends import alias_named
 from training.registry.registry_errors import RegistryError, RegistryUnusableError
-from training.tracking.run_files import FINGERPRINT_TAG, MODEL_TAG, RunFileError, write_files
+from training.tracking.lineage import CodeLineage, Lineage, TableLineage, to_json
+from training.tracking.run_files import (
+    FINGERPRINT_TAG,
+    LINEAGE_FILE,
+    MODEL_TAG,
+    RunFileError,
+    write_files,
+)
 from training.tracking.tracking_store import Tracking
 
 if TYPE_CHECKING:
@@ -203,6 +210,40 @@ def test_the_exported_files_of_a_version_are_those_of_its_run(
     assert registry.files("1", ["model.onnx"]) == {"model.onnx": b"the model"}
     with pytest.raises(RunFileError, match=r"has no file exported/card\.html"):
         registry.files("1", ["card.html"])
+
+
+def test_the_flights_that_a_version_has_learned_from_are_those_of_its_split(
+    store: Tracking,
+    registry: Registry,
+    trained: Callable[[str], str],
+    register: Callable[[str], RegisteredVersion],
+) -> None:
+    # Given a version whose run has lost its lineage, Then they are not known
+    run_id = trained("abc")
+    register(run_id)
+    assert registry.learned("1") is None
+    # And with it, they are its train and validate parts, in UTC
+    split = {
+        "train_from": "2013-01-01T00:00:00-05:00",
+        "validate_from": "2013-10-01T00:00:00-04:00",
+        "test_from": "2013-11-01T00:00:00-04:00",
+        "test_until": "2014-01-01T00:00:00-05:00",
+    }
+    for settings, learned in (
+        ({}, None),
+        ({"training": {"split": split}}, ("2013-01-01T05:00:00Z", "2013-11-01T04:00:00Z")),
+    ):
+        lineage = Lineage(
+            fingerprint="abc",
+            parts={},
+            table=TableLineage("gold", "file:///gold", 1, "ab", 2),
+            horizon_min=120,
+            flights={},
+            code=CodeLineage("c0ffee", changed=False, lock_sha256="ab"),
+            settings=settings,
+        )
+        write_files(store.client, run_id, {LINEAGE_FILE: to_json(lineage)})
+        assert registry.learned("1") == learned
 
 
 def test_an_unknown_alias_is_reported() -> None:
