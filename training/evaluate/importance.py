@@ -6,6 +6,7 @@ information each has little importance alone, as the other stands in: compare fa
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -13,6 +14,7 @@ import numpy as np
 
 from training.evaluate.learning_curve import evenly
 from training.evaluate.quality_metrics import AUC, measure, ranking
+from training.models.exchanged_columns import Exchange
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,27 +76,28 @@ def importances(
     place = {name: at for at, name in enumerate(model.columns)}
     label, weight = sample.label[chosen], np.ones(len(chosen))
 
-    def auc_of(rows: NDArray[np.float64]) -> float:
-        score = model.predict(rows)
+    def auc_of(score: NDArray[np.float64]) -> float:
         return measure(ranking(label, score, bins=settings.calibration_bins), weight, ())[AUC]
-
-    auc = auc_of(matrix)
-
-    def lost(names: Sequence[str], repeats: int) -> float:
-        at = np.array([place[name] for name in names])
-        exchanged = matrix.copy()
-        found = []
-        for _ in range(repeats):
-            exchanged[:, at] = matrix[np.ix_(random.permutation(len(matrix)), at)]
-            found.append(auc - auc_of(exchanged))
-        return float(np.mean(found))
 
     used = [feature for feature in declared if feature.name in place]
     members: dict[str, list[str]] = {}
     for feature in used:
         members.setdefault(feature.family, []).append(feature.name)
-    families = [Importance(name, name, lost(of, _FAMILY_REPEATS)) for name, of in members.items()]
-    features = [Importance(each.name, each.family, lost([each.name], 1)) for each in used]
+    permuted = [(names, _FAMILY_REPEATS) for names in members.values()]
+    permuted += [([feature.name], 1) for feature in used]
+    exchanges = [
+        Exchange(tuple(place[name] for name in names), random.permutation(len(matrix)))
+        for names, repeats in permuted
+        for _ in range(repeats)
+    ]
+    auc = auc_of(model.predict(matrix))
+    scores = model.probabilities_exchanged(matrix, exchanges)
+    lost = (
+        float(np.mean([auc - auc_of(score) for score in islice(scores, repeats)]))
+        for _, repeats in permuted
+    )
+    families = [Importance(name, name, next(lost)) for name in members]
+    features = [Importance(each.name, each.family, next(lost)) for each in used]
     return Importances(len(matrix), auc, _ranked(families), _ranked(features))
 
 

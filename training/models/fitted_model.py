@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from training.environment import wait_without_spinning
 from training.models.columns import encoder_of
+from training.models.exchanged_columns import exchanged_log_odds
+from training.models.graph_forms import Forest
 from training.models.interface import AnyKind, Examples, IterativeParameters
 from training.models.onnx_export import to_onnx
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
     from features.declare.declarations import Feature
     from training.data.samples import Sample
+    from training.models.exchanged_columns import Exchange
     from training.models.interface import Matrix, Probabilities
     from training.models.model_settings import ModelSettings
 
@@ -79,9 +82,33 @@ class FittedModel:
         """Yield the probabilities after each iteration; once if it has no iterations."""
         return self.kind.predict_by_iteration(self.estimator, self.encoded(features))
 
+    def probabilities_exchanged(
+        self, matrix: Matrix, exchanges: Sequence[Exchange]
+    ) -> Iterator[Probabilities]:
+        """Yield the probabilities of encoded rows after each exchange of columns between rows.
+
+        The same as `predict` of the changed matrix; for trees in a fraction of the time.
+        """
+        form = self.kind.graph_form(self.estimator)
+        if isinstance(form, Forest):
+            yield from _probability_of(exchanged_log_odds(form, matrix, exchanges))
+            return
+        for exchange in exchanges:
+            changed = matrix.copy()
+            for column in exchange.columns:
+                changed[:, column] = matrix[exchange.rows, column]
+            yield self.predict(changed)
+
     def to_onnx(self) -> bytes:
         """Return it as ONNX bytes; equal models give equal bytes."""
         return to_onnx(self.pipeline[0], self.kind.graph_form(self.estimator))
+
+
+def _probability_of(log_odds: Probabilities) -> Probabilities:
+    from scipy.special import expit  # noqa: PLC0415 - after wait_without_spinning
+
+    probability: Probabilities = expit(log_odds)
+    return probability
 
 
 def fit_model(

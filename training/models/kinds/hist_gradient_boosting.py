@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from pydantic import Field
 
 from training.models.graph_forms import Forest
 from training.models.interface import (
     Examples,
-    FloatRange,
-    IntegerRange,
-    IterativeParameters,
     Matrix,
     ModelKind,
     Probabilities,
     Report,
-    SearchSpace,
 )
+from training.models.tree_parameters import TREE_SEARCH_SPACE, TreeParameters
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,22 +23,8 @@ if TYPE_CHECKING:
     from sklearn.base import ClassifierMixin
 
 
-class HistGradientBoostingParameters(IterativeParameters):
-    """Parameters of the trees.
-
-    Attributes:
-        learning_rate: What each tree adds, as a share.
-        leaves: Most leaves of a tree.
-        leaf_rows: Fewest training rows in a leaf.
-        l2: Regularization of the leaves' values.
-        feature_share: Share of the features tried for each split.
-    """
-
-    learning_rate: float = Field(default=0.05, gt=0, le=1)
-    leaves: int = Field(default=63, ge=2)
-    leaf_rows: int = Field(default=200, ge=1)
-    l2: float = Field(default=0.0, ge=0)
-    feature_share: float = Field(default=1.0, gt=0, le=1)
+class HistGradientBoostingParameters(TreeParameters):
+    """Parameters of the trees; `feature_share` is that of the features tried for each split."""
 
 
 class HistGradientBoosting(ModelKind[HistGradientBoostingParameters]):
@@ -51,13 +33,7 @@ class HistGradientBoosting(ModelKind[HistGradientBoostingParameters]):
     name = "hist_gradient_boosting"
     step = "trees"
     parameters = HistGradientBoostingParameters
-    search_space: ClassVar[SearchSpace] = {
-        "learning_rate": FloatRange(0.02, 0.15, log=True),
-        "l2": FloatRange(0.1, 50.0, log=True),
-        "feature_share": FloatRange(0.1, 0.8),
-        "leaves": IntegerRange(16, 128),
-        "leaf_rows": IntegerRange(50, 800),
-    }
+    search_space = TREE_SEARCH_SPACE
     # A TreePredictor of a malicious file could crash the process; ours come from our own store.
     trusted_types = ("sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from pydantic import Field
@@ -12,15 +12,12 @@ from ontime_base.errors import OntimeError
 from training.models.graph_forms import Forest
 from training.models.interface import (
     Examples,
-    FloatRange,
-    IntegerRange,
-    IterativeParameters,
     Matrix,
     ModelKind,
     Probabilities,
     Report,
-    SearchSpace,
 )
+from training.models.tree_parameters import TREE_SEARCH_SPACE, TreeParameters
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -32,20 +29,9 @@ class MissingLibraryError(OntimeError):
     """The library of a kind of model is not installed."""
 
 
-class LightGbmParameters(IterativeParameters):
-    """Parameters of the trees.
+class LightGbmParameters(TreeParameters):
+    """Parameters of the trees; `feature_share` is that of the features used for each tree."""
 
-    Attributes:
-        learning_rate: What each tree adds, as a share.
-        leaves: Most leaves of a tree.
-        leaf_rows: Fewest training rows in a leaf.
-        l2: Regularization of the leaves' values.
-        feature_share: Share of the features used for each tree.
-    """
-
-    learning_rate: float = Field(default=0.05, gt=0, le=1)
-    leaves: int = Field(default=63, ge=2)
-    leaf_rows: int = Field(default=200, ge=1)
     l2: float = Field(default=5.0, ge=0)
     feature_share: float = Field(default=0.3, gt=0, le=1)
 
@@ -56,13 +42,7 @@ class LightGbm(ModelKind[LightGbmParameters]):
     name = "lightgbm"
     step = "trees"
     parameters = LightGbmParameters
-    search_space: ClassVar[SearchSpace] = {
-        "learning_rate": FloatRange(0.02, 0.15, log=True),
-        "l2": FloatRange(0.1, 50.0, log=True),
-        "feature_share": FloatRange(0.1, 0.8),
-        "leaves": IntegerRange(16, 128),
-        "leaf_rows": IntegerRange(50, 800),
-    }
+    search_space = TREE_SEARCH_SPACE
     libraries = ("lightgbm",)
     trusted_types = (
         "collections.OrderedDict",
