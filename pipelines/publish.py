@@ -31,7 +31,7 @@ def run(context: RunContext) -> StageOutcome:
     with closing(open_online_store(settings.serving.stores, settings.home)) as online:
         days = settings.operations.online_days
         horizon_min = settings.features.horizon_min
-        items = materialize(context.tables, online, retain_days=days, horizon_min=horizon_min)
+        items = materialize(context.reader, online, retain_days=days, horizon_min=horizon_min)
     notes = [f"online features: {items:,} items"]
     registered = context.outputs("register")
     version, manifest = str(registered["version"]), None

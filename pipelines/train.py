@@ -9,7 +9,6 @@ from pipelines.gold.training_data import read_part, silver_lineage, table_lineag
 from pipelines.runtime.context import StageOutcome
 from pipelines.runtime.dead_runs import end_dead_runs
 from pipelines.runtime.fingerprint import fingerprint, parts_of
-from pipelines.spark.concurrency import run_concurrently
 from pipelines.stages import stage_named
 from training.environment import surrounding_run
 from training.fit import train
@@ -26,12 +25,13 @@ def sources_of(context: RunContext) -> tuple[SourceLineage, ...]:
     """Return every source file in bronze, whether or not it is still where it came from."""
 
     def files(source: str) -> list[SourceLineage]:
-        rows = context.tables.read(f"bronze_{source}").select(SOURCE_FILE, SOURCE_CHECKSUM)
-        found = rows.distinct().collect()
+        columns = (SOURCE_FILE, SOURCE_CHECKSUM)
+        rows = context.reader.rows(f"bronze_{source}", columns)
+        found = rows.group_by(columns).aggregate([]).to_pylist()
         return [SourceLineage(source, row[SOURCE_FILE], row[SOURCE_CHECKSUM]) for row in found]
 
     names = [source for source, _ in context.settings.sources]
-    return tuple(sorted(file for found in run_concurrently(files, names) for file in found))
+    return tuple(sorted(file for name in names for file in files(name)))
 
 
 def settings_of_result(settings: PipelineSettings) -> dict[str, Any]:

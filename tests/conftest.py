@@ -12,6 +12,7 @@ import pytest
 from pipelines.settings import SparkSettings
 from pipelines.spark.session import open_session
 from pipelines.tables.delta_tables import Tables
+from pipelines.tables.table_reader import TableReader
 from tests.emulated_aws import EmulatedAws, emulated_aws
 from tests.mlflow_server import mlflow_server
 from training.environment import wait_without_spinning
@@ -94,6 +95,12 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def tables(spark: SparkSession, home: Path) -> Tables:
     """Delta tables below the test's own home folder."""
     return Tables(spark, str(home / "tables"))
+
+
+@pytest.fixture
+def reader(tables: Tables, home: Path) -> TableReader:
+    """The same tables, read without Spark."""
+    return TableReader(str(home / "tables"), lambda: tables)
 
 
 @pytest.fixture(scope="session")

@@ -22,12 +22,12 @@ from pipelines.gold.block_files import (
 from pipelines.tables.arrow_files import (
     files_of_table,
     is_plain,
-    local_folder,
     replace_all,
     replace_days,
 )
 from pipelines.tables.commit_metadata import to_description
 from pipelines.tables.day_ranges import sql_of
+from pipelines.tables.delta_tables import local_folder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

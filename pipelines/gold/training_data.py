@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pyspark.sql import functions as F
-
 from features.catalog import FEATURES
 from features.declare import columns as c
 from pipelines.gold.feature_table import FLIGHTS, WEATHER
+from pipelines.tables.table_reader import Period
 from training.data.parts import bounds_of
+from training.data.samples import IDENTITY
 from training.data.split import part_of
 from training.tracking.lineage import TableLineage
 
@@ -28,10 +28,14 @@ def read_part(context: RunContext, part: Part) -> Sample:
     """
     gold, split = context.outputs("build_features"), context.settings.training.split
     start, end = bounds_of(part, split)
-    rows = context.tables.read(str(gold["table"]), int(gold["version"]))
-    departure = F.col(c.SCHEDULED_DEPARTURE)
-    rows = rows.where(F.col(c.LABEL).isNotNull() & (departure >= start) & (departure < end))
-    return part_of(rows.toArrow(), part, FEATURES, split)
+    rows = context.reader.rows(
+        str(gold["table"]),
+        [*IDENTITY, *(feature.name for feature in FEATURES), c.LABEL],
+        version=int(gold["version"]),
+        period=Period(c.SCHEDULED_DEPARTURE, start, end),
+        known=c.LABEL,
+    )
+    return part_of(rows, part, FEATURES, split)
 
 
 def table_lineage(context: RunContext) -> TableLineage:
@@ -40,7 +44,7 @@ def table_lineage(context: RunContext) -> TableLineage:
     name = str(gold["table"])
     return TableLineage(
         name=name,
-        uri=context.tables.uri(name),
+        uri=context.reader.uri(name),
         version=int(gold["version"]),
         content_hash=str(gold["gold_hash"]),
         rows=int(gold["rows"]),
@@ -53,8 +57,8 @@ def silver_lineage(context: RunContext) -> tuple[TableLineage, ...]:
     return tuple(
         TableLineage(
             name=name,
-            uri=context.tables.uri(name),
-            version=context.tables.version(name),
+            uri=context.reader.uri(name),
+            version=context.reader.version(name),
             content_hash=str(ingested["silver"][name.removeprefix("silver_")]),
             rows=int(ingested["kept"][name.removeprefix("silver_")]),
         )

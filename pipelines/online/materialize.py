@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections import defaultdict
 from itertools import islice
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import msgspec
 import pyarrow.compute as pc
-from pyspark.sql import functions as F
 
 from features.arrays.arrow import FLIGHT_COLUMNS, WEATHER_COLUMNS
 from features.declare import columns as c
@@ -17,6 +17,7 @@ from features.online.event_resolution import event_of_observation, events_of_fli
 from features.online.flight_events import known_minute
 from features.online.items_from_silver import DAYS_NEEDED, flight_facts, online_items, weather_facts
 from pipelines.online.unsynced_events import UnsyncedEvents
+from pipelines.tables.table_reader import Period
 from serving.online.network import Network, write_network
 from serving.online.online_state import OPEN_DAYS, OnlineState, advance_watermark
 
@@ -24,17 +25,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     import pyarrow as pa
-    from pyspark.sql import DataFrame
 
     from features.online.flight_events import Event
-    from pipelines.tables.delta_tables import Tables
+    from pipelines.tables.table_reader import TableReader
     from serving.stores.online.protocol import OnlineStore
 
 BATCH = 2_000
-_SINCE: Final = "since_minute"
+FLIGHTS, WEATHER = "silver_flights", "silver_weather"
+_SINCE, _ZONE = "since", "timezone"
 
 
-def materialize(tables: Tables, store: OnlineStore, *, retain_days: int, horizon_min: int) -> int:
+def materialize(
+    tables: TableReader, store: OnlineStore, *, retain_days: int, horizon_min: int
+) -> int:
     """Fill the online store from the silver tables; return how many items were stored.
 
     Args:
@@ -43,12 +46,10 @@ def materialize(tables: Tables, store: OnlineStore, *, retain_days: int, horizon
         retain_days: For how many days before the end of the data features can be asked for.
         horizon_min: Minutes from the prediction time to the scheduled departure.
     """
-    flights, weather = tables.read("silver_flights"), tables.read("silver_weather")
-    last = flights.agg(F.max(c.SCHEDULED_DEPARTURE)).first()
-    days = F.make_dt_interval(F.lit(retain_days + DAYS_NEEDED))
-    since = F.lit(last[0] if last else None) - days
-    known = flights.where(F.col(c.SCHEDULED_DEPARTURE) >= since).select(*FLIGHT_COLUMNS).toArrow()
-    seen = weather.where(F.col(c.KNOWN) >= since).select(*WEATHER_COLUMNS).toArrow()
+    last = tables.newest(FLIGHTS, c.SCHEDULED_DEPARTURE)
+    since = None if last is None else last - dt.timedelta(days=retain_days + DAYS_NEEDED)
+    known = tables.rows(FLIGHTS, FLIGHT_COLUMNS, period=Period(c.SCHEDULED_DEPARTURE, since))
+    seen = tables.rows(WEATHER, WEATHER_COLUMNS, period=Period(c.KNOWN, since))
     items = online_items(known, seen, retain_days=retain_days, horizon_min=horizon_min)
     unsynced, stored = UnsyncedEvents(list(flight_facts(known)), list(weather_facts(seen))), 0
     for batch in _batches(items):
@@ -56,9 +57,8 @@ def materialize(tables: Tables, store: OnlineStore, *, retain_days: int, horizon
         stored += len(batch)
     unsynced.update_sums(store)
     sync_open_flights(store, known, seen, horizon_min=horizon_min)
-    network = network_of(flights, tables.read("silver_airports"))
     covered_from = _covered_from(known, retain_days)
-    write_network(store, msgspec.structs.replace(network, covered_from=covered_from))
+    write_network(store, msgspec.structs.replace(network_of(tables), covered_from=covered_from))
     return stored
 
 
@@ -100,24 +100,24 @@ def sync_open_flights(
         state.apply(events[first : first + BATCH])
 
 
-def network_of(flights: DataFrame, airports: DataFrame) -> Network:
+def network_of(tables: TableReader) -> Network:
     """Return the airports with a known time zone, the origins, and the distances of each route."""
-    known_zones = airports.where(F.col("timezone").isNotNull()).orderBy(c.AIRPORT)
-    zones = known_zones.select(c.AIRPORT, "timezone").collect()
-    measured = flights.where(F.col(c.DISTANCE).isNotNull()).groupBy(
-        c.ORIGIN, c.DESTINATION, c.DISTANCE
-    )
-    since = F.floor(F.unix_seconds(F.min(c.SCHEDULED_DEPARTURE)) / F.lit(60)).alias(_SINCE)
-    known = measured.agg(since).orderBy(c.ORIGIN, c.DESTINATION, _SINCE, c.DISTANCE).collect()
+    zones = tables.rows("silver_airports", (c.AIRPORT, _ZONE), known=_ZONE).sort_by(c.AIRPORT)
+    route = (c.ORIGIN, c.DESTINATION, c.DISTANCE)
+    flown = tables.rows(FLIGHTS, (*route, c.SCHEDULED_DEPARTURE), known=c.DISTANCE)
+    since = flown.group_by(route).aggregate([(c.SCHEDULED_DEPARTURE, "min")])
+    since = since.rename_columns({f"{c.SCHEDULED_DEPARTURE}_min": _SINCE})
+    order = (c.ORIGIN, c.DESTINATION, _SINCE, c.DISTANCE)
+    known = since.sort_by([(name, "ascending") for name in order]).to_pylist()
     distances: dict[str, int] = {}
     earlier: dict[str, list[tuple[int, int]]] = defaultdict(list)
     for row in known:
-        route = f"{row[c.ORIGIN]}-{row[c.DESTINATION]}"
-        if route in distances:
-            earlier[route].append((int(row[_SINCE]), distances[route]))
-        distances[route] = row[c.DISTANCE]
+        key = f"{row[c.ORIGIN]}-{row[c.DESTINATION]}"
+        if key in distances:
+            earlier[key].append((int(row[_SINCE].timestamp()) // 60, distances[key]))
+        distances[key] = row[c.DISTANCE]
     return Network(
-        time_zones={row[c.AIRPORT]: row["timezone"] for row in zones},
+        time_zones=dict(zip(zones[c.AIRPORT].to_pylist(), zones[_ZONE].to_pylist(), strict=True)),
         origins=sorted({row[c.ORIGIN] for row in known}),
         distances_mi=distances,
         earlier_mi=dict(earlier),

@@ -21,6 +21,7 @@ import pyarrow.compute as pc
 from features.arrays.arrow import FLIGHT_COLUMNS, WEATHER_COLUMNS, to_minutes
 from features.contract.feature_contract import selected
 from features.declare import columns as c
+from features.offline.feature_table import gold_arrow_schema
 from ontime_base.errors import OntimeError
 from pipelines.online.materialize import network_of
 from pipelines.proofs.replay import (
@@ -88,13 +89,13 @@ def _prepared(
     context: RunContext, folder: Path, champion: ReleasedVersion, processes: int
 ) -> list[ReplayPart]:
     """Write what the processes read, and return their parts of the time."""
-    tables, settings = context.tables, context.settings
-    flights = tables.read("silver_flights")
-    network = network_of(flights, tables.read("silver_airports"))
-    silver = flights.select(*FLIGHT_COLUMNS).orderBy(c.FLIGHT_ID).toArrow()
-    weather = tables.read("silver_weather").select(*WEATHER_COLUMNS).toArrow()
+    tables, settings = context.reader, context.settings
+    network = network_of(tables)
+    silver = tables.rows("silver_flights", FLIGHT_COLUMNS).sort_by(c.FLIGHT_ID)
+    weather = tables.rows("silver_weather", WEATHER_COLUMNS)
     gold = context.outputs("build_features")
-    expected = tables.read(str(gold["table"]), int(gold["version"])).toArrow()
+    name, version = str(gold["table"]), int(gold["version"])
+    expected = tables.rows(name, gold_arrow_schema().names, version=version)
     context.console.step(f"scoring {len(expected):,} flights of the feature table")
     expected = _with_probabilities(context, expected, champion.version)
     for name, table in ((FLIGHTS, silver), (WEATHER, weather), (EXPECTED, expected)):

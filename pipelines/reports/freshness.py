@@ -12,15 +12,18 @@ from statistics import median
 from typing import TYPE_CHECKING, Final
 
 from features.declare import columns as c
+from features.silver.raw import RAW_COLUMNS
 from ontime_base.errors import OntimeError
 from pipelines.html_pages import write_page
-from pipelines.reports.table_reader import TableReader
 from pipelines.runtime.figures import write_figures
+from pipelines.silver.table_names import QUARANTINE, bronze_table, silver_table
+from pipelines.tables.delta_tables import local_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from pipelines.runtime.context import RunContext
+    from pipelines.tables.table_reader import TableReader
 
 # The first of these that a table has is the event time, or the day, of its rows.
 _EVENTS: Final = (c.SCHEDULED_DEPARTURE, c.OBSERVED)
@@ -109,6 +112,16 @@ def report_freshness(context: RunContext, *, as_json: bool = False) -> None:
     print(f"\npage: {page}\nfigures: {figures}")
 
 
+def table_names(context: RunContext) -> list[str]:
+    """Return the tables that there are: bronze, silver, quarantine, and then all others."""
+    settings, reader = context.settings, context.reader
+    layers = [layer(source) for layer in (bronze_table, silver_table) for source in RAW_COLUMNS]
+    folder, others = local_folder(settings.tables_root), [settings.features.table]
+    if folder is not None:
+        others = sorted(path.name for path in folder.glob("*/"))
+    return [n for n in dict.fromkeys((*layers, QUARANTINE, *others)) if reader.exists(n)]
+
+
 def list_tables(context: RunContext, *, as_json: bool = False) -> None:
     """Print the tables that there are, with their row counts.
 
@@ -119,8 +132,7 @@ def list_tables(context: RunContext, *, as_json: bool = False) -> None:
     Raises:
         NothingIngestedError: There is no table.
     """
-    reader = TableReader(context)
-    rows = {name: reader.count(name) for name in reader.names()}
+    rows = {name: context.reader.count(name) for name in table_names(context)}
     if not rows:
         raise _nothing_ingested(context)
     if as_json:
@@ -136,8 +148,7 @@ def volumes_of(context: RunContext) -> list[Volume]:
     Raises:
         NothingIngestedError: There is no table.
     """
-    reader = TableReader(context)
-    found = [_volume(reader, name) for name in reader.names()]
+    found = [_volume(context.reader, name) for name in table_names(context)]
     if not found:
         raise _nothing_ingested(context)
     return found

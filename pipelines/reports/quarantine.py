@@ -13,7 +13,6 @@ from features.declare.columns import LINEAGE
 from features.silver.fields import REASON, RULE
 from features.silver.silver_tables import ROW, SOURCE
 from ontime_base.errors import OntimeError
-from pipelines.reports.table_reader import TableReader
 from pipelines.silver.quarantine_reasons import QuarantinedRow, explain
 from pipelines.silver.table_names import QUARANTINE
 
@@ -68,7 +67,7 @@ def show_quarantine(
 
 
 def _all_rows(context: RunContext) -> Iterator[QuarantinedRow]:
-    reader = TableReader(context)
+    reader = context.reader
     if not reader.exists(QUARANTINE):
         raise NoQuarantineError(
             f"There is no quarantine in {context.settings.home}: run `make run`, or set "

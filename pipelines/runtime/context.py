@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from pipelines.settings import PipelineSettings
     from pipelines.tables.delta_tables import Tables
+    from pipelines.tables.table_reader import TableReader
     from serving.stores.artifacts.protocol import ArtifactStore
 
 _COLLABORATORS: Final = {"artifacts", "tracking", "registry", "spark", "tables"}
@@ -116,6 +117,13 @@ class RunContext:
         from pipelines.tables.delta_tables import Tables  # noqa: PLC0415 - a skipped run needs no Spark
 
         return Tables(self.spark, self.settings.tables_root)
+
+    @cached_property
+    def reader(self) -> TableReader:
+        """The same tables, read without Spark where that is possible."""
+        from pipelines.tables.table_reader import TableReader  # noqa: PLC0415 - a skipped run reads none
+
+        return TableReader(self.settings.tables_root, lambda: self.tables)
 
     def using(self, **collaborators: Any) -> RunContext:  # noqa: ANN401 - a stand-in is of any type
         """Return a context that uses these collaborators instead of those that the settings name.

@@ -84,14 +84,6 @@ class DayColumn:
         )
 
 
-def local_folder(uri: str) -> Path | None:
-    """Return the folder of a table that is on this machine's disk, else None."""
-    scheme, separator, path = uri.partition(":")
-    if not separator:
-        return Path(uri)
-    return Path(path) if scheme == "file" else None
-
-
 def is_plain(folder: Path) -> bool:
     """Return whether a Delta table's files hold its rows as they are, or it does not exist yet.
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from py4j.protocol import Py4JJavaError
@@ -57,6 +58,27 @@ class Commit:
     description: str
 
 
+def uri_of(root: str, name: str) -> str:
+    """Return where the table of a name is below a root, as `Tables` takes it."""
+    root = root.rstrip("/")
+    return f"{root}.{name}" if root.startswith(f"{CATALOG}:") else f"{root}/{name}"
+
+
+def local_folder(uri: str) -> Path | None:
+    """Return the folder of a table that is on this machine's disk, else None."""
+    scheme, separator, path = uri.partition(":")
+    if not separator:
+        return Path(uri)
+    return Path(path) if scheme == "file" else None
+
+
+def missing_table(name: str, root: str) -> TableMissingError:
+    """Return the error for a table that is not there."""
+    return TableMissingError(
+        f"Table {name} does not exist in {root}: run the stage that writes it, or `make run`."
+    )
+
+
 class Tables:
     """The Delta tables below one folder or URI.
 
@@ -74,7 +96,7 @@ class Tables:
 
     def uri(self, name: str) -> str:
         """Return where a table is."""
-        return f"{self._root}/{name}" if self._schema is None else f"{self._root}.{name}"
+        return uri_of(self._root, name)
 
     def exists(self, name: str) -> bool:
         """Return whether a table has ever been written."""
@@ -241,10 +263,7 @@ class Tables:
         return f"delta.`{self.uri(name)}`" if self._schema is None else f"{self._schema}.{name}"
 
     def _missing(self, name: str) -> TableMissingError:
-        return TableMissingError(
-            f"Table {name} does not exist in {self._root}: run the stage that writes it, or "
-            "`make run`."
-        )
+        return missing_table(name, self._root)
 
 
 def _matches(error: Exception, signs: tuple[str, ...]) -> bool:

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     from pipelines.runtime.context import RunContext
     from pipelines.tables.delta_tables import Tables
+    from pipelines.tables.table_reader import TableReader
     from tests.pipelines.conftest import Recorded
 
 TABLE = "predictions_h120"
@@ -67,7 +68,7 @@ def rows_of(tables: Tables) -> list[Row]:
 
 @pytest.mark.spark
 def test_every_flight_gets_the_score_that_the_service_gives_it(
-    released: RunContext, spark: SparkSession, tables: Tables
+    released: RunContext, spark: SparkSession, tables: Tables, reader: TableReader
 ) -> None:
     # Given silver and an online store that reaches back two days
     world = real_weeks()
@@ -79,7 +80,7 @@ def test_every_flight_gets_the_score_that_the_service_gives_it(
     home: Path = released.settings.home
     days = released.settings.operations.online_days
     with closing(SqliteOnlineStore(home / "serving.db")) as online:
-        materialize(tables, online, retain_days=days, horizon_min=120)
+        materialize(reader, online, retain_days=days, horizon_min=120)
     # When all is scored and checked
     score_version(released, **arguments_of(check=True))
     # Then every row was compared with the scorer, and flights with the service's answers

@@ -16,10 +16,13 @@ from features.online.flight_events import Arrived
 from features.online.item_keys import rows_suffix
 from features.online.items_from_silver import flight_facts, online_items
 from pipelines.online.materialize import materialize, network_of, sync_open_flights
+from pipelines.runtime.context import RunContext
+from pipelines.settings import load_settings
 from serving.online.network import read_network
 from serving.online.online_state import OnlineState, read_watermark
 from serving.stores.online.sqlite import SqliteOnlineStore
 from tests.features.real_weeks import real_weeks
+from tests.pipelines.made_tables import write_table
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,7 +31,9 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
     from pipelines.tables.delta_tables import Tables
+    from pipelines.tables.table_reader import TableReader
 
+EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 LAST_DAYS = dt.datetime(2013, 11, 6, tzinfo=dt.UTC)
 
 
@@ -50,14 +55,14 @@ def silver(spark: SparkSession, tables: Tables) -> tuple[pa.Table, pa.Table]:
 
 @pytest.mark.spark
 def test_the_online_store_holds_the_items_of_silver_and_the_network(
-    silver: tuple[pa.Table, pa.Table], tables: Tables, tmp_path: Path
+    silver: tuple[pa.Table, pa.Table], reader: TableReader, tmp_path: Path
 ) -> None:
     # Given silver tables
     flights, weather = silver
     expected = dict(online_items(flights, weather, retain_days=2, horizon_min=120))
     # When they are materialized twice
     with closing(SqliteOnlineStore(tmp_path / "serving.db")) as store:
-        counts = {materialize(tables, store, retain_days=2, horizon_min=120) for _ in range(2)}
+        counts = {materialize(reader, store, retain_days=2, horizon_min=120) for _ in range(2)}
         # Then the store has every item once, and the airports and routes
         assert counts == {len(expected)}
         assert store.get_many(expected) == expected
@@ -110,22 +115,18 @@ def test_syncing_flights_of_silver_again_changes_no_row(tmp_path: Path) -> None:
         assert store.get_many(items) == items
 
 
-@pytest.mark.spark
-def test_a_route_with_a_new_distance_has_its_earlier_one_too(spark: SparkSession) -> None:
+def test_a_route_with_a_new_distance_has_its_earlier_one_too(home: Path) -> None:
     # Given a route whose distance is another one from March on
-    rows = [("EWR", "EGE", at, miles) for at, miles in ((1, 1726), (60, 1726), (90, 1725))]
-    frame = spark.createDataFrame(rows, f"{c.ORIGIN} STRING, {c.DESTINATION} STRING, m INT, d INT")
-    flights = frame.selectExpr(
-        c.ORIGIN,
-        c.DESTINATION,
-        f"d AS {c.DISTANCE}",
-        f"timestamp_seconds(60 * m) AS {c.SCHEDULED_DEPARTURE}",
-    )
-    airports = spark.createDataFrame(
-        [("EWR", "America/New_York")], "airport STRING, timezone STRING"
-    )
+    moments = [(1, 1726), (60, 1726), (90, 1725)]
+    route = {c.ORIGIN: "EWR", c.DESTINATION: "EGE"}
+    flights = [
+        route | {c.DISTANCE: miles, c.SCHEDULED_DEPARTURE: EPOCH + dt.timedelta(minutes=at)}
+        for at, miles in moments
+    ]
+    write_table(home, "silver_flights", flights)
+    write_table(home, "silver_airports", [{c.AIRPORT: "EWR", "timezone": "America/New_York"}])
     # When the network is made / Then both distances are known, with the minute of the change
-    network = network_of(flights, airports)
+    network = network_of(RunContext(load_settings("dev")).reader)
     assert (network.distances_mi, network.earlier_mi) == (
         {"EWR-EGE": 1725},
         {"EWR-EGE": [(90, 1726)]},

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -21,12 +20,14 @@ from pipelines.tables.arrow_files import (
     files_of_folder,
     files_of_table,
     is_plain,
-    local_folder,
     read_days,
     replace_all,
     replace_days,
     write_file,
 )
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 DAY = DayColumn("day")
 AT = DayColumn("at", is_instant=True)
@@ -65,14 +66,6 @@ def table(tmp_path: Path) -> Path:
     adds = [write_file(rows(part), folder) for part in (JANUARY[:15], JANUARY[15:])]
     replace_all(folder, SCHEMA, adds, "first")
     return folder
-
-
-@pytest.mark.parametrize(
-    ("uri", "folder"),
-    [("/a/b", Path("/a/b")), ("file:/a/b", Path("/a/b")), ("s3://a/b", None), ("dbfs:/a", None)],
-)
-def test_only_a_table_on_this_machine_has_a_folder(uri: str, folder: Path | None) -> None:
-    assert local_folder(uri) == folder
 
 
 def test_every_file_has_statistics_and_its_days(table: Path) -> None:

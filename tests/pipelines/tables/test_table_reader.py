@@ -1,33 +1,40 @@
 from __future__ import annotations
 
 import datetime as dt
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
 import pytest
 
 from features.declare import columns as c
-from pipelines.reports.table_reader import TableReader
+from pipelines.reports.freshness import table_names
 from pipelines.runtime.context import RunContext
 from pipelines.settings import load_settings
-from pipelines.tables.delta_tables import Tables
+from pipelines.tables.delta_tables import TableMissingError, Tables, local_folder
+from pipelines.tables.table_reader import Period
 from tests.pipelines.made_tables import INGESTED, write_table
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from pyspark.sql import SparkSession
 
 NOON = dt.datetime(2013, 1, 1, 12, tzinfo=dt.UTC)
 ROWS = [
-    {c.AIRPORT: "JFK", c.OBSERVED: NOON, c.INGESTED: INGESTED},
-    {c.AIRPORT: "JFK", c.OBSERVED: NOON + dt.timedelta(hours=13), c.INGESTED: INGESTED},
-    {c.AIRPORT: "EWR", c.OBSERVED: NOON + dt.timedelta(hours=1), c.INGESTED: INGESTED},
+    {c.AIRPORT: "JFK", c.OBSERVED: NOON, c.INGESTED: INGESTED, "wind": None},
+    {
+        c.AIRPORT: "JFK",
+        c.OBSERVED: NOON + dt.timedelta(hours=13),
+        c.INGESTED: INGESTED,
+        "wind": None,
+    },
+    {c.AIRPORT: "EWR", c.OBSERVED: NOON + dt.timedelta(hours=1), c.INGESTED: INGESTED, "wind": 4.5},
 ]
 
 
-def validate_answers(reader: TableReader) -> None:
+def validate_answers(context: RunContext) -> None:
     # Given a table / Then each question about it has its answer
-    assert reader.names() == ["silver_weather"]
+    assert table_names(context) == ["silver_weather"]
+    reader = context.reader
     assert not reader.exists("silver_flights")
     assert reader.count("silver_weather") == 3
     assert set(reader.columns("silver_weather")) == set(ROWS[0])
@@ -36,13 +43,29 @@ def validate_answers(reader: TableReader) -> None:
     assert reader.counts("silver_weather", c.OBSERVED) == days
     assert reader.newest("silver_weather", c.INGESTED) == INGESTED
     assert reader.rows("silver_weather", [c.AIRPORT]).num_rows == 3
+    for since, until, airports in (
+        (NOON + dt.timedelta(hours=1), None, ["EWR", "JFK"]),
+        (None, NOON + dt.timedelta(hours=1), ["JFK"]),
+        (NOON, NOON + dt.timedelta(hours=13), ["EWR", "JFK"]),
+    ):
+        period = Period(c.OBSERVED, since, until)
+        found = reader.rows("silver_weather", [c.AIRPORT, c.OBSERVED], period=period)
+        assert sorted(found[c.AIRPORT].to_pylist()) == airports
+        assert found.schema.field(c.OBSERVED).type == pa.timestamp("us", tz="UTC")
+    measured = reader.rows("silver_weather", [c.AIRPORT, "wind"], known="wind")
+    assert measured.to_pylist() == [{c.AIRPORT: "EWR", "wind": 4.5}]
+    assert reader.version("silver_weather") == 0
+    with pytest.raises(TableMissingError, match=r"no version 7 .* last is 0"):
+        reader.rows("silver_weather", [c.AIRPORT], version=7)
+    with pytest.raises(TableMissingError, match=r"gold does not exist .*make run"):
+        reader.count("gold")
 
 
 def test_tables_on_this_disk_are_read_without_spark(home: Path) -> None:
     # Given a table on this disk / When it is read
     write_table(home, "silver_weather", ROWS)
     context = RunContext(load_settings("dev"))
-    validate_answers(TableReader(context))
+    validate_answers(context)
     # Then no session was built for it
     assert "spark" not in context.__dict__
 
@@ -61,6 +84,14 @@ def test_in_a_catalog_spark_reads(spark: SparkSession, home: Path) -> None:
     context = RunContext(settings).using(spark=spark, tables=Tables(spark, uri))
     try:
         # When it is read / Then the answers are the same
-        validate_answers(TableReader(context))
+        validate_answers(context)
     finally:
         spark.sql(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
+
+
+@pytest.mark.parametrize(
+    ("uri", "folder"),
+    [("/a/b", Path("/a/b")), ("file:/a/b", Path("/a/b")), ("s3://a/b", None), ("dbfs:/a", None)],
+)
+def test_only_a_table_on_this_machine_has_a_folder(uri: str, folder: Path | None) -> None:
+    assert local_folder(uri) == folder
