@@ -13,7 +13,6 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
-from sklearn.metrics import precision_recall_curve, roc_curve
 
 from training.evaluate.quality_metrics import AUC, AVERAGE_PRECISION
 
@@ -162,6 +161,8 @@ def svg(draw: Callable[[Axes], None], size: tuple[float, float] = SIZE) -> bytes
 
 
 def _roc(axes: Axes, flights: Scored, evaluation: Evaluation) -> None:
+    from sklearn.metrics import roc_curve  # noqa: PLC0415 - after wait_without_spinning
+
     for name, score, color, metrics in _both(flights, evaluation):
         false_alarms, hits, _ = roc_curve(flights.label, score)
         label = f"{name}, AUC {metrics[AUC].value:.3f}"
@@ -173,6 +174,8 @@ def _roc(axes: Axes, flights: Scored, evaluation: Evaluation) -> None:
 
 
 def _precision_recall(axes: Axes, flights: Scored, evaluation: Evaluation) -> None:
+    from sklearn.metrics import precision_recall_curve  # noqa: PLC0415 - after wait_without_spinning
+
     for name, score, color, metrics in _both(flights, evaluation):
         precision, recall, _ = precision_recall_curve(flights.label, score)
         label = f"{name}, average {metrics[AVERAGE_PRECISION].value:.3f}"

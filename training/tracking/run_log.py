@@ -12,6 +12,7 @@ import msgspec
 
 from features.contract import feature_contract as contracts
 from training.data.parts import bounds_of
+from training.environment import wait_without_spinning
 from training.evaluate import learning_curve
 from training.models.fitted_model import FittedModel
 from training.models.kinds import DEFAULT_KIND, KINDS
@@ -96,6 +97,7 @@ def load_models(tracking: Tracking, run_id: str) -> tuple[FittedModel, FittedMod
     Raises:
         RunFileError: The run does not have them.
     """
+    wait_without_spinning()
     from mlflow.exceptions import MlflowException  # noqa: PLC0415 - takes seconds
 
     contract = contracts.from_json(read_file(tracking.client, run_id, run_files.CONTRACT_FILE))
