@@ -33,6 +33,8 @@ class Ranking:
         ends: The last position of each group of equal probabilities.
         bin_starts: Where each calibration bin that has flights starts.
         loss: Log loss of each flight.
+        surprise: Probability less label of each flight.
+        squared: The square of that.
     """
 
     order: NDArray[np.intp]
@@ -41,6 +43,8 @@ class Ranking:
     ends: NDArray[np.intp]
     bin_starts: NDArray[np.intp]
     loss: NDArray[np.float64]
+    surprise: NDArray[np.float64]
+    squared: NDArray[np.float64]
 
 
 def recall_name(rate: float) -> str:
@@ -63,7 +67,8 @@ def ranking(label: NDArray[np.int8], score: NDArray[np.float64], *, bins: int) -
     loss = -np.log(np.where(late == 1, inside, 1 - inside))
     which = np.minimum((ranked * bins).astype(np.int64), bins - 1)
     starts = np.flatnonzero(np.r_[True, which[1:] != which[:-1]])
-    return Ranking(order, late, ranked, ends, starts, loss)
+    surprise = ranked - late
+    return Ranking(order, late, ranked, ends, starts, loss, surprise, surprise**2)
 
 
 def measure(
@@ -76,6 +81,8 @@ def measure(
     the share that was late from the mean probability. Recall at a rate is the share of the late
     flights among the likeliest such share of all flights.
 
+    Sums are numpy's, not those of a BLAS, whose last bit depends on the number of its threads.
+
     Args:
         flights: The ranking.
         weight: How much each flight counts, in the ranking's order.
@@ -87,17 +94,34 @@ def measure(
     if not 0 < late < total:
         names = (AUC, AVERAGE_PRECISION, LOG_LOSS, BRIER, CALIBRATION_ERROR)
         return dict.fromkeys((*names, *map(recall_name, alert_rates)), float("nan"))
-    hits, alerts = positive[flights.ends], everything[flights.ends]
-    false_alarms = alerts - hits
-    area = np.sum(np.diff(false_alarms, prepend=0.0) * (hits + np.r_[0.0, hits[:-1]])) / 2
-    precision = np.divide(hits, alerts, out=np.zeros_like(hits), where=alerts > 0)
-    surprise = np.add.reduceat(weight * (flights.score - flights.label), flights.bin_starts)
+    hits, alerts = positive, everything
+    if flights.ends.size < weight.size:
+        hits, alerts = positive[flights.ends], everything[flights.ends]
+    area = _area(hits, alerts - hits)
+    gained = hits.copy()
+    gained[1:] -= hits[:-1]
+    if alerts[0] > 0:  # as all that follow: they never fall
+        precision = hits / alerts
+    else:
+        precision = np.divide(hits, alerts, out=np.zeros_like(hits), where=alerts > 0)
+    precision *= gained
+    surprise = np.add.reduceat(weight * flights.surprise, flights.bin_starts)
     recall = np.interp(np.array(alert_rates) * total, everything, positive) / late
     return {
         AUC: float(area / (late * (total - late))),
-        AVERAGE_PRECISION: float(np.sum(precision * np.diff(hits, prepend=0.0)) / late),
-        LOG_LOSS: float(weight @ flights.loss / total),
-        BRIER: float(weight @ (flights.score - flights.label) ** 2 / total),
+        AVERAGE_PRECISION: float(np.sum(precision) / late),
+        LOG_LOSS: float(np.sum(weight * flights.loss) / total),
+        BRIER: float(np.sum(weight * flights.squared) / total),
         CALIBRATION_ERROR: float(np.abs(surprise).sum() / total),
         **{recall_name(rate): float(r) for rate, r in zip(alert_rates, recall, strict=True)},
     }
+
+
+def _area(hits: NDArray[np.float64], false_alarms: NDArray[np.float64]) -> float:
+    """Return the area under hits over false alarms, both as weights."""
+    widths = false_alarms.copy()
+    widths[1:] -= false_alarms[:-1]
+    heights = hits.copy()
+    heights[1:] += hits[:-1]
+    widths *= heights
+    return float(np.sum(widths) / 2)

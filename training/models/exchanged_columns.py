@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import reduce
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 import numpy as np
@@ -85,7 +85,7 @@ def exchanged_log_odds(
             for column, table in tree.reachable.items()
         }
         own = _values(tree, sets.values())
-        unchanged: dict[frozenset[int], list[Sets]] = {}
+        unchanged = _without_each(sets)
         for number, exchange in enumerate(exchanges):
             changed = frozenset(sets.keys() & set(exchange.columns))
             if not changed:
@@ -97,6 +97,19 @@ def exchanged_log_odds(
             taken = [sets[column].take(exchange.rows, axis=1) for column in changed]
             sums[number] += _values(tree, [*taken, *unchanged[changed]])
     return sums
+
+
+def _without_each(sets: Mapping[int, Sets]) -> dict[frozenset[int], list[Sets]]:
+    """Return for each column what the sets of all others have in common; nothing without others."""
+    values = list(sets.values())
+    if len(values) == 1:
+        return {frozenset(sets): []}
+    before = [None, *accumulate(values[:-1], np.bitwise_and)]
+    after = [*reversed(list(accumulate(values[:0:-1], np.bitwise_and))), None]
+    return {
+        frozenset((column,)): [found for found in both if found is not None]
+        for column, both in zip(sets, zip(before, after, strict=True), strict=True)
+    }
 
 
 def _values(tree: _Tree, sets: Iterable[Sets]) -> NDArray[np.float64]:
