@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeAlias
 
 import msgspec
 from msgspec import Meta
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+Scope: TypeAlias = Literal["predict", "events", "operate"]
+DEFAULT_SCOPES: Final[tuple[Scope, ...]] = ("predict", "events")
 KeyHash = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 
 
@@ -49,17 +51,31 @@ class StoreSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     spool_megabytes: Annotated[int, Meta(ge=1)] = 512
 
 
+class KeySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """An API key and what it allows.
+
+    Attributes:
+        sha256: SHA-256 of the key, in hex.
+        scopes: `predict`: predictions and their history; `events`: reporting events; `operate`:
+            choosing the model that answers. Any key may read the model, its card and the metrics.
+    """
+
+    sha256: KeyHash
+    scopes: tuple[Scope, ...] = DEFAULT_SCOPES
+
+
 class AccessSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Settings of authentication.
 
     Attributes:
         required: Whether a caller needs an API key; the health check never does.
-        keys: SHA-256 of each key, in hex, by the name of its owner. `ONTIME_API_KEYS`, a JSON
-            object of the same form, adds to them.
+        keys: By the name of its owner, each key: `{sha256, scopes}`, or its SHA-256 alone, which
+            allows `predict` and `events`. `ONTIME_API_KEYS`, a JSON object of the same form, adds
+            to them.
     """
 
     required: bool = True
-    keys: dict[str, KeyHash] = {}
+    keys: dict[str, KeyHash | KeySettings] = {}
 
 
 class LimitSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -99,6 +115,8 @@ class ServingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
         port: Port to listen on.
         follow_seconds: How often the release document is read.
         allow_as_of: Whether a request may say as of when features are taken (dev only: 2013 again).
+        load_any: Whether `POST /model/load` may load any published version (dev only); elsewhere
+            only the one that answers by the newest decision in the ledger.
         max_body_bytes: A larger request body is refused with 413.
         batch_max: The most flights in one request.
         max_batch_bytes: The same as `max_body_bytes` for a request with many flights.
@@ -120,6 +138,7 @@ class ServingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     port: Annotated[int, Meta(ge=1, le=65535)] = 8000
     follow_seconds: Annotated[float, Meta(gt=0, le=60)] = 1.0
     allow_as_of: bool = False
+    load_any: bool = False
     max_body_bytes: Annotated[int, Meta(ge=1024)] = 64 * 1024
     batch_max: Annotated[int, Meta(ge=1, le=1_000)] = 1_000
     max_batch_bytes: Annotated[int, Meta(ge=1024)] = 512 * 1024
@@ -133,6 +152,7 @@ class ServingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
 
 _KEYS: Final = "ONTIME_API_KEYS"
 _KEYS_FORM: Final = 'set it to a JSON object such as {"somebody": "<SHA-256 of the key>"}'
+_ANY_KEY: Final = "<name>"
 _UNKNOWN: Final = re.compile(r"unknown field `(?P<field>[^`]*)`")
 _PLACE: Final = re.compile(r" - at `\$\.?(?P<place>[^`]*)`$")
 
@@ -157,7 +177,7 @@ def with_environment_keys(settings: ServingSettings) -> ServingSettings:
     """
     given = os.environ.get(_KEYS, "{}")
     try:
-        keys = msgspec.json.decode(given, type=dict[str, KeyHash])
+        keys = msgspec.json.decode(given, type=dict[str, KeyHash | KeySettings])
     except msgspec.MsgspecError as error:
         raise ConfError(f"{_KEYS} cannot be read ({error}): {_KEYS_FORM}.") from error
     access = msgspec.structs.replace(settings.access, keys=settings.access.keys | keys)
@@ -171,14 +191,16 @@ def artifact_store_uri(settings: ServingSettings, home: Path) -> str:
 
 def _store_errors(message: str, section: Mapping[str, Any]) -> str:
     found = _PLACE.search(message)
-    place = [part for part in found["place"].split(".") if part] if found else []
+    given = found["place"].replace("[...]", f".{_ANY_KEY}") if found else ""
+    place = [part for part in given.split(".") if part]
     if unknown := _UNKNOWN.search(message):
         known = ", ".join(sorted(_fields(place)))
         key = ".".join(["serving", *place, unknown["field"]])
         return f"Unknown configuration key '{key}' in conf/: remove it or use one of: {known}."
     value: Any = section
     for part in place:
-        value = value.get(part, "") if isinstance(value, dict) else ""
+        if part != _ANY_KEY:
+            value = value.get(part, "") if isinstance(value, dict) else ""
     key = ".".join(["serving", *place])
     reason = _PLACE.sub("", message)
     return f"Configuration key '{key}' = {value!r} is not valid: {reason}. Correct it in conf/."
@@ -187,5 +209,8 @@ def _store_errors(message: str, section: Mapping[str, Any]) -> str:
 def _fields(place: list[str]) -> list[str]:
     kind: Any = ServingSettings
     for part in place:
-        kind = {each.name: each.type for each in msgspec.structs.fields(kind)}[part]
+        if part == _ANY_KEY:
+            kind = KeySettings  # the one struct that stands in a mapping
+        else:
+            kind = {each.name: each.type for each in msgspec.structs.fields(kind)}[part]
     return [each.name for each in msgspec.structs.fields(kind)]

@@ -53,10 +53,11 @@ _SCHEMES: Final = {
 _PROBLEMS: Final = {
     400: "The body is not JSON.",
     401: "An API key is required and was not sent.",
+    403: "The API key does not have the scope of this operation.",
     404: "There is no such thing.",
     408: "The body did not arrive in time.",
-    409: "The model version may not be served (checksum, contract or self-test), or the first "
-    "request with this idempotency key is still being answered.",
+    409: "The model version may not be served (checksum, contract or self-test), or no decision "
+    "has it answer; or the first request with this idempotency key is still being answered.",
     413: "The body is too large.",
     415: "The body is not declared as JSON.",
     422: "A field or parameter is missing, unknown, or has an invalid value.",
@@ -77,13 +78,15 @@ def openapi_document() -> dict[str, Any]:
     # Any value is accepted there: an invalid flight gets a problem in its place.
     flights["items"] = {"anyOf": [_ref("PredictionRequest"), {}]}
     components["LoadRequest"]["oneOf"] = [{"required": ["version"]}, {"required": ["alias"]}]
-    return {
+    document = {
         "openapi": "3.1.0",
         "info": {"title": TITLE, "version": VERSION, "description": DESCRIPTION},
         "paths": {**_predicting(), **_events(), **_reading()},
         "components": {"schemas": components, "securitySchemes": _SCHEMES},
         "security": [{}, *({name: []} for name in _SCHEMES)],
     }
+    found: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(document))  # lists, no tuples
+    return found
 
 
 def document_file() -> bytes:
@@ -92,7 +95,7 @@ def document_file() -> bytes:
 
 
 def _predicting() -> dict[str, Any]:
-    posted = (400, 408, 409, 413, 415, 422, 503)
+    posted = (400, 403, 408, 409, 413, 415, 422, 503)
     flight = _body("PredictionRequest", {"flight": EXAMPLE_REQUEST})
     flights = _body("BatchRequest", {"flights": {"flights": [EXAMPLE_REQUEST]}})
     switch = _body("LoadRequest", {"version": {"version": "3"}, "alias": {"alias": "champion"}})
@@ -126,15 +129,18 @@ def _predicting() -> dict[str, Any]:
             | {"parameters": once, "requestBody": flight}
         },
         "/model/predict/async/{id}": {
-            "get": _operation("job", "State of an asynchronous prediction", found, (404, 422, 503))
+            "get": _operation(
+                "job", "State of an asynchronous prediction", found, (403, 404, 422, 503)
+            )
             | {"parameters": [_parameter("id", "`id` of the answer.", _TEXT, place="path")]}
         },
         "/model/load": {
             "post": _operation(
                 "load",
-                "Switch this server to another model version",
+                "Switch this server to another model version; outside development only to the one "
+                "that answers by the newest decision",
                 _answer("ModelAnswer", examples.MODEL),
-                (400, 404, 408, 409, 413, 415, 422, 503),
+                (400, 403, 404, 408, 409, 413, 415, 422, 503),
             )
             | {"requestBody": switch}
         },
@@ -147,7 +153,7 @@ def _events() -> dict[str, Any]:
         "events",
         "Report events, in any order; repeats are ignored. Accepted once durable.",
         accepted,
-        (400, 408, 413, 415, 422, 503),
+        (400, 403, 408, 413, 415, 422, 503),
         202,
     )
     body = _body("EventsRequest", {"events": {"events": examples.EVENTS}})
@@ -166,7 +172,7 @@ def _reading() -> dict[str, Any]:
             | {"parameters": [_parameter("alias", "Of which of the two.", alias)]}
         },
         "/model/history": {
-            "get": _operation("history", "Which answers were given?", page, (422, 503))
+            "get": _operation("history", "Which answers were given?", page, (403, 422, 503))
             | {"parameters": _history_parameters()}
         },
         "/health": {"get": _operation("health", "Is the process alive?", alive)},

@@ -12,10 +12,11 @@ import binascii
 import hashlib
 import hmac
 import secrets
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, get_args
 
 from ontime_base.errors import OntimeError
-from serving.schema.problems import UnauthorizedError
+from serving.schema.problems import ForbiddenError, UnauthorizedError
+from serving.settings import KeySettings, Scope
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 _CHALLENGE: Final = ((b"www-authenticate", b'Basic realm="ontime", charset="UTF-8"'),)
 _KEY_BYTES: Final = 32
 _LONGEST_KEY: Final = 200
+_ALL: Final = frozenset[Scope](get_args(Scope))
 
 
 class AccessError(OntimeError):
@@ -36,13 +38,13 @@ class Access:
 
     Args:
         required: Whether a caller needs a key.
-        keys: SHA-256 of each key, in hex, by the name of its owner.
+        keys: Each key by the name of its owner: its SHA-256 in hex, or that with its scopes.
 
     Raises:
         AccessError: A key is required and there is none.
     """
 
-    def __init__(self, *, required: bool, keys: Mapping[str, str]) -> None:
+    def __init__(self, *, required: bool, keys: Mapping[str, str | KeySettings]) -> None:
         if required and not keys:
             raise AccessError(
                 "This environment asks callers for an API key, and none is configured: make one "
@@ -51,7 +53,12 @@ class Access:
                 "false."
             )
         self._required = required
-        self._keys = [(name, bytes.fromhex(digest)) for name, digest in keys.items()]
+        known = {
+            name: KeySettings(sha256=key) if isinstance(key, str) else key
+            for name, key in keys.items()
+        }
+        self._keys = [(name, bytes.fromhex(key.sha256)) for name, key in known.items()]
+        self._scopes = {name: frozenset(key.scopes) for name, key in known.items()}
 
     def caller(self, request: Request) -> str:
         """Return the caller: the name of its key, or its address where no key is required.
@@ -60,6 +67,7 @@ class Access:
             UnauthorizedError: No valid key was sent.
         """
         if not self._required:
+            request.scopes = _ALL
             return request.client
         name = self._name_of(_given_key(request))
         if name is None:
@@ -69,6 +77,7 @@ class Access:
                 headers=_CHALLENGE,
             )
         request.log_fields["key"] = name
+        request.scopes = self._scopes[name]
         return f"key:{name}"
 
     def _name_of(self, key: bytes) -> str | None:
@@ -77,6 +86,24 @@ class Access:
             if hmac.compare_digest(digest, given):
                 found = name
         return found if key else None
+
+
+def require_scope(request: Request, scope: Scope | None) -> None:
+    """Refuse a request whose key does not allow an operation.
+
+    Args:
+        request: Its caller is known.
+        scope: What the operation needs; None: any key.
+
+    Raises:
+        ForbiddenError: Names the scope.
+    """
+    if scope is not None and scope not in request.scopes:
+        allowed = ", ".join(sorted(request.scopes)) or "nothing"
+        raise ForbiddenError(
+            f"This needs a key with the scope '{scope}', and this one allows {allowed}: use "
+            "another key, or ask whoever runs the service to add the scope."
+        )
 
 
 def new_key() -> tuple[str, str]:

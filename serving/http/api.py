@@ -11,7 +11,7 @@ import re
 import time
 from typing import TYPE_CHECKING, Final
 
-from serving.http.access import Access
+from serving.http.access import Access, require_scope
 from serving.http.endpoints import route_table
 from serving.http.messages import JSON, Reply, without_end_slash
 from serving.http.rate_limit import RateLimit
@@ -102,6 +102,7 @@ class Api:
             request.caller = self._access.caller(request)
             self._rate.take(request.caller)
         route = self.table.route(request)
+        require_scope(request, route.scope)
         if route.max_body:
             _require_json(request)
             declared = request.headers.get(b"content-length", b"")

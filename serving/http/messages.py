@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from serving.inference.predictor import Shadow
+    from serving.settings import Scope
     from serving.stores.history.protocol import PredictionRecord
 
 JSON: Final = "application/json"
@@ -34,6 +35,7 @@ class Request:
         request_id: Names it in the log and in its answer.
         name: The path of its route, for logs and metrics.
         caller: The name of its key, or its address; known once it is authenticated.
+        scopes: What its key allows; likewise.
         log_fields: Further fields of its log line.
     """
 
@@ -47,6 +49,7 @@ class Request:
     request_id: str = ""
     name: str = "other"
     caller: str = ""
+    scopes: frozenset[Scope] = frozenset()
     log_fields: dict[str, object] = field(default_factory=dict)
 
     def header(self, name: bytes) -> str:

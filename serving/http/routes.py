@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from serving.http.messages import Reply, Request
     from serving.schema.problems import ProblemError
+    from serving.settings import Scope
 
 _SHOWN: Final = 80
 
@@ -28,6 +29,7 @@ class Route:
         max_body: The most bytes of a body; 0: the body is not read.
         nonblocking: Answers without waiting for disk or network.
         public: Answers without a key.
+        scope: What a key must allow; None: any key will do.
         answer_batch: Answers several requests without a query, each with a reply or a problem;
             None: one request at a time.
     """
@@ -38,6 +40,7 @@ class Route:
     max_body: int = 0
     nonblocking: bool = False
     public: bool = False
+    scope: Scope | None = None
     answer_batch: Callable[[Sequence[Request]], Sequence[Reply | ProblemError]] | None = None
 
 

@@ -83,6 +83,14 @@ class UnauthorizedError(ProblemError):
     title = "A key is needed"
 
 
+class ForbiddenError(ProblemError):
+    """The API key does not have the scope that the operation needs."""
+
+    status = 403
+    slug = "forbidden"
+    title = "The key does not allow this"
+
+
 class NotFoundError(ProblemError):
     """There is nothing at this path."""
 

@@ -23,6 +23,7 @@ def gauges(
     now: dict[tuple[str, Labels], float] = {
         ("refused_artifacts_total", ()): follower.refusals,
         ("release_refused", ()): 1 if refused else 0,
+        ("release_followed", ()): 1 if follower.follows else 0,
     }
     if isinstance(history, SpooledHistory):
         now["spool_waiting", ()] = history.statistics().waiting

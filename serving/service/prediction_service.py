@@ -80,7 +80,9 @@ class PredictionService:
         self._due_at = 0.0
         days = options.stores.retention_days
         self._retention = Retention(stores.history, days=days, clock=clock)
-        self._follower = ReleaseFollower(stores.artifacts, options.model_name)
+        self._follower = ReleaseFollower(
+            stores.artifacts, options.model_name, load_any=options.load_any
+        )
         self._predictor = Predictor(
             split=self._follower.split,
             network=self._known_network,

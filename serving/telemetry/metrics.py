@@ -36,6 +36,7 @@ _HELP: Final[Mapping[str, str]] = {
     "online_store_failures_total": "Requests answered without the online store.",
     "refused_artifacts_total": "Released artifacts that were refused (checksum, contract, test).",
     "release_refused": "1 while something released is refused and does not answer.",
+    "release_followed": "0 while the release document is gone, unreadable or older than before.",
     "release_revision": "Revision of the release document that is followed.",
     "model_weight": "Share of the flights that a version answers.",
     "spool_waiting": "Predictions given that wait for the history to be back.",
@@ -45,7 +46,14 @@ _HELP: Final[Mapping[str, str]] = {
     "jobs_total": "Asynchronous predictions finished, by state.",
 }
 _GAUGES: Final = frozenset(
-    {"release_refused", "release_revision", "model_weight", "spool_waiting", "warned_share"}
+    {
+        "release_refused",
+        "release_revision",
+        "model_weight",
+        "spool_waiting",
+        "warned_share",
+        "release_followed",
+    }
 )
 _RECENT: Final = 1_000
 

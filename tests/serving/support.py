@@ -61,7 +61,10 @@ ROOT = Path(__file__).resolve().parents[2]
 MODEL_NAME = "ontime"
 THRESHOLD = 0.3
 OPEN = ServingSettings(access=AccessSettings(required=False))
-SETTINGS = msgspec.structs.replace(OPEN, allow_as_of=True, follow_seconds=0.05, max_body_bytes=2048)
+# As in development: a request may say as of when, and load any version.
+SETTINGS = msgspec.structs.replace(
+    OPEN, allow_as_of=True, load_any=True, follow_seconds=0.05, max_body_bytes=2048
+)
 HORIZON_MIN = 120
 A_FLIGHT = {
     "carrier": "UA",

@@ -15,7 +15,14 @@ from pipelines.settings import load_settings
 from serving.http.access import AccessError, new_key
 from serving.http.api import Api
 from serving.http.messages import Request
-from serving.settings import AccessSettings, ServingSettings, with_environment_keys
+from serving.settings import (
+    DEFAULT_SCOPES,
+    AccessSettings,
+    KeySettings,
+    ServingSettings,
+    parse_serving,
+    with_environment_keys,
+)
 from tests.serving.support import SETTINGS, a_service, body_of
 
 if TYPE_CHECKING:
@@ -97,3 +104,65 @@ def test_keys_may_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
         monkeypatch.setenv("ONTIME_API_KEYS", bad)
         with pytest.raises(ConfError, match="ONTIME_API_KEYS"):
             with_environment_keys(ServingSettings())
+
+
+SCOPED: dict[str, list[tuple[str, str, int]]] = {
+    "predict": [
+        ("POST", "/model/predict", 200),
+        ("POST", "/model/predict/batch", 422),
+        ("POST", "/model/predict/async", 202),
+        ("GET", "/model/predict/async/x", 404),
+        ("GET", "/model/history", 200),
+    ],
+    "events": [("POST", "/events", 422)],
+    "operate": [("POST", "/model/load", 422)],
+    "": [("GET", "/model", 200), ("GET", "/ready", 200), ("GET", "/metrics", 200)],
+}
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        HASH,
+        KeySettings(sha256=HASH),
+        KeySettings(sha256=HASH, scopes=("predict",)),
+        KeySettings(sha256=HASH, scopes=("operate",)),
+        KeySettings(sha256=HASH, scopes=()),
+        KeySettings(sha256=HASH, scopes=("predict", "events", "operate")),
+    ],
+)
+def test_a_key_does_what_its_scopes_allow(home: Path, key: str | KeySettings) -> None:
+    # Given a key; one without scopes predicts and reports events
+    allowed = DEFAULT_SCOPES if isinstance(key, str) else key.scopes
+    access = AccessSettings(required=True, keys={"somebody": key})
+    api = Api(a_service(home, msgspec.structs.replace(SETTINGS, access=access)))
+    headers = {b"x-api-key": KEY.encode(), b"content-type": b"application/json"}
+    for scope, operations in SCOPED.items():
+        for method, path, status in operations:
+            reply = api.answer(Request(method, path, headers=headers, body=body_of()))
+            # Then an operation of another scope is refused, and names that scope
+            if scope and scope not in allowed:
+                assert reply.status == 403, path
+                problem = json.loads(reply.body)
+                assert problem["type"] == "urn:ontime:problem:forbidden"
+                assert f"'{scope}'" in problem["detail"]
+            else:
+                assert reply.status == status, (path, reply.body)
+
+
+def test_every_operation_that_changes_something_has_a_scope(api: Api) -> None:
+    assert all(route.scope for route in api.table.routes if route.method == "POST")
+
+
+def test_scopes_come_from_conf_and_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(
+        "ONTIME_API_KEYS", json.dumps({"somebody": {"sha256": HASH, "scopes": ["operate"]}})
+    )
+    key = KeySettings(sha256=HASH, scopes=("operate",))
+    assert with_environment_keys(ServingSettings()).access.keys == {"somebody": key}
+    section = {"access": {"keys": {"somebody": {"sha256": HASH, "scope": ["operate"]}}}}
+    with pytest.raises(ConfError, match=r"keys\.<name>\.scope.*use one of: scopes, sha256"):
+        parse_serving(section)
+    section["access"]["keys"]["somebody"] = {"sha256": HASH, "scopes": ["all"]}
+    with pytest.raises(ConfError, match="'all'"):
+        parse_serving(section)

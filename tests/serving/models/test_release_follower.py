@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 from typing import TYPE_CHECKING
 
@@ -16,9 +17,14 @@ from serving.stores.errors import StoreError
 from tests.serving.support import MODEL_NAME, package_files, publish, release, release_version
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from serving.stores.artifacts.protocol import StoredObject
+
+    from serving.models.traffic_split import ServedModel
+
+    Switches = Sequence[Callable[[], ServedModel]]
 
 
 class Time:
@@ -35,7 +41,7 @@ def time() -> Time:
 
 @pytest.fixture
 def follower(store: FolderArtifactStore, time: Time) -> ReleaseFollower:
-    return ReleaseFollower(store, MODEL_NAME, monotonic=time)
+    return ReleaseFollower(store, MODEL_NAME, load_any=True, monotonic=time)
 
 
 def answering(follower: ReleaseFollower) -> tuple[str, str | None]:
@@ -257,3 +263,172 @@ def test_a_store_failure_is_reported_and_the_model_stays(tmp_path: Path) -> None
     store.failing = frozenset()
     follower.follow("champion")
     assert follower.refusal is None
+
+
+def previous_document(store: FolderArtifactStore, body: bytes) -> None:
+    store.replace(RELEASE_KEY, body, store.get(RELEASE_KEY).etag)
+
+
+def test_a_release_document_of_before_is_refused(
+    store: FolderArtifactStore, follower: ReleaseFollower, caplog: pytest.LogCaptureFixture
+) -> None:
+    # Given a server that has followed revision 2, and the document of revision 1 put back
+    release_version(store, "1")
+    first = store.get(RELEASE_KEY).body
+    follower.refresh()
+    release_version(store, "2")
+    second = store.get(RELEASE_KEY).body
+    follower.refresh()
+    previous_document(store, first)
+    # When it polls several times
+    with caplog.at_level(logging.ERROR):
+        for _ in range(3):
+            follower.refresh()
+    # Then the model stays; the reason is logged once, counted, and shown
+    assert answering(follower) == ("2", "champion")
+    assert "revision 1, which is older than revision 2" in (follower.refusal or "")
+    assert not follower.follows
+    assert follower.refusals == 1
+    assert [r.getMessage() for r in caplog.records] == ["release_not_followed"]
+    # And no request makes it go back either
+    switches: Switches = (lambda: follower.pin("1"), lambda: follower.follow("champion"))
+    for switch in switches:
+        with pytest.raises(NotReadyError, match="Revisions only grow"):
+            switch()
+    # And once the document is back, or a later one comes, it is followed
+    previous_document(store, second)
+    follower.refresh()
+    assert (follower.refusal, follower.follows) == (None, True)
+    release_version(store, "3")
+    follower.refresh()
+    assert answering(follower) == ("3", "champion")
+
+
+def test_the_same_revision_with_another_content_is_refused(
+    store: FolderArtifactStore, follower: ReleaseFollower
+) -> None:
+    release_version(store, "1")
+    publish(store, "2")
+    follower.refresh()
+    body = store.get(RELEASE_KEY).body
+    previous_document(store, body.replace(b'"version": "1"', b'"version": "2"'))
+    follower.refresh()
+    assert answering(follower) == ("1", "champion")
+    assert "differs from revision 1" in (follower.refusal or "")
+    # But the same content in another form is the same document
+    previous_document(store, body + b"\n")
+    follower.refresh()
+    assert follower.refusal is None
+
+
+@pytest.mark.parametrize("revisions", list(itertools.permutations((1, 2, 3, 4))))
+def test_in_every_order_of_documents_the_newest_seen_answers(
+    store: FolderArtifactStore, revisions: tuple[int, ...]
+) -> None:
+    # Given four documents, and a server that sees them in any order
+    documents = {}
+    for revision in (1, 2, 3, 4):
+        release_version(store, str(revision))
+        documents[revision] = store.get(RELEASE_KEY).body
+    follower, newest = ReleaseFollower(store, MODEL_NAME), 0
+    for revision in revisions:
+        previous_document(store, documents[revision])
+        follower.refresh()
+        # Then the newest that it has seen answers, and it says whether that is the one stored
+        newest = max(newest, revision)
+        assert answering(follower) == (str(newest), "champion")
+        assert follower.follows is (revision == newest)
+
+
+@pytest.mark.parametrize("pinned", [False, True])
+def test_a_server_that_follows_nothing_any_more_says_so(
+    store: FolderArtifactStore,
+    follower: ReleaseFollower,
+    tmp_path: Path,
+    pinned: bool,  # noqa: FBT001 - a case
+) -> None:
+    # Given a server that follows, or is pinned to a version
+    release_version(store, "1")
+    follower.refresh()
+    if pinned:
+        follower.pin("1")
+    path = tmp_path / "store" / RELEASE_KEY
+    body = path.read_bytes()
+    # When the document is deleted, or cannot be read
+    for content, reason in (
+        (None, "is gone (its last revision was 1)"),
+        (b"{", "not a release document"),
+        (b'{"revision": 0}', "not a release document"),
+    ):
+        path.unlink(missing_ok=True)
+        if content is not None:
+            path.write_bytes(content)
+        follower.refresh()
+        assert reason in (follower.refusal or "")
+        assert not follower.follows
+    # Then it says so until the document is back
+    path.write_bytes(body)
+    follower.refresh()
+    assert (follower.refusal, follower.follows) == (None, True)
+    assert answering(follower)[0] == "1"
+
+
+class TestOutsideDevelopment:
+    """Only a decision changes what answers."""
+
+    @pytest.fixture
+    def follower(self, store: FolderArtifactStore) -> ReleaseFollower:
+        champion = ReleasedVersion("2", publish(store, "2"))
+        challenger = ReleasedVersion("3", publish(store, "3", 0.4))
+        publish(store, "1")
+        release(store, champion, challenger, weight=0.1)
+        follower = ReleaseFollower(store, MODEL_NAME)
+        follower.refresh()
+        return follower
+
+    def test_what_no_decision_has_answer_is_not_loaded(self, follower: ReleaseFollower) -> None:
+        switches: Switches = (
+            lambda: follower.pin("1"),
+            lambda: follower.pin("3"),
+            lambda: follower.follow("challenger"),
+        )
+        for switch in switches:
+            with pytest.raises(RefusedModelError, match="No decision has version"):
+                switch()
+        with pytest.raises(UnknownModelError):
+            follower.pin("9")
+        split = follower.split()
+        assert (split.primary.model.version, split.weight) == ("2", 0.1)
+
+    def test_what_is_decided_is_followed_and_so_are_later_decisions(
+        self, store: FolderArtifactStore, follower: ReleaseFollower
+    ) -> None:
+        # Given the champion, loaded by its number or alias
+        switches: Switches = (lambda: follower.pin("2"), lambda: follower.follow("champion"))
+        for switch in switches:
+            assert switch().model.version == "2"
+            # Then the split stays as decided
+            assert follower.split().weight == 0.1
+        # And a later rollback is followed
+        release(store, ReleasedVersion("1", publish(store, "1")))
+        follower.refresh()
+        assert answering(follower) == ("1", "champion")
+        with pytest.raises(RefusedModelError):
+            follower.pin("2")
+
+    def test_a_load_follows_a_decision_before_the_next_poll(
+        self, store: FolderArtifactStore, follower: ReleaseFollower
+    ) -> None:
+        release(store, ReleasedVersion("1", publish(store, "1")))
+        assert follower.pin("1").model.version == "1"
+
+    def test_a_challenger_that_answers_everything_may_be_named(
+        self, store: FolderArtifactStore, follower: ReleaseFollower
+    ) -> None:
+        champion, challenger = (
+            ReleasedVersion(v, publish(store, v, p)) for v, p in (("2", 0.25), ("3", 0.4))
+        )
+        release(store, champion, challenger, weight=1.0)
+        follower.pin("3")
+        assert follower.split().answering("any").model.version == "3"
+        assert answering(follower) == ("2", "champion")
