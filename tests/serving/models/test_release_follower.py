@@ -20,9 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from serving.stores.artifacts.protocol import StoredObject
-
     from serving.models.traffic_split import ServedModel
+    from serving.stores.artifacts.protocol import StoredObject
 
     Switches = Sequence[Callable[[], ServedModel]]
 
