@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from pipelines.online.materialize import materialize
 from pipelines.release.packaging import publish_version
 from pipelines.runtime.context import StageOutcome
+from pipelines.runtime.fingerprint import fingerprint
+from pipelines.runtime.source_code import code_of
 from serving.stores.opening import open_online_store
 
 if TYPE_CHECKING:
@@ -29,9 +31,13 @@ def run(context: RunContext) -> StageOutcome:
     """
     settings = context.settings
     with closing(open_online_store(settings.serving.stores, settings.home)) as online:
-        days = settings.operations.online_days
-        horizon_min = settings.features.horizon_min
-        items = materialize(context.reader, online, retain_days=days, horizon_min=horizon_min)
+        items = materialize(
+            context.reader,
+            online,
+            retain_days=settings.operations.online_days,
+            horizon_min=settings.features.horizon_min,
+            made_from=_items_made_from(context),
+        )
     notes = [f"online features: {items:,} items"]
     registered = context.outputs("register")
     version, manifest = str(registered["version"]), None
@@ -42,3 +48,17 @@ def run(context: RunContext) -> StageOutcome:
         notes.append(f"version {version} is not published: its gates refused it")
     outputs = {"version": version, "manifest_sha256": manifest, "items": items}
     return StageOutcome(outputs, tuple(notes))
+
+
+def _items_made_from(context: RunContext) -> str:
+    """Return a fingerprint of all that decides the online items; empty if they are to be forced."""
+    if "publish" in context.forced:
+        return ""
+    return fingerprint(
+        {
+            **code_of(materialize.__module__),
+            "silver": "".join(map(str, sorted(context.outputs("ingest")["silver"].items()))),
+            "online_days": str(context.settings.operations.online_days),
+            "horizon_min": str(context.settings.features.horizon_min),
+        }
+    )

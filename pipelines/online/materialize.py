@@ -5,16 +5,17 @@ from __future__ import annotations
 import datetime as dt
 from collections import defaultdict
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from features.arrays.arrow import FLIGHT_COLUMNS, WEATHER_COLUMNS
 from features.declare import columns as c
 from features.declare.declarations import MINUTES_PER_DAY
 from features.online.event_resolution import event_of_observation, events_of_flight
-from features.online.flight_events import known_minute
+from features.online.flight_events import known_minute, merge_events, subject_key
 from features.online.items_from_silver import DAYS_NEEDED, flight_facts, online_items, weather_facts
 from pipelines.online.unsynced_events import UnsyncedEvents
 from pipelines.tables.table_reader import Period
@@ -24,28 +25,60 @@ from serving.online.online_state import OPEN_DAYS, OnlineState, advance_watermar
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    import pyarrow as pa
-
     from features.online.flight_events import Event
     from pipelines.tables.table_reader import TableReader
     from serving.stores.online.protocol import OnlineStore
 
+_Value = TypeVar("_Value")
+
 BATCH = 2_000
 FLIGHTS, WEATHER = "silver_flights", "silver_weather"
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+MATERIALIZED_KEY = "materialized"
 _SINCE, _ZONE = "since", "timezone"
 
 
+class Materialized(msgspec.Struct, frozen=True):
+    """What the online store was filled from; one item of the store.
+
+    Attributes:
+        made_from: Fingerprint of silver, code and settings; empty while the store is being filled.
+        items: How many items follow from it.
+    """
+
+    made_from: str = ""
+    items: int = 0
+
+
+_MATERIALIZED = msgspec.msgpack.Decoder(Materialized)
+
+
 def materialize(
-    tables: TableReader, store: OnlineStore, *, retain_days: int, horizon_min: int
+    tables: TableReader,
+    store: OnlineStore,
+    *,
+    retain_days: int,
+    horizon_min: int,
+    made_from: str = "",
 ) -> int:
-    """Fill the online store from the silver tables; return how many items were stored.
+    """Fill the online store from the silver tables; return how many items follow from them.
+
+    Items that are in the store as they should be are not written again.
 
     Args:
         tables: Where silver is.
         store: The online store; items of keys that are in silver are replaced.
         retain_days: For how many days before the end of the data features can be asked for.
         horizon_min: Minutes from the prediction time to the scheduled departure.
+        made_from: Fingerprint of all that decides the items: a store that was filled from the same
+            is left as it is, for events have only added to it. Empty: it is filled in any case.
     """
+    if made_from:
+        found = store.read_many([MATERIALIZED_KEY]).get(MATERIALIZED_KEY)
+        before = Materialized() if found is None else _MATERIALIZED.decode(found.body)
+        if before.made_from == made_from:
+            return before.items
+    _remember(store, Materialized())
     last = tables.newest(FLIGHTS, c.SCHEDULED_DEPARTURE)
     since = None if last is None else last - dt.timedelta(days=retain_days + DAYS_NEEDED)
     known = tables.rows(FLIGHTS, FLIGHT_COLUMNS, period=Period(c.SCHEDULED_DEPARTURE, since))
@@ -53,13 +86,20 @@ def materialize(
     items = online_items(known, seen, retain_days=retain_days, horizon_min=horizon_min)
     unsynced, stored = UnsyncedEvents(list(flight_facts(known)), list(weather_facts(seen))), 0
     for batch in _batches(items):
-        store.put_many(unsynced.carry_over(batch, store))
+        changed = unsynced.carry_over(batch, store)
+        if changed:
+            store.put_many(changed)
         stored += len(batch)
     unsynced.update_sums(store)
     sync_open_flights(store, known, seen, horizon_min=horizon_min)
     covered_from = _covered_from(known, retain_days)
     write_network(store, msgspec.structs.replace(network_of(tables), covered_from=covered_from))
+    _remember(store, Materialized(made_from, stored))
     return stored
+
+
+def _remember(store: OnlineStore, filled: Materialized) -> None:
+    store.put_many({MATERIALIZED_KEY: msgspec.msgpack.encode(filled)})
 
 
 def _covered_from(flights: pa.Table, retain_days: int) -> int:
@@ -75,7 +115,8 @@ def sync_open_flights(
 ) -> None:
     """Apply the events that silver has of open flights: those that later events may still change.
 
-    Later events are merged with them; so are earlier ones that silver does not have.
+    Later events are merged with them; so are earlier ones that silver does not have. A flight whose
+    event set is silver's already is left as it is: its rows are those of silver.
 
     Args:
         store: Where the state is.
@@ -83,21 +124,31 @@ def sync_open_flights(
         weather: Rows of silver_weather.
         horizon_min: Minutes from the prediction time to the scheduled departure.
     """
-    facts = list(flight_facts(flights))
-    end = max((flight[c.SCHEDULED_DEPARTURE] for flight in facts), default=0)
-    since = end - OPEN_DAYS * MINUTES_PER_DAY
-    events: list[Event] = []
-    for flight in facts:
-        if flight[c.SCHEDULED_DEPARTURE] >= since:
-            events += events_of_flight(flight)
-    events += [
-        event_of_observation(seen) for seen in weather_facts(weather) if seen[c.KNOWN] >= since
-    ]
+    last = pc.max(flights[c.SCHEDULED_DEPARTURE]).as_py() or _EPOCH
+    since = last - dt.timedelta(days=OPEN_DAYS)
+    open_flights = flights.filter(pc.field(c.SCHEDULED_DEPARTURE) >= since)
+    recent = weather.filter(pc.field(c.KNOWN) >= since)
+    events = [event for facts in flight_facts(open_flights) for event in events_of_flight(facts)]
+    events += map(event_of_observation, weather_facts(recent))
+    end = int(last.timestamp()) // 60
     # The watermark first, so that no flight becomes too late between two of its events.
     advance_watermark(store, max([end, *map(known_minute, events)]), horizon_min=horizon_min)
     state = OnlineState(store)
+    events = list(_not_stored(store, events))
     for first in range(0, len(events), BATCH):
         state.apply(events[first : first + BATCH])
+
+
+def _not_stored(store: OnlineStore, events: Iterable[Event]) -> Iterator[Event]:
+    """Yield the events of each subject whose event set in the store is not exactly these."""
+    by_subject: dict[str, list[Event]] = defaultdict(list)
+    for event in events:
+        by_subject[subject_key(event)].append(event)
+    for some in _batches(by_subject.items()):
+        stored = store.get_many(some)
+        for subject, story in some.items():
+            if stored.get(subject) != merge_events(None, story):
+                yield from story
 
 
 def network_of(tables: TableReader) -> Network:
@@ -124,7 +175,7 @@ def network_of(tables: TableReader) -> Network:
     )
 
 
-def _batches(items: Iterable[tuple[str, bytes]]) -> Iterator[dict[str, bytes]]:
+def _batches(items: Iterable[tuple[str, _Value]]) -> Iterator[dict[str, _Value]]:
     remaining = iter(items)
     while batch := dict(islice(remaining, BATCH)):
         yield batch

@@ -45,12 +45,17 @@ class UnsyncedEvents:
         self._carried_over: dict[str, bytes] = {}
 
     def carry_over(self, items: dict[str, bytes], store: OnlineStore) -> dict[str, bytes]:
-        """Return items with the unsynced rows of the stored items that they replace."""
+        """Return items with the unsynced rows of the stored items that they replace.
+
+        Those that are stored like that already are left out.
+        """
         former = store.get_many(items)
-        changed = dict(items)
+        changed = {key: body for key, body in items.items() if key not in former}
         for key, old in former.items():
             if old != items[key]:
-                changed[key] = self._merge(key, items[key], old)
+                merged = self._merge(key, items[key], old)
+                if merged != old:
+                    changed[key] = merged
         return changed
 
     def update_sums(self, store: OnlineStore) -> None:

@@ -26,6 +26,7 @@ def run_files(monkeypatch: pytest.MonkeyPatch, recorded: Recorded) -> dict[str, 
     """Stand for the files of the training run, and for the online features."""
     files = {name: name.encode() for name in FILES}
     recorded.context = recorded.context.using(tables=None)
+    recorded.record("ingest", silver={"flights": "aa", "weather": "bb"})
     monkeypatch.setattr(publish, "materialize", lambda *_, **__: 7)
     recorded.registry.exported = files
     return files

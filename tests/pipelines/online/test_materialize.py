@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import datetime as dt
 from contextlib import closing
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -15,9 +16,16 @@ from features.online.event_resolution import events_of_flight
 from features.online.flight_events import Arrived
 from features.online.item_keys import rows_suffix
 from features.online.items_from_silver import flight_facts, online_items
-from pipelines.online.materialize import materialize, network_of, sync_open_flights
+from pipelines.online.materialize import (
+    MATERIALIZED_KEY,
+    materialize,
+    network_of,
+    sync_open_flights,
+)
 from pipelines.runtime.context import RunContext
 from pipelines.settings import load_settings
+from pipelines.tables.delta_tables import TableMissingError
+from pipelines.tables.table_reader import TableReader
 from serving.online.network import read_network
 from serving.online.online_state import OnlineState, read_watermark
 from serving.stores.online.sqlite import SqliteOnlineStore
@@ -25,13 +33,13 @@ from tests.features.real_weeks import real_weeks
 from tests.pipelines.made_tables import write_table
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     import pyarrow as pa
     from pyspark.sql import SparkSession
 
     from pipelines.tables.delta_tables import Tables
-    from pipelines.tables.table_reader import TableReader
 
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 LAST_DAYS = dt.datetime(2013, 11, 6, tzinfo=dt.UTC)
@@ -131,3 +139,74 @@ def test_a_route_with_a_new_distance_has_its_earlier_one_too(home: Path) -> None
         {"EWR-EGE": 1725},
         {"EWR-EGE": [(90, 1726)]},
     )
+
+
+class CountedStore(SqliteOnlineStore):
+    """An online store that records which items are written."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.written: set[str] = set()
+
+    def put_many(self, items: Mapping[str, bytes]) -> None:
+        self.written |= items.keys()
+        super().put_many(items)
+
+    def replace_many(self, changes: Mapping[str, tuple[bytes, str | None]]) -> set[str]:
+        self.written |= changes.keys()
+        return super().replace_many(changes)
+
+
+def write_silver(home: Path, until: dt.datetime) -> dict[str, bytes]:
+    """Write silver as of an instant without Spark, and return its items."""
+    world = real_weeks()
+    at, seen = pc.field(c.SCHEDULED_DEPARTURE), pc.field(c.KNOWN)
+    flights = world.flights.filter((at >= LAST_DAYS) & (at < until)).select(FLIGHT_COLUMNS)
+    weather = world.weather.filter((seen >= LAST_DAYS) & (seen < until)).select(WEATHER_COLUMNS)
+    write_table(home, "silver_flights", flights.to_pylist())
+    write_table(home, "silver_weather", weather.to_pylist())
+    write_table(home, "silver_airports", [{c.AIRPORT: "JFK", "timezone": "America/New_York"}])
+    return dict(online_items(flights, weather, retain_days=2, horizon_min=120))
+
+
+def test_only_what_changed_is_written(home: Path, tmp_path: Path) -> None:
+    # Given a store that was filled from silver
+    before = write_silver(home, LAST_DAYS + dt.timedelta(days=3))
+    reader = RunContext(load_settings("dev")).reader
+    with closing(CountedStore(tmp_path / "a.db")) as store:
+        fill = partial(materialize, reader, store, retain_days=2, horizon_min=120)
+        fill(made_from="first")
+        assert before.keys() <= store.written
+        store.written.clear()
+        # When it is filled from the same again, Then nothing is written
+        assert fill(made_from="first") == len(before)
+        assert store.written == set()
+        # And where it is filled in any case, only the record of that
+        assert fill() == len(before)
+        assert store.written <= {MATERIALIZED_KEY, "network"}
+        # When a day is added
+        store.written.clear()
+        now = write_silver(home, LAST_DAYS + dt.timedelta(days=4))
+        fill(made_from="second")
+        # Then items that did not change are not written again, and all are as they should be
+        same = {key for key, body in now.items() if before.get(key) == body}
+        assert len(same) > 100
+        assert not same & store.written
+        assert store.get_many(now) == now
+
+
+def test_a_store_whose_filling_was_interrupted_is_filled_again(home: Path, tmp_path: Path) -> None:
+    # Given a store that was filled
+    items = write_silver(home, LAST_DAYS + dt.timedelta(days=2))
+    reader = RunContext(load_settings("dev")).reader
+    with closing(SqliteOnlineStore(tmp_path / "a.db")) as store:
+        materialize(reader, store, retain_days=2, horizon_min=120, made_from="first")
+        # When filling it from something else is interrupted
+        key = next(iter(items))
+        missing = TableReader(str(tmp_path), lambda: pytest.fail("Spark was asked"))
+        with pytest.raises(TableMissingError):
+            materialize(missing, store, retain_days=2, horizon_min=120, made_from="second")
+        store.put_many({key: b"partly"})
+        # Then it is filled again from the first
+        materialize(reader, store, retain_days=2, horizon_min=120, made_from="first")
+        assert store.get_many(items) == items
