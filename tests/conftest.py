@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 import shutil
+import sys
 import uuid
 from typing import TYPE_CHECKING, Final
 
-import hypothesis
 import pytest
 
-from pipelines.settings import SparkSettings
-from pipelines.spark.session import open_session
-from pipelines.tables.delta_tables import Tables
-from pipelines.tables.table_reader import TableReader
-from tests.emulated_aws import EmulatedAws, emulated_aws
-from tests.mlflow_server import mlflow_server
 from training.environment import wait_without_spinning
 
 if TYPE_CHECKING:
@@ -22,6 +16,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pyspark.sql import SparkSession
+
+    from pipelines.tables.delta_tables import Tables
+    from pipelines.tables.table_reader import TableReader
+    from tests.emulated_aws import EmulatedAws
 
 
 INTERPRETED: Final = {
@@ -38,9 +36,23 @@ SHORT_LIVED: Final = {
 
 def pytest_configure() -> None:
     wait_without_spinning()  # before any test imports scikit-learn
-    # No deadline per example: slowness is not a failure, and pytest's time-out ends a hang.
-    hypothesis.settings.register_profile("ontime", deadline=None)
-    hypothesis.settings.load_profile("ontime")
+
+
+def pytest_pycollect_makemodule(module_path: Path) -> None:
+    """Configure hypothesis before a module that uses it is imported; it takes half a second."""
+    if "hypothesis" in module_path.read_text(encoding="utf-8"):
+        import hypothesis  # noqa: PLC0415 - only for tests that use it
+
+        # No deadline per example: slowness is not a failure, and pytest's time-out ends a hang.
+        hypothesis.settings.register_profile("ontime", deadline=None)
+        hypothesis.settings.load_profile("ontime")
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Drop the plugin of hypothesis where no test uses it: its summary imports all of it."""
+    plugins = session.config.pluginmanager
+    if "hypothesis" not in sys.modules and plugins.has_plugin("hypothesispytest"):
+        plugins.unregister(name="hypothesispytest")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -69,6 +81,9 @@ def spark(
     Small data spends its time in compiling: a classic session interprets its plans here. Under
     Spark Connect (`make test-connect`) the tests run compiled and adaptive, as in production.
     """
+    from pipelines.settings import SparkSettings  # noqa: PLC0415 - only for tests that use Spark
+    from pipelines.spark.session import open_session  # noqa: PLC0415 - only for tests that use Spark
+
     remote = request.config.getoption("--spark-remote")
     settings = SparkSettings(
         remote=remote,
@@ -94,12 +109,16 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def tables(spark: SparkSession, home: Path) -> Tables:
     """Delta tables below the test's own home folder."""
+    from pipelines.tables.delta_tables import Tables  # noqa: PLC0415 - only for tests that use Spark
+
     return Tables(spark, str(home / "tables"))
 
 
 @pytest.fixture
 def reader(tables: Tables, home: Path) -> TableReader:
     """The same tables, read without Spark."""
+    from pipelines.tables.table_reader import TableReader  # noqa: PLC0415 - only for tests that ask for it
+
     return TableReader(str(home / "tables"), lambda: tables)
 
 
@@ -116,6 +135,8 @@ def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def mlflow_address(empty_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Return the address of the one MLflow server of the test run."""
+    from tests.mlflow_server import mlflow_server  # noqa: PLC0415 - only for tests that ask for it
+
     folder = tmp_path_factory.mktemp("mlflow-server")
     shutil.copy(empty_store, folder / "mlflow.db")
     with mlflow_server(folder, folder / "mlflow.db") as address:
@@ -125,6 +146,8 @@ def mlflow_address(empty_store: Path, tmp_path_factory: pytest.TempPathFactory) 
 @pytest.fixture(scope="session")
 def aws_server() -> Iterator[EmulatedAws]:
     """The one emulated AWS of the test run; tests use resources of different names."""
+    from tests.emulated_aws import emulated_aws  # noqa: PLC0415 - only for tests that ask for it
+
     with emulated_aws() as running:
         yield running
 

@@ -41,7 +41,6 @@ from serving.models.release_document import (
     write_release,
 )
 from serving.online.network import Network, write_network
-from serving.server.http_server import HttpServer
 from serving.server.listening import reserve_port
 from serving.service.assembly import open_stores
 from serving.service.prediction_service import PredictionService
@@ -273,6 +272,8 @@ def body_of(**changes: object) -> bytes:
 @contextlib.contextmanager
 def running_server(service: PredictionService | Api) -> Iterator[str]:
     """Serve in a thread on a free port; yields the address."""
+    from serving.server.http_server import HttpServer  # noqa: PLC0415 - not every test needs FastAPI
+
     api = service if isinstance(service, Api) else Api(service)
     ready = threading.Event()
     with reserve_port("127.0.0.1", 0) as reserved, ThreadPoolExecutor(1) as pool:
