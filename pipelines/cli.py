@@ -672,15 +672,32 @@ def _serve(
 @_plain("api-key")
 def _api_key(
     name: Annotated[str, typer.Argument(help="Who will have it; in the log of its requests.")],
+    scope: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="What it allows: predict, events, operate; may be repeated (default: predict and "
+            "events)."
+        ),
+    ] = None,
 ) -> None:
     """Make an API key, and print the hash to configure."""
-    from serving.http.access import new_key
+    import shlex
 
+    from ontime_base.typed_text import typed_problem
+    from serving.http.access import new_key
+    from serving.settings import SCOPES
+
+    if problem := typed_problem(name, longest=100):
+        raise typer.BadParameter(f"it {problem}: give a name on one line", param_hint="NAME")
+    unknown = [each for each in scope or () if each not in SCOPES]
+    if unknown:
+        raise typer.BadParameter(f"use {', '.join(SCOPES)}", param_hint="--scope")
     key, digest = new_key()
+    value = {"sha256": digest, "scopes": scope} if scope else digest
     print(
         f"The key of {name}, shown once and stored nowhere:\n  {key}\n"
         f"Its hash, for serving.access.keys in conf/, or for the environment:\n"
-        f"  ONTIME_API_KEYS='{json.dumps({name: digest})}'"
+        f"  ONTIME_API_KEYS={shlex.quote(json.dumps({name: value}))}"
     )
 
 

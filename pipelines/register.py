@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from operations.release.deciders import PIPELINE
 from operations.release.decisions import Decisions
 from operations.release.reconciliation import follow_ledger
 from pipelines.runtime.context import StageOutcome
@@ -30,7 +31,7 @@ def run(context: RunContext) -> StageOutcome:
     trained, judged = context.outputs("train"), context.outputs("evaluate")
     made = context.registry.register(str(trained["run_id"]))
     version = made.version
-    decisions = Decisions(store=context.artifacts, model=name, by="pipeline")
+    decisions = Decisions(store=context.artifacts, model=name, by=PIPELINE)
     gold = context.outputs("build_features")
     evidence = {"run_id": made.run_id, "gold_hash": gold["gold_hash"]}
     decisions.registered(version, evidence)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeAlias, get_args
 
 import msgspec
 from msgspec import Meta
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 Scope: TypeAlias = Literal["predict", "events", "operate"]
+SCOPES: Final[tuple[Scope, ...]] = get_args(Scope)
 DEFAULT_SCOPES: Final[tuple[Scope, ...]] = ("predict", "events")
 KeyHash = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 

@@ -7,6 +7,7 @@ from it. Only `read_ledger` and `append_entry` touch the artifact store.
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from serving.stores.artifacts.protocol import ArtifactStore
 
 PREFIX: Final = "ledger/"
+_ENTRY: Final = re.compile(rf"{PREFIX}\d{{8}}\.json")
 BEFORE_THE_FIRST: Final = "0" * 64
 
 
@@ -58,13 +60,13 @@ class Ledger:
 
 
 def verified(bodies: Mapping[str, bytes]) -> Ledger:
-    """Return the ledger made of these objects, by key.
+    """Return the ledger made of these objects, by key; those that are no entries are ignored.
 
     Raises:
         LedgerError: An entry is missing, unreadable, or not what the one after it was chained to.
     """
     ledger = Ledger()
-    for place, key in enumerate(sorted(bodies), start=1):
+    for place, key in enumerate(sorted(_entries_among(bodies)), start=1):
         if key != key_of(place):
             raise _tampered(key_of(place), "is missing")
         try:
@@ -82,6 +84,11 @@ def key_of(sequence: int) -> str:
     return f"{PREFIX}{sequence:08d}.json"
 
 
+def is_entry_key(key: str) -> bool:
+    """Return whether a key is that of an entry; anything may lie beside them."""
+    return _ENTRY.fullmatch(key) is not None
+
+
 def read_ledger(store: ArtifactStore) -> Ledger:
     """Return the ledger of a store, verified.
 
@@ -89,7 +96,7 @@ def read_ledger(store: ArtifactStore) -> Ledger:
         LedgerError: It is not an unbroken chain.
         StoreError: The store cannot be read.
     """
-    return verified({key: store.get(key).body for key in store.list(PREFIX)})
+    return verified({key: store.get(key).body for key in filter(is_entry_key, store.list(PREFIX))})
 
 
 def append_entry(store: ArtifactStore, ledger: Ledger, decision: Decision, at: str) -> Ledger:
@@ -121,6 +128,25 @@ def append_entry(store: ArtifactStore, ledger: Ledger, decision: Decision, at: s
             f"{decision.version} was being recorded: run it again."
         ) from error
     return _extended(ledger, entry, body)
+
+
+def _entries_among(bodies: Mapping[str, bytes]) -> list[str]:
+    """Return the keys of entries: named as one, and in the chain or readable as one.
+
+    What follows a gap and is no entry was put there by something else. A gap before an entry is a
+    lost entry, which the chain shows.
+    """
+    keys = sorted(filter(is_entry_key, bodies))
+    whole = next((at for at, key in enumerate(keys) if key != key_of(at + 1)), len(keys))
+    return keys[:whole] + [key for key in keys[whole:] if _is_entry(bodies[key])]
+
+
+def _is_entry(body: bytes) -> bool:
+    try:
+        msgspec.json.decode(body, type=LedgerEntry)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return False
+    return True
 
 
 def _extended(ledger: Ledger, entry: LedgerEntry, body: bytes) -> Ledger:

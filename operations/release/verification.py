@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from ontime_base.errors import OntimeError
-from operations.ledger.ledger import Ledger, LedgerError, read_ledger
+from operations.ledger.ledger import PREFIX, Ledger, LedgerError, is_entry_key, read_ledger
 from operations.ledger.state import state_at
 from operations.release.decisions import known_run
 from operations.release.reconciliation import aliases_of, document_of, require_known_head
@@ -78,6 +78,10 @@ def verify(
     checks = [Check("ledger", holds=True, found=f"{whole}{ledger.head}")]
     if head is not None:
         checks.append(_noted(ledger, head))
+    foreign = [key for key in store.list(PREFIX) if not is_entry_key(key)]
+    if foreign:
+        found = f"{len(foreign)} objects are no entries and are ignored, such as {foreign[0]}"
+        checks.append(Check("beside the ledger", holds=True, found=found))
     checks.append(_checked("release document", partial(_document, store, ledger)))
     release = state_at(ledger.entries).release
     for place, released in (("champion", release.champion), ("challenger", release.challenger)):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from operations.ledger.ledger import read_ledger
 from operations.ledger.state import state_at
+from operations.release.deciders import require_person
 from operations.release.decisions import Interventions
 from operations.release.reconciliation import (
     follow_ledger,
@@ -19,9 +20,9 @@ from operations.release.reconciliation import (
 )
 from operations.release.rollback_policy import decide_rollback, done_already
 from operations.release.version_names import package_of, version_named
-from pipelines.release.packaging import require_servable
+from pipelines.release.packaging import require_own_registry, require_servable
 from pipelines.release.promotion import promote
-from training.registry.registry_errors import RegistryUnusableError
+from training.registry.registry_errors import RegistryError, RegistryUnusableError
 
 if TYPE_CHECKING:
     from operations.ledger.ledger import Ledger
@@ -41,10 +42,12 @@ def approve_version(
         version: A number or an alias (`challenger`, `Staging`, ...); None: the challenger.
 
     Raises:
+        DeciderError: The name or the reason cannot be kept.
         InterventionRefusedError: It is not the challenger, or its gates refused it.
         PromotionRefusedError: Its gates refused it; the champion keeps answering.
         LedgerConflictError: Somebody else released something meanwhile.
     """
+    require_person(by, reason)
     ledger = read_ledger(context.artifacts)
     number = _version_meant(ledger, version, by=by, reason=reason)
     recorded = _interventions(context, by).approve(number, reason=reason)
@@ -65,9 +68,11 @@ def reject_version(
         version: A number or an alias; None: the challenger.
 
     Raises:
+        DeciderError: The name or the reason cannot be kept.
         InterventionRefusedError: It is not the challenger.
         LedgerConflictError: Somebody else released something meanwhile.
     """
+    require_person(by, reason)
     number = _version_meant(read_ledger(context.artifacts), version, by=by, reason=reason)
     recorded = _interventions(context, by).reject(number, reason=reason)
     follow_ledger(context.artifacts, context.registry)
@@ -87,10 +92,12 @@ def promote_version(
         version: A number or an alias; None: the challenger.
 
     Raises:
+        DeciderError: The name or the reason cannot be kept.
         PromotionRefusedError: Its gates refused it; the champion keeps answering.
         UnknownReleaseError: There is no such version, or it was never published.
         LedgerConflictError: Somebody else released something meanwhile.
     """
+    require_person(by, reason)
     ledger = read_ledger(context.artifacts)
     number = _version_meant(ledger, version, by=by, reason=reason)
     _promote(context, package_of(number, ledger), by=by, reason=reason)
@@ -106,9 +113,11 @@ def roll_out(context: RunContext, weight: float, *, by: str, reason: str) -> Non
         reason: Why, for the ledger.
 
     Raises:
+        DeciderError: The name or the reason cannot be kept.
         InterventionRefusedError: There is no challenger, or its gates refuse it by now.
         LedgerConflictError: Somebody else released something meanwhile.
     """
+    require_person(by, reason)
     recorded = _interventions(context, by).roll_out(weight, reason=reason)
     if recorded is None:
         context.console.say(f"nothing to do: the challenger answers {weight:.0%} of the flights")
@@ -129,18 +138,20 @@ def roll_back(
         by: Who decides.
         reason: Why, for the ledger.
         to_version: A number or an alias; None: the champion before this one.
-        force: Accept a published version that never was champion.
+        force: Accept a published version that never was champion, or was deleted from the registry.
 
     Raises:
+        DeciderError: The name or the reason cannot be kept.
         RollbackRefusedError: There is no such version to go back to.
         ModelPackageError: Its package is damaged.
-        RegistryError: The registry does not have it.
+        RegistryError: The version was deleted from the registry, and `force` is not given.
         LedgerConflictError: Somebody else released something meanwhile.
     """
+    require_person(by, reason)
     ledger, say = read_ledger(context.artifacts), context.console.say
     number = None if to_version is None else version_named(to_version, ledger)
     if not done_already(state_at(ledger.entries), number, by=by, reason=reason):
-        require_servable(context, decide_rollback(ledger, number, force=force))
+        require_servable(context, decide_rollback(ledger, number, force=force), force=force)
     recorded = _interventions(context, by).roll_back(number, reason=reason, force=force)
     release = state_at(read_ledger(context.artifacts).entries).release
     champion = release.champion.version if release.champion else "none"
@@ -179,13 +190,16 @@ def _promote(context: RunContext, package: ReleasedVersion, *, by: str, reason: 
 
 
 def _follow(context: RunContext) -> None:
-    """Update document and aliases from the ledger; a registry that is down follows later."""
+    """Update document and aliases from the ledger; a registry that cannot, follows later."""
     if follow_with_document(context.artifacts):
         context.console.say("the release document is replaced: servers follow within about 1 s")
     try:
+        require_own_registry(context)
         moved = follow_with_aliases(context.artifacts, context.registry)
     except RegistryUnusableError as error:
         context.console.say(f"the aliases will follow with the next command or run: {error}")
+    except RegistryError as error:
+        context.console.say(f"the aliases stay as they are: {error}")
     else:
         if moved:
             context.console.say(f"updated in the registry: {', '.join(moved)}")

@@ -9,6 +9,7 @@ import msgspec
 
 from ontime_base.atomic_files import write_atomically
 from ontime_base.errors import OntimeError
+from ontime_base.typed_text import one_line
 from operations.ledger.ledger import read_ledger
 from operations.release.timeline import production_at
 from operations.release.verification import verify
@@ -121,7 +122,7 @@ def ledger_text(ledger: Ledger, *, last: int | None = None) -> list[str]:
     if not ledger.entries:
         return ["The ledger is empty: nothing was decided yet."]
     entries = ledger.entries[-last:] if last else ledger.entries
-    by_width = max(2, *(len(entry.by) for entry in entries))
+    by_width = max(2, *(len(one_line(entry.by)) for entry in entries))
     titles = (
         f"{'entry':>5}  {'when (UTC)':<19}  {'what':<11}  {'version':>7}  {'by':<{by_width}}  why"
     )
@@ -150,7 +151,7 @@ def checks_text(checks: Sequence[Check]) -> list[str]:
     """Return a line for each check."""
     width = max(len(check.name) for check in checks)
     return [
-        f"{'ok' if check.holds else 'WRONG':<6}{check.name:<{width}}  {check.found}"
+        f"{'ok' if check.holds else 'WRONG':<6}{check.name:<{width}}  {one_line(check.found)}"
         for check in checks
     ]
 
@@ -159,8 +160,8 @@ def _line(entry: LedgerEntry, by_width: int) -> str:
     what = entry.kind.replace("_", " ")
     when = _when(entry.at)[:19]
     return (
-        f"{entry.sequence:>5}  {when}  {what:<11}  {entry.version:>7}  {entry.by:<{by_width}}  "
-        f"{_share(entry)}{entry.reason}"
+        f"{entry.sequence:>5}  {when}  {what:<11}  {one_line(entry.version):>7}  "
+        f"{one_line(entry.by):<{by_width}}  {_share(entry)}{one_line(entry.reason)}"
     )
 
 
@@ -203,7 +204,7 @@ def _decided(entry: LedgerEntry) -> str:
 
 
 def _pair(name: str, value: str) -> str:
-    return f"  {name:<{_WIDTH}}{value}"
+    return f"  {name:<{_WIDTH}}{one_line(value)}"
 
 
 def _when(at: str) -> str:

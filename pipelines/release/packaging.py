@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from operations.ledger.ledger import read_ledger
 from operations.ledger.state import state_at
+from operations.release.deciders import PIPELINE
 from operations.release.decisions import Decisions, known_run
 from operations.release.promotion_policy import withdrawal
 from operations.release.reconciliation import follow_ledger
@@ -17,10 +18,14 @@ from serving.models.model_package import (
 )
 from serving.models.release_document import ReleasedVersion
 from serving.schema.clock import iso_ms
-from training.registry.registry_errors import RegistryUnusableError
+from training.registry.registry_errors import RegistryError, RegistryUnusableError
 
 if TYPE_CHECKING:
     from pipelines.runtime.context import RunContext
+
+
+class ForeignRegistryError(RegistryError):
+    """The registry is not the one that the ledger is of."""
 
 
 def publish_version(context: RunContext, version: str) -> tuple[str, str]:
@@ -45,7 +50,7 @@ def publish_version(context: RunContext, version: str) -> tuple[str, str]:
         manifest = read_model_package(store, model_name=name, version=version).manifest_sha256
     else:
         manifest = _write_package(context, version)
-    decisions = Decisions(store=store, model=name, by="pipeline")
+    decisions = Decisions(store=store, model=name, by=PIPELINE)
     decisions.published(ReleasedVersion(version, manifest))
     follow_ledger(store, context.registry)
     return manifest, f"version {version} is in the artifact store {_status(context, version)}"
@@ -63,13 +68,17 @@ def require_registered(context: RunContext, version: str) -> None:
     known_run(read_ledger(context.artifacts), model, version, registered.run_id)
 
 
-def require_servable(context: RunContext, package: ReleasedVersion) -> None:
-    """Refuse a package that servers would refuse; a registry that is down is only reported.
+def require_servable(context: RunContext, package: ReleasedVersion, *, force: bool = False) -> None:
+    """Refuse a package that servers would refuse; a registry that is down or lost is only reported.
+
+    Args:
+        context: Stores, registry, settings and console.
+        package: The version, with the checksum of its published package.
+        force: Accept a version that was deleted from the registry.
 
     Raises:
         ModelPackageError: The package is damaged.
-        RegistryError: The registry lacks the version.
-        LedgerError: The ledger has another run for it.
+        RegistryError: The registry of this ledger lacks the version: somebody deleted it.
     """
     read_model_package(
         context.artifacts,
@@ -78,9 +87,38 @@ def require_servable(context: RunContext, package: ReleasedVersion) -> None:
         manifest_sha256=package.manifest_sha256,
     )
     try:
+        require_own_registry(context)
         require_registered(context, package.version)
-    except RegistryUnusableError as error:  # it had the version when that was released
+    except (RegistryUnusableError, ForeignRegistryError) as error:
+        # It had the version when that was released, and the package has all that servers need.
         context.console.say(f"continuing without the registry: {error}")
+    except RegistryError as error:
+        if not force:
+            raise
+        context.console.say(f"continuing, as --force was given: {error}")
+
+
+def require_own_registry(context: RunContext) -> None:
+    """Refuse a registry that is not the one of the ledger: empty, renamed, lost or begun anew.
+
+    Raises:
+        ForeignRegistryError: It has no version of the ledger, or other ones under their numbers.
+        RegistryUnusableError: It cannot be reached.
+    """
+    model, registry = context.settings.serving.model_name, context.registry
+    versions = {each.version: each.run_id for each in registry.versions()}
+    recorded = {
+        entry.version: entry.evidence.get("run_id")
+        for entry in read_ledger(context.artifacts).entries
+        if entry.kind == "registered" and entry.model == model
+    }
+    shared = recorded.keys() & versions.keys()
+    if recorded and (not shared or any(versions[each] != recorded[each] for each in shared)):
+        raise ForeignRegistryError(
+            f"The registry has {len(versions)} versions of {model}, and not those of the ledger: "
+            "it is empty, renamed, or begun anew. Restore the registry (mlflow.db) that the ledger "
+            "is of."
+        )
 
 
 def _write_package(context: RunContext, version: str) -> str:

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from ontime_base.configuration import ConfError
 from ontime_base.errors import OntimeError
+from ontime_base.typed_text import plain_lines
 from pipelines.runtime.console import Console
 from pipelines.runtime.context import RunContext
 from pipelines.runtime.home_lock import only_run
@@ -97,7 +98,7 @@ def exit_code_of(name: str, work: Callable[[], int | None], *, debug: bool = Fal
     except OntimeError as error:
         if debug:
             traceback.print_exc()
-        print(f"{name}: {error}", file=sys.stderr)
+        print(plain_lines(f"{name}: {error}"), file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(f"{name}: stopped; run it again to continue", file=sys.stderr)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, TextIO
 
+from ontime_base.typed_text import plain_lines
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -22,8 +24,8 @@ class Console:
         self.stream = stream or sys.stdout
 
     def say(self, text: str = "") -> None:
-        """Print one line as it is."""
-        print(text, file=self.stream, flush=True)
+        """Print a line, or several; what a terminal would not show is escaped."""
+        print(plain_lines(text), file=self.stream, flush=True)
 
     def step(self, text: str) -> None:
         """Print one sub-step of the running stage, such as `flights: 336,776 rows read`."""

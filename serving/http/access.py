@@ -12,21 +12,22 @@ import binascii
 import hashlib
 import hmac
 import secrets
-from typing import TYPE_CHECKING, Final, get_args
+from typing import TYPE_CHECKING, Final
 
 from ontime_base.errors import OntimeError
 from serving.schema.problems import ForbiddenError, UnauthorizedError
-from serving.settings import KeySettings, Scope
+from serving.settings import SCOPES, KeySettings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from serving.http.messages import Request
+    from serving.settings import Scope
 
 _CHALLENGE: Final = ((b"www-authenticate", b'Basic realm="ontime", charset="UTF-8"'),)
 _KEY_BYTES: Final = 32
 _LONGEST_KEY: Final = 200
-_ALL: Final = frozenset[Scope](get_args(Scope))
+_ALL: Final = frozenset(SCOPES)
 
 
 class AccessError(OntimeError):

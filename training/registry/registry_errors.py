@@ -24,7 +24,7 @@ class RegistryUnusableError(RegistryError):
 
 @contextmanager
 def explained(registry: str) -> Iterator[None]:
-    """Convert MLflow's errors to RegistryUnusableError, except not-found and already-exists.
+    """Convert whatever MLflow raises to RegistryUnusableError, except not-found and already-exists.
 
     Args:
         registry: The address of the registry.
@@ -36,8 +36,16 @@ def explained(registry: str) -> Iterator[None]:
     except MlflowException as error:
         if error.error_code in {NOT_THERE, THERE_ALREADY}:
             raise
-        first = str(error).splitlines()[0]
-        raise RegistryUnusableError(
-            f"The registry {registry} did not complete the request ({first}). Check that it can be "
-            "reached, that the credentials may use it, and training.registry_uri in conf/."
-        ) from error
+        raise _unusable(registry, error) from error
+    except OntimeError:
+        raise
+    except Exception as error:  # a file that is no database, credentials, a proxy: of any library
+        raise _unusable(registry, error) from error
+
+
+def _unusable(registry: str, error: Exception) -> RegistryUnusableError:
+    first = next(iter(str(error).splitlines()), type(error).__name__)
+    return RegistryUnusableError(
+        f"The registry {registry} did not complete the request ({first}). Check that it can be "
+        "reached, that the credentials may use it, and training.registry_uri in conf/."
+    )

@@ -200,3 +200,28 @@ def test_the_newest_entry_of_a_kind_about_a_version_is_found(store: FolderArtifa
     assert found is not None
     assert found.sequence == 9
     assert ledger.about("3", "gated") is None
+
+
+def test_what_is_no_entry_is_ignored(store: FolderArtifactStore, tmp_path: Path) -> None:
+    # Given files of other things beside the entries
+    ledger = filled(store)
+    folder = tmp_path / "store" / "ledger"
+    for name in (
+        "notes.txt",
+        "00000001.json.bak",
+        "00000001 (copy).json",
+        "000000009.json",
+        "00000099.json",
+        "Thumbs.db",
+        "old/00000001.json",
+    ):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(b"{}")
+    # Then the ledger is the same, and grows
+    assert read_ledger(store) == ledger
+    append_entry(store, ledger, decision("registered", "3"), at(9))
+    assert read_ledger(store).entries[-1].version == "3"
+    # But a lost entry before a real one is still noticed
+    (folder / "00000005.json").unlink()
+    with pytest.raises(LedgerError, match=r"00000005\.json is missing"):
+        read_ledger(store)

@@ -9,14 +9,18 @@ import httpx
 import pytest
 
 from pipelines.cli import execute
+from pipelines.runtime.context import RunContext
 from pipelines.runtime.home_lock import only_run
+from pipelines.settings import load_settings
 from serving.docs.openapi import EXAMPLE_REQUEST
 from serving.models.release_document import read_release
 from tests.serving.support import serving_process
 from training.registry.registry_errors import RegistryUnusableError
+from training.tracking.run_files import FINGERPRINT_TAG, MODEL_TAG
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from tests.pipelines.released import ReleasedHome
 
@@ -152,3 +156,87 @@ def test_a_registry_that_is_down_does_not_block_the_rollback(
 def test_a_name_and_a_reason_are_required(capsys: pytest.CaptureFixture[str]) -> None:
     assert execute(ROLLBACK) == 2
     assert "Missing option '--by'" in capsys.readouterr().err
+
+
+def _emptied(home: Path, empty_store: Path) -> None:
+    (home / "mlflow.db").write_bytes(empty_store.read_bytes())
+
+
+def _no_database(home: Path, _: Path) -> None:
+    (home / "mlflow.db").write_bytes(b"no database" * 1000)
+
+
+def _renamed_model(_home: Path, _: Path) -> None:
+    RunContext(load_settings("dev")).tracking.client.rename_registered_model("ontime", "other")
+
+
+def _begun_anew(home: Path, empty_store: Path) -> None:
+    _emptied(home, empty_store)
+    context = RunContext(load_settings("dev"))
+    for fingerprint in ("x", "y"):
+        tags = {FINGERPRINT_TAG: fingerprint, MODEL_TAG: "file:///a/model"}
+        with context.tracking.open_run("one", tags=tags) as run_id:
+            pass
+        context.registry.register(run_id)
+
+
+@pytest.mark.parametrize("lose", [_emptied, _no_database, _renamed_model, _begun_anew])
+def test_a_rollback_works_without_its_registry(
+    released: ReleasedHome,
+    capsys: pytest.CaptureFixture[str],
+    empty_store: Path,
+    lose: Callable[[Path, Path], None],
+) -> None:
+    # Given two champions, and a registry that is empty, renamed, lost or begun anew
+    released.champion()
+    released.champion()
+    lose(released.home, empty_store)
+    (released.home / "store" / "ledger" / "notes (1).txt").write_text("what happened")
+    # When it is rolled back, Then it is, and what cannot be done is said
+    assert execute([*ROLLBACK, *WHO]) == 0
+    output = capsys.readouterr().out
+    assert "rolled back: the champion is version 1, was 2" in output
+    assert "continuing without the registry" in output
+    release = read_release(released.context.artifacts)
+    assert release is not None
+    assert release.document.champion is not None
+    assert release.document.champion.version == "1"
+
+
+def test_a_deleted_version_is_taken_if_a_person_insists(
+    released: ReleasedHome, capsys: pytest.CaptureFixture[str]
+) -> None:
+    released.champion()
+    released.champion()
+    released.context.tracking.client.delete_model_version("ontime", "1")
+    assert execute([*ROLLBACK, *WHO, "--force"]) == 0
+    assert "the aliases stay as they are" in capsys.readouterr().out
+    assert released.state.release.champion is not None
+    assert released.state.release.champion.version == "1"
+
+
+@pytest.mark.parametrize(
+    ("by", "reason"),
+    [
+        ("Ada\n    9  2026-01-01 00:00:00  promoted  9  Eve", "why"),
+        ("Ada", "why\x1b[2K"),
+        ("", "why"),
+        ("pipeline", "why"),
+    ],
+)
+def test_a_decision_without_a_person_is_refused(
+    released: ReleasedHome, capsys: pytest.CaptureFixture[str], by: str, reason: str
+) -> None:
+    commands = (
+        ["rollback"],
+        ["promote"],
+        ["approve"],
+        ["reject"],
+        ["rollout", "--weight", "0.5"],
+    )
+    for command in commands:
+        assert execute(["release", *command, "--by", by, "--reason", reason]) == 1
+        shown = capsys.readouterr().err
+        assert shown.count("\n") == 1
+        assert shown.rstrip("\n").isprintable()
+    assert released.ledger.entries == ()
