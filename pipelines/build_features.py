@@ -28,9 +28,9 @@ def run(context: RunContext, *, from_day: str = "", to_day: str = "") -> StageOu
         DayRangeError: The range cannot be read, or ends before it begins.
         AsOfError: Nothing had been ingested by then, or the table differs from the recorded one.
     """
+    asked_for = day_range(from_day, to_day)  # an error is reported before Spark starts
     tables, features = context.tables, context.settings.features
     name, at = features.table, features.as_of_ingest
-    asked_for = day_range(from_day, to_day)
     plan = plan_as_of(context, name, at, asked_for) if at else plan_gold(context, name, asked_for)
     context.console.step(f"{name}: {plan.reason}")
     content, written = build_gold(context, name, plan)

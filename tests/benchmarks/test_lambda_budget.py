@@ -8,7 +8,7 @@ import shutil
 import statistics
 import zipfile
 from contextlib import closing
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -30,9 +30,6 @@ from tests.features.real_weeks import real_weeks
 from tests.pipelines.scored_world import release_small_model
 from tests.serving.support import NETWORK, body_of
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 FLIGHTS = [
     body_of(scheduled_departure=f"2013-11-09T{hour}:25", scheduled_arrival=f"2013-11-09T{hour}:59")
     for hour in (13, 15, 17)
@@ -47,10 +44,10 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return [copy_installed(task, LIBRARIES), copy_installed(tmp_path_factory.mktemp("runtime"))]
 
 
-@pytest.fixture
-def released(tmp_path: Path) -> Path:
-    """Return a home with a released model of trees, and real online items."""
-    home = tmp_path / "home"
+@pytest.fixture(scope="module")
+def made_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a home with a released model of trees, and real online items: only copied."""
+    home = tmp_path_factory.mktemp("released") / "home"
     release_small_model(FolderArtifactStore(home / "store"))
     world = real_weeks()
     flights, weather = world.flights.select(FLIGHT_COLUMNS), world.weather.select(WEATHER_COLUMNS)
@@ -58,6 +55,12 @@ def released(tmp_path: Path) -> Path:
         store.put_many(dict(online_items(flights, weather, retain_days=2)))
         write_network(store, NETWORK)
     return home
+
+
+@pytest.fixture
+def released(made_home: Path, tmp_path: Path) -> Path:
+    """Return a copy of that home."""
+    return Path(shutil.copytree(made_home, tmp_path / "home"))
 
 
 def in_home(home: Path) -> dict[str, str]:

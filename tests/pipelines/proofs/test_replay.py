@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
-import pytest
 
 from benchmarks.real_year import _ATLANTIC, package_csv
 from features.arrays.arrow import FLIGHT_COLUMNS, WEATHER_COLUMNS, to_minutes
@@ -32,12 +31,10 @@ UNTIL = dt.datetime(2013, 11, 5, tzinfo=dt.UTC)
 ALWAYS = 0.25
 
 
-@pytest.fixture(scope="module")
-def expected() -> pa.Table:
-    """Return the feature table of three days, with the probability that a small model gives."""
-    world = days()
+def expected_of(world: Dataset, until: dt.datetime = UNTIL) -> pa.Table:
+    """Return the feature table of these days, with the probability that a small model gives."""
     departure = to_minutes(world.flights[c.SCHEDULED_DEPARTURE])
-    wanted = (departure >= minute(SINCE)) & (departure < minute(UNTIL))
+    wanted = (departure >= minute(SINCE)) & (departure < minute(until))
     table = features_table(world.flights, world.weather, wanted, horizon_min=HORIZON_MIN)
     contract = a_contract()
     scorer = open_scorer(a_model(contract, ALWAYS), contract)
@@ -45,12 +42,12 @@ def expected() -> pa.Table:
     return table.append_column(PROBABILITY, pa.array(scorer.score([list(row) for row in rows])))
 
 
-def days() -> Dataset:
-    """Return the days that are known."""
+def known_since(since: dt.datetime) -> Dataset:
+    """Return what is known without the days before."""
     world = real_weeks()
     return Dataset(
-        world.flights.filter(pc.field(c.SCHEDULED_DEPARTURE) >= KNOWN_SINCE),
-        world.weather.filter(pc.field(c.KNOWN) >= KNOWN_SINCE),
+        world.flights.filter(pc.field(c.SCHEDULED_DEPARTURE) >= since),
+        world.weather.filter(pc.field(c.KNOWN) >= since),
     )
 
 
@@ -58,9 +55,8 @@ def minute(at: dt.datetime) -> int:
     return int(at.timestamp()) // 60
 
 
-def a_part(folder: Path, expected: pa.Table) -> ReplayPart:
+def a_part(folder: Path, world: Dataset, expected: pa.Table) -> ReplayPart:
     """Write what a process reads, and return its part."""
-    world = days()
     tables = {
         FLIGHTS: world.flights.select(FLIGHT_COLUMNS),
         WEATHER: world.weather.select(WEATHER_COLUMNS),
@@ -98,9 +94,11 @@ def network() -> Network:
     )
 
 
-def test_three_days_with_a_change_of_clocks_are_equal(tmp_path: Path, expected: pa.Table) -> None:
+def test_three_days_with_a_change_of_clocks_are_equal(tmp_path: Path) -> None:
     # Given the flights of three days, and all events of them and of the days before
-    part = a_part(tmp_path, expected)
+    world = known_since(KNOWN_SINCE)
+    expected = expected_of(world)
+    part = a_part(tmp_path, world, expected)
     # When each is requested at its prediction time, after the events until then
     found = replay(part)
     # Then every feature of every flight is the same, and so is its probability
@@ -111,14 +109,15 @@ def test_three_days_with_a_change_of_clocks_are_equal(tmp_path: Path, expected: 
     assert found.events > 25_000
 
 
-def test_a_difference_is_detected_and_named(tmp_path: Path, expected: pa.Table) -> None:
+def test_a_difference_is_detected_and_named(tmp_path: Path) -> None:
     # Given a feature table in which one value of one flight is another one
-    hurt = expected.slice(0, 40)
+    world = known_since(SINCE - dt.timedelta(days=1))
+    hurt = expected_of(world, SINCE + dt.timedelta(days=1)).slice(0, 40)
     at = hurt.schema.get_field_index("overdue_count_all")
     values = hurt["overdue_count_all"].to_pylist()
     changed = pa.chunked_array([pa.array([values[0] + 1, *values[1:]], type=pa.float64())])
     hurt = hurt.set_column(at, "overdue_count_all", changed)
-    part = a_part(tmp_path, hurt)
+    part = a_part(tmp_path, world, hurt)
     first = int(to_minutes(hurt[c.PREDICTION_TIME]).min())
     # When the flights of its prediction time are replayed
     found = replay(dataclasses.replace(part, until=first + 1))
