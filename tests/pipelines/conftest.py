@@ -19,6 +19,7 @@ from pipelines.runtime.console import Console
 from pipelines.runtime.context import RunContext
 from pipelines.runtime.stage_records import StageRecord
 from pipelines.settings import load_settings
+from tests.conftest import INTERPRETED, SHORT_LIVED
 from tests.pipelines.released import ReleasedHome
 from training.registry.model_registry import RegisteredVersion
 from training.registry.registry_errors import RegistryError
@@ -103,7 +104,8 @@ def small_conf(tmp_path_factory: pytest.TempPathFactory) -> Path:
         sources[source] = str(folder / f"{source}.csv")
         write_csv(Path(sources[source]), first_days(name))
     # A Spark session of its own for each process: leave memory to the others.
-    overrides = {"sources": sources, "spark": {"driver_memory": "2g"}, **OVERRIDES}
+    short = {"driver_memory": "2g", "config": INTERPRETED | SHORT_LIVED}
+    overrides = {"sources": sources, "spark": short, **OVERRIDES}
     (conf / "dev.yaml").write_text(yaml.safe_dump(overrides))
     assert load_conf("dev", conf)["sources"]["flights"] == sources["flights"]
     return conf

@@ -22,7 +22,7 @@ from training.tracking.run_files import CARD_FILE, read_file
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pipelines.runtime.context import RunContext
+    from pipelines.runtime.context import RunContext, StageOutcome
 
 
 @pytest.fixture(scope="module")
@@ -53,38 +53,46 @@ def run_id_of(context: RunContext) -> str:
     return str(context.outputs("train")["run_id"])
 
 
-def test_it_judges_the_run_on_flights_the_model_has_not_seen(context: RunContext) -> None:
-    # Given a trained run, When the stage judges it
-    outcome = stage.run(context)
+@pytest.fixture(scope="module")
+def evaluated(trained_home: Path) -> StageOutcome:
+    """Return the outcome of the stage for that model."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        patch.setattr(stage, "read_part", lambda _, part: real_part(part))
+        return stage.run(context_at(trained_home))
+
+
+def test_it_judges_the_run_on_flights_the_model_has_not_seen(
+    evaluated: StageOutcome, context: RunContext
+) -> None:
+    # Given a trained run, When the stage has judged it
     # Then it returns its declared outputs, and the run stores the same
-    assert set(outcome.outputs) == set(stage_named("evaluate").outputs)
-    assert outcome.outputs["passed"] is True
+    assert set(evaluated.outputs) == set(stage_named("evaluate").outputs)
+    assert evaluated.outputs["passed"] is True
     report = read_report(context.tracking, run_id_of(context))
     assert report.evaluation.flights == len(real_part("test"))
-    assert outcome.outputs["figures"] == report.figures
+    assert evaluated.outputs["figures"] == report.figures
     # And the exported model is the model, and better than the naive one, on real flights
     assert report.export.largest_difference < 1e-12
     assert report.evaluation.model[AUC].value > report.evaluation.naive[AUC].value
+    # And the report is the card of the run
+    page = context.settings.home / "reports" / "model_card.html"
+    assert evaluated.outputs["report"] == str(page)
+    assert page.read_bytes() == read_file(context.tracking.client, run_id_of(context), CARD_FILE)
 
 
+@pytest.mark.usefixtures("evaluated")
 def test_a_rerun_writes_the_same_except_durations(context: RunContext) -> None:
-    # Given a evaluated run, When it is evaluated again
-    stage.run(context)
+    # Given an evaluated run
     client, run_id = context.tracking.client, run_id_of(context)
     before = client.get_metric_history(run_id, "test_auc")
     first = read_report(context.tracking, run_id).evaluation
+    # When it is evaluated again
     stage.run(context)
     # Then its evaluation is the same, and written once
     assert read_report(context.tracking, run_id).evaluation == first
     assert client.get_metric_history(run_id, "test_auc") == before
     assert client.get_run(run_id).info.status == "FINISHED"
-
-
-def test_the_report_is_the_card_of_the_run(context: RunContext) -> None:
-    outcome = stage.run(context)
-    report = context.settings.home / "reports" / "model_card.html"
-    assert outcome.outputs["report"] == str(report)
-    assert report.read_bytes() == read_file(context.tracking.client, run_id_of(context), CARD_FILE)
 
 
 def test_a_refusal_is_handed_back_with_its_reasons(context: RunContext) -> None:
