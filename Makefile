@@ -90,6 +90,10 @@ lab: setup-dev ## Open JupyterLab on the notebooks, with a session and every tab
 	@ONTIME_HOME="$${ONTIME_HOME:-$$PWD/.ontime}" PYTHONPATH="$$PWD$${PYTHONPATH:+:$$PYTHONPATH}" \
 	  .venv/bin/jupyter lab notebooks --ip 127.0.0.1 $(ARGS)
 
+.PHONY: bench-run
+bench-run: setup setup-bench ## Measure what a person waits for, beside a plain Spark script (10 min)
+	@.venv-bench/bin/python -m benchmarks.run_bench $(ARGS)
+
 setup-bench: ## Build the environment of the benchmarks (.venv-bench)
 	@bash requirements/install.sh bench
 

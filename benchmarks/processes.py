@@ -27,8 +27,7 @@ class Watched:
     Attributes:
         ending: How it ended; over a limit it was killed.
         seconds: From start to end.
-        peak_bytes: Greatest resident memory of the process and its children, in all. Pages that
-            they share count for each of them.
+        peak_bytes: Greatest memory of the process and its children, in all, as `watch` counts it.
         output: What it printed.
     """
 
@@ -45,6 +44,8 @@ def watch(
     environment: Mapping[str, str],
     limit_s: float,
     cap_bytes: int | None = None,
+    shared_once: bool = False,
+    sample_s: float = _SAMPLE_S,
 ) -> Watched:
     """Run a command to its end, or kill it with all its children when it is over a limit.
 
@@ -53,7 +54,10 @@ def watch(
         log: Where its error output is written.
         environment: Its environment.
         limit_s: Most seconds that it may take.
-        cap_bytes: Most resident memory that it and its children may have, in all.
+        cap_bytes: Most memory that it and its children may have, in all.
+        shared_once: Count a page that n processes share as 1/n in each (the sum of proportional
+            set sizes, which Linux reports); else it counts in each (resident memory).
+        sample_s: Seconds from one look at the memory to the next.
     """
     started, peak = time.monotonic(), 0
     output = log.with_suffix(".out")
@@ -63,9 +67,9 @@ def watch(
         )
         over: Ending | None = None
         while process.poll() is None:
-            resident = _resident_bytes(process.pid)
-            peak = max(peak, resident)
-            if cap_bytes is not None and resident > cap_bytes:
+            memory = _memory_bytes(process.pid, shared_once=shared_once)
+            peak = max(peak, memory)
+            if cap_bytes is not None and memory > cap_bytes:
                 over = "over memory"
             elif time.monotonic() - started > limit_s:
                 over = "over time"
@@ -73,7 +77,8 @@ def watch(
                 _kill(process.pid)
                 process.wait()
                 break
-            time.sleep(_SAMPLE_S)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(sample_s)
     ending: Ending = over or ("done" if process.returncode == 0 else "failed")
     text = output.read_text(encoding="utf-8")
     return Watched(ending, time.monotonic() - started, peak, text)
@@ -87,11 +92,12 @@ def _family(pid: int) -> list[psutil.Process]:
         return []
 
 
-def _resident_bytes(pid: int) -> int:
+def _memory_bytes(pid: int, *, shared_once: bool) -> int:
     total = 0
     for process in _family(pid):
         with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
-            total += process.memory_info().rss
+            full = process.memory_full_info() if shared_once else process.memory_info()
+            total += getattr(full, "pss", full.rss)
     return total
 
 

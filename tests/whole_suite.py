@@ -2,8 +2,9 @@
 
 A process claims one test module after the other (tests/shared_modules.py), so each test runs once
 and both cores are busy to the end. Against a classic session all tests that use it run in one of
-the two. Lines are printed as they come. The coverage of `test` is combined and held to its limit;
-how the tests of `test-connect` ended is written to `figures/connect.json`.
+the two. Lines are printed as they come. The coverage of `test` is combined and held to its limit.
+How the tests ended, and after how many seconds, is written to the figures: `test.json`,
+`test-full.json`, `connect.json`.
 """
 
 from __future__ import annotations
@@ -38,12 +39,14 @@ class Suite:
         roles: The role of each process (tests/shared_modules.py).
         arguments: Of both.
         covered: Whether coverage is measured and held to its limit.
+        figures: The name of its figures; its own unless given.
     """
 
     tests: str
     roles: tuple[str, str] = ("with-session", "without-session")
     arguments: tuple[str, ...] = ()
     covered: bool = False
+    figures: str = ""
 
 
 SUITES: Final = {
@@ -54,6 +57,7 @@ SUITES: Final = {
         "spark and not slow",
         roles=("all", "all"),
         arguments=(f"--spark-remote={REMOTE}", "tests/features", "tests/pipelines"),
+        figures="connect",
     ),
 }
 
@@ -93,18 +97,15 @@ def counts_in(closings: list[str]) -> Counter[str]:
     return counts
 
 
-def write_connect(counts: Counter[str], seconds: float) -> bool:
-    """Write the figures of `test-connect`; return whether enough tests ran."""
+def write_counts(suite: str, counts: Counter[str], seconds: float) -> None:
+    """Write how the tests of a suite ended, and how long it took."""
     sys.path.insert(0, str(ROOT))
     from pipelines.runtime.figures import write_figures  # noqa: PLC0415 - found from the root
     from pipelines.settings import load_settings  # noqa: PLC0415
 
     figures = {name: counts[name] for name in ("passed", "failed", "skipped")}
-    path = write_figures(
-        load_settings("dev").home, "connect", figures | {"seconds": round(seconds, 1)}
-    )
-    print(f"{counts['passed']} passed under Spark Connect; figures: {path}")  # noqa: T201
-    return counts["passed"] > FEWEST
+    path = write_figures(load_settings("dev").home, suite, figures | {"seconds": round(seconds, 1)})
+    print(f"{counts['passed']} passed in {seconds:.0f} s; figures: {path}")  # noqa: T201
 
 
 def main(name: str) -> int:
@@ -117,8 +118,9 @@ def main(name: str) -> int:
     closings = [closing for _, closing in results]
     if suite.covered:
         failed |= bool(coverage("combine", "--quiet") or coverage("report"))
-    if name == "test-connect":
-        failed |= not write_connect(counts_in(closings), time.monotonic() - started)
+    counts = counts_in(closings)
+    write_counts(suite.figures or name, counts, time.monotonic() - started)
+    failed |= name == "test-connect" and counts["passed"] <= FEWEST
     print(*closings, sep="\n")  # noqa: T201 - how many tests passed; .ci/run counts by it
     return int(failed)
 

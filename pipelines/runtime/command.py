@@ -22,6 +22,7 @@ from pipelines.runtime.context import RunContext
 from pipelines.runtime.home_lock import only_run
 from pipelines.runtime.source_code import remembered_code
 from pipelines.settings import PipelineSettings, load_settings
+from pipelines.spark.failures import machine_failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -85,7 +86,9 @@ def run_command(
 
 
 def exit_code_of(name: str, work: Callable[[], int | None], *, debug: bool = False) -> int:
-    """Do the work and return its exit code; an error of the domain is one sentence and code 1.
+    """Do the work and return its exit code.
+
+    An error of the domain, and a machine that lacks memory or disk, are one sentence and code 1.
 
     Args:
         name: The command as it is typed.
@@ -99,6 +102,14 @@ def exit_code_of(name: str, work: Callable[[], int | None], *, debug: bool = Fal
         if debug:
             traceback.print_exc()
         print(plain_lines(f"{name}: {error}"), file=sys.stderr)
+        return 1
+    except Exception as error:
+        sentence = machine_failure(error)
+        if sentence is None:
+            raise
+        if debug:
+            traceback.print_exc()
+        print(f"{name}: {sentence}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(f"{name}: stopped; run it again to continue", file=sys.stderr)

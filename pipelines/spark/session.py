@@ -22,6 +22,7 @@ from ontime_base.errors import OntimeError
 from pipelines.settings import java_command, load_settings
 from pipelines.spark.jars import delta_jars
 from pipelines.spark.java import validate_java
+from pipelines.spark.memory import validate_free_memory
 from pipelines.tables.delta_tables import Tables
 
 if TYPE_CHECKING:
@@ -93,6 +94,7 @@ def open_session(
         JavaError: Java is missing, too old or trimmed.
         JarsError: The Delta jars are not here and cannot be fetched.
         DiskSpaceError: The disk of the home folder is nearly full.
+        LowMemoryError: There is too little memory free.
         SparkStartError: Spark did not start for another reason; names the last line of its log.
     """
     taken = taken_session()
@@ -102,6 +104,7 @@ def open_session(
     if settings.remote is not None and not settings.remote.startswith("local"):
         return builder.remote(settings.remote).getOrCreate()
     validate_free_space(home)
+    validate_free_memory(settings.driver_memory)
     java = java_command()
     validate_java(java)
     jars = delta_jars(

@@ -48,3 +48,18 @@ def test_it_is_killed_over_a_limit(
     ended = watched(code, tmp_path, limit_s, cap)
     assert ended.ending == ending
     assert ended.seconds < 15
+
+
+def test_a_page_that_processes_share_can_be_counted_once(tmp_path: Path) -> None:
+    # Given a process whose child shares its 200 MB
+    code = f"{HOLD_200_MB}; import os; os.fork(); time.sleep(1.5)"
+    command = [sys.executable, "-c", code]
+    # When it is watched either way
+    log = tmp_path / "log.txt"
+    each, once = (
+        watch(command, log=log, environment=os.environ, limit_s=20, shared_once=shared).peak_bytes
+        for shared in (False, True)
+    )
+    # Then resident memory counts them twice, and the proportional share once
+    assert each > 400 * MEGABYTE
+    assert 200 * MEGABYTE < once < 300 * MEGABYTE
