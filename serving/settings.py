@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 Scope: TypeAlias = Literal["predict", "events", "operate"]
 SCOPES: Final[tuple[Scope, ...]] = get_args(Scope)
 DEFAULT_SCOPES: Final[tuple[Scope, ...]] = ("predict", "events")
+Origin = Annotated[str, Meta(pattern=r"^(\*|https?://[A-Za-z0-9.:\[\]-]+)\Z")]
 KeyHash = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 
 
@@ -88,7 +89,8 @@ class LimitSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
         most_waiting: Requests that may wait for their answer; more are refused with 503.
         most_lag_ms: Event-loop lag from which requests are refused with 503.
         head_seconds: Keep-alive and header time-out: how long a connection may be idle or in the
-            middle of a request head.
+            middle of a request head. Longer than the 60 s after which a load balancer gives an idle
+            connection up: else the service closes one that is about to be used.
         max_head_bytes: A larger request head is refused with 431.
         body_seconds: How long a caller may take to send a body.
     """
@@ -97,9 +99,22 @@ class LimitSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     burst: Annotated[int, Meta(ge=1)] = 100
     most_waiting: Annotated[int, Meta(ge=1)] = 1_200
     most_lag_ms: Annotated[int, Meta(ge=10)] = 1_000
-    head_seconds: Annotated[float, Meta(gt=0)] = 30.0
+    head_seconds: Annotated[float, Meta(gt=0)] = 75.0
     max_head_bytes: Annotated[int, Meta(ge=8192)] = 16_384
     body_seconds: Annotated[float, Meta(gt=0)] = 10.0
+
+
+class CorsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Settings of cross-origin requests (CORS).
+
+    Attributes:
+        origins: Pages of these origins, such as `https://example.com`, may use the service in a
+            browser; `*`: of any. They send their key themselves: stored credentials never count.
+        max_age_seconds: How long a browser remembers what is allowed.
+    """
+
+    origins: tuple[Origin, ...] = ()
+    max_age_seconds: Annotated[int, Meta(ge=0)] = 600
 
 
 class ServingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -112,6 +127,7 @@ class ServingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
         stores: Every other store.
         access: Who is answered.
         limits: Rate limit, load shedding and time-outs.
+        cors: Which pages of other origins may use the service.
         host: Address to listen on.
         port: Port to listen on.
         follow_seconds: How often the release document is read.
@@ -135,6 +151,7 @@ class ServingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     stores: StoreSettings = StoreSettings()
     access: AccessSettings = AccessSettings()
     limits: LimitSettings = LimitSettings()
+    cors: CorsSettings = CorsSettings()
     host: str = "127.0.0.1"
     port: Annotated[int, Meta(ge=1, le=65535)] = 8000
     follow_seconds: Annotated[float, Meta(gt=0, le=60)] = 1.0

@@ -59,7 +59,7 @@ _PROBLEMS: Final = {
     409: "The model version may not be served (checksum, contract or self-test), or no decision "
     "has it answer; or the first request with this idempotency key is still being answered.",
     413: "The body is too large.",
-    415: "The body is not declared as JSON.",
+    415: "The body is declared as something else than JSON, or packed otherwise than by gzip.",
     422: "A field or parameter is missing, unknown, or has an invalid value.",
     429: "More requests than one caller may send; `Retry-After` gives the seconds to wait.",
     500: "The service failed.",

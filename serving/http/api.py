@@ -12,16 +12,13 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from serving.http.access import Access, require_scope
+from serving.http.bodies import require_json, require_size, unpack
+from serving.http.cors import Cors
 from serving.http.endpoints import route_table
-from serving.http.messages import JSON, Reply, without_end_slash
+from serving.http.messages import Reply, without_end_slash
 from serving.http.rate_limit import RateLimit
 from serving.schema.clock import new_prediction_id
-from serving.schema.problems import (
-    MEDIA_TYPE,
-    BodyTooLargeError,
-    ProblemError,
-    UnsupportedMediaTypeError,
-)
+from serving.schema.problems import MEDIA_TYPE, ProblemError
 from serving.service.idempotency import HEADER as IDEMPOTENCY_KEY
 from serving.service.idempotency import SavedReply
 from serving.telemetry.logs import log, log_request
@@ -34,7 +31,6 @@ if TYPE_CHECKING:
     from serving.service.prediction_service import PredictionService
 
 _GIVEN_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_SHOWN: Final = 60
 
 
 class Api:
@@ -63,6 +59,7 @@ class Api:
         self._public = {route.path for route in self.table.routes if route.public}
         options = service.options
         self._access = Access(required=options.access.required, keys=options.access.keys)
+        self._cors = Cors(options.cors)
         self._rate = RateLimit(
             per_second=options.limits.requests_per_second,
             burst=options.limits.burst,
@@ -76,6 +73,7 @@ class Api:
         try:
             route = self.admit(request)
             require_size(len(request.body), route)
+            unpack(request, route)
             reply = self.carry_out(route, request)
         except Exception as error:  # noqa: BLE001 - every failure has an answer
             reply = self.failure(request, error)
@@ -97,6 +95,8 @@ class Api:
         Raises:
             ProblemError: No key, over the rate, no such route, or a body that is not accepted.
         """
+        if (preflight := self._cors.preflight(request)) is not None:
+            return preflight
         public = request.name in self._public
         if not public:
             request.caller = self._access.caller(request)
@@ -104,7 +104,7 @@ class Api:
         route = self.table.route(request)
         require_scope(request, route.scope)
         if route.max_body:
-            _require_json(request)
+            require_json(request)
             declared = request.headers.get(b"content-length", b"")
             if declared.isdigit():
                 require_size(int(declared[:20]), route)
@@ -161,6 +161,10 @@ class Api:
             headers=error.headers,
         )
 
+    def headers(self, request: Request, reply: Reply) -> list[tuple[bytes, bytes]]:
+        """Return every header of a reply, in a fixed order."""
+        return [*reply.all_headers(request.request_id), *self._cors.headers(request)]
+
     def end(self, request: Request, status: int, started: float) -> None:
         """Count the request and write its log line."""
         seconds = self.seconds() - started
@@ -174,23 +178,4 @@ class Api:
                 "ms": round(seconds * 1000, 3),
                 **request.log_fields,
             }
-        )
-
-
-def require_size(size: int, route: Route) -> None:
-    """Check the size of a body.
-
-    Raises:
-        BodyTooLargeError: It is larger than the route reads.
-    """
-    if route.max_body and size > route.max_body:
-        raise BodyTooLargeError(f"The body is larger than {route.max_body} bytes: send less.")
-
-
-def _require_json(request: Request) -> None:
-    declared = request.header(b"content-type")
-    if declared != JSON and declared.partition(";")[0].strip().lower() != JSON:
-        raise UnsupportedMediaTypeError(
-            f"The content type is '{declared[:_SHOWN]}': send the header "
-            f"'content-type: {JSON}' with a JSON body."
         )

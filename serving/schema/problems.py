@@ -75,6 +75,14 @@ class MalformedBodyError(ProblemError):
     title = "The body is not JSON"
 
 
+class NotARequestError(ProblemError):
+    """A function received an event that is no HTTP request."""
+
+    status = 400
+    slug = "not-a-request"
+    title = "The event is no HTTP request"
+
+
 class UnauthorizedError(ProblemError):
     """The caller sent no valid API key."""
 

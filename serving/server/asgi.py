@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from starlette.requests import ClientDisconnect
 
 from serving.history.group_commit import GroupCommitter
-from serving.http.api import require_size
+from serving.http.bodies import require_size, unpack
 from serving.http.load_shedding import LoadShedder
 from serving.http.messages import Request
 from serving.schema.problems import RequestTimeoutError
@@ -94,6 +94,7 @@ class AsgiEndpoint:
             if route.max_body:
                 shedder.admit()
                 request.body = await self._body(receive, route)
+                unpack(request, route)
             reply = await self._reply(route, request)
         except ClientDisconnect:
             api.end(request, CLIENT_CLOSED, started)
@@ -102,7 +103,7 @@ class AsgiEndpoint:
             reply = api.failure(request, error)
         finally:
             shedder.waiting -= 1
-        headers = reply.all_headers(request.request_id)
+        headers = api.headers(request, reply)
         await send({"type": "http.response.start", "status": reply.status, "headers": headers})
         await send({"type": "http.response.body", "body": reply.body})
         api.end(request, reply.status, started)

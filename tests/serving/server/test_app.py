@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -122,7 +123,7 @@ def test_a_body_too_large_is_refused(shared: httpx.Client) -> None:
     assert post(shared, "/model/predict", body_of() + b" " * 1500).status_code == 200
 
 
-@pytest.mark.parametrize("content_type", ["", "text/plain", "application/x-www-form-urlencoded"])
+@pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded"])
 def test_a_body_must_be_declared_as_json(shared: httpx.Client, content_type: str) -> None:
     for path in ("/model/predict", "/model/load"):
         response = shared.post(path, content=body_of(), headers={"content-type": content_type})
@@ -131,6 +132,39 @@ def test_a_body_must_be_declared_as_json(shared: httpx.Client, content_type: str
         shared, "/model/predict", body_of(), **{"content-type": "Application/JSON; a=b"}
     )
     assert response.status_code == 200
+
+
+def test_a_body_without_a_content_type_is_json(shared: httpx.Client) -> None:
+    # Given a client that declares nothing, Then its JSON is read
+    assert shared.post("/model/predict", content=body_of()).status_code == 200
+    response = shared.post("/model/predict", content=b"carrier=UA")
+    problem_of(response, 400, "malformed-body")
+    # But a page of a browser, which could use the credentials of its reader, has to declare it
+    response = shared.post(
+        "/model/predict", content=body_of(), headers={"origin": "https://example.com"}
+    )
+    problem_of(response, 415, "unsupported-media-type")
+
+
+def test_a_gzip_body_is_read_in_bounds(shared: httpx.Client) -> None:
+    # Given the same request packed, Then it is answered
+    headers = {"content-encoding": "gzip"}
+    packed = gzip.compress(body_of())
+    assert post(shared, "/model/predict", packed, **headers).status_code == 200
+    batch = gzip.compress(b'{"flights": [%s]}' % body_of())
+    answer = post(shared, "/model/predict/batch", batch, **{"content-encoding": "GZIP"})
+    assert answer.json()["failed"] == 0
+    # And one that would unpack to 64 MB is refused before it is unpacked
+    bomb = gzip.compress(b" " * 64 * 1024 * 1024)[:2000]
+    problem_of(post(shared, "/model/predict", bomb, **headers), 413, "body-too-large")
+    # And what is no gzip, or not all of one, and every other encoding, is refused with a way out
+    for body in (body_of(), packed[:-1], packed + b"x", b""):
+        problem = problem_of(post(shared, "/model/predict", body, **headers), 400, "malformed-body")
+        assert "content-encoding" in problem["detail"]
+    for encoding in ("br", "deflate", "gzip, gzip"):
+        response = post(shared, "/model/predict", packed, **{"content-encoding": encoding})
+        problem = problem_of(response, 415, "unsupported-media-type")
+        assert "gzip" in problem["detail"]
 
 
 def test_what_is_not_there_is_a_problem(shared: httpx.Client) -> None:
