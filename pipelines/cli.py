@@ -669,6 +669,26 @@ def _serve(
     serve_released(context.settings, host=host, port=port)
 
 
+@_command("online-state", alone=False)
+def _online_state(
+    context: RunContext,
+    *,
+    heal: Annotated[
+        bool,
+        typer.Option(
+            "--heal",
+            help="Set a watermark that is later than now back, and send the events again that "
+            "were refused as too late.",
+        ),
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Show how far the online state has come and which events wait; exit code 1 if it is wrong."""
+    from pipelines.reports.online_state import check_online_state
+
+    check_online_state(context, heal=heal, as_json=as_json)
+
+
 @_plain("api-key")
 def _api_key(
     name: Annotated[str, typer.Argument(help="Who will have it; in the log of its requests.")],

@@ -41,6 +41,7 @@ class StoreSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
             disk must outlive the process), `queue` (where no disk does, as in a function), or
             `none`: then requests fail.
         spool_megabytes: The most that waits in the spool.
+        most_queued: Messages of jobs, and of events, that may wait; more are refused with 503.
     """
 
     history: Literal["sqlite", "dynamodb"] = "sqlite"
@@ -51,6 +52,7 @@ class StoreSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     retention_days: Annotated[int, Meta(ge=1, le=3650)] = 90
     fallback: Literal["spool", "queue", "none"] = "spool"
     spool_megabytes: Annotated[int, Meta(ge=1)] = 512
+    most_queued: Annotated[int, Meta(ge=1)] = 10_000
 
 
 class KeySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -95,8 +97,8 @@ class LimitSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
         body_seconds: How long a caller may take to send a body.
     """
 
-    requests_per_second: Annotated[float, Meta(ge=0)] = 0.0
-    burst: Annotated[int, Meta(ge=1)] = 100
+    requests_per_second: Annotated[float, Meta(ge=0)] = 100.0
+    burst: Annotated[int, Meta(ge=1)] = 200
     most_waiting: Annotated[int, Meta(ge=1)] = 1_200
     most_lag_ms: Annotated[int, Meta(ge=10)] = 1_000
     head_seconds: Annotated[float, Meta(gt=0)] = 75.0

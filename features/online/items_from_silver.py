@@ -56,6 +56,7 @@ def online_items(
     retain_days: int,
     horizon_min: int = HORIZON_MIN,
     features: tuple[Feature, ...] = FEATURES,
+    now: int | None = None,
 ) -> Iterator[tuple[str, bytes]]:
     """Yield key and encoded item for every entity key, as of the end of the data.
 
@@ -66,10 +67,13 @@ def online_items(
         retain_days: Days before the end of the data for which features can be looked up.
         horizon_min: Minutes from the prediction time to the scheduled departure.
         features: The declared features.
+        now: The minute that it is: flights scheduled later do not move the end of the data; None:
+            every flight does.
     """
     mapper = RowMapper(features, horizon_min=horizon_min)
     rows: list[dict[tuple[str, str], _Rows]] = [{} for _ in mapper.layouts]
-    end = max(_plain(flights[c.SCHEDULED_DEPARTURE]), default=0)
+    departures = _plain(flights[c.SCHEDULED_DEPARTURE])
+    end = max((at for at in departures if now is None or at <= now), default=0)
     longest = max((x.rows.span for x in mapper.layouts if x.rows_read), default=0)
     whole_days = max(retain_days, OPEN_DAYS + 1) + _LAG_DAYS
     counted = end - whole_days * MINUTES_PER_DAY - 2 * longest

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import logging
 from collections import defaultdict
 from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
@@ -20,7 +21,15 @@ from features.online.items_from_silver import DAYS_NEEDED, flight_facts, online_
 from pipelines.online.unsynced_events import UnsyncedEvents
 from pipelines.tables.table_reader import Period
 from serving.online.network import Network, write_network
-from serving.online.online_state import OPEN_DAYS, OnlineState, advance_watermark
+from serving.online.online_state import (
+    OPEN_DAYS,
+    OnlineState,
+    fill_watermark,
+    heal_watermark,
+    read_watermark,
+)
+from serving.schema.clock import MS_PER_MINUTE, now_ms
+from serving.telemetry.logs import log
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -73,26 +82,31 @@ def materialize(
         made_from: Fingerprint of all that decides the items: a store that was filled from the same
             is left as it is, for events have only added to it. Empty: it is filled in any case.
     """
+    now = now_ms() // MS_PER_MINUTE
     if made_from:
         found = store.read_many([MATERIALIZED_KEY]).get(MATERIALIZED_KEY)
         before = Materialized() if found is None else _MATERIALIZED.decode(found.body)
         if before.made_from == made_from:
+            heal_watermark(store, now)
             return before.items
     _remember(store, Materialized())
-    last = tables.newest(FLIGHTS, c.SCHEDULED_DEPARTURE)
+    # A schedule ahead, or a row of a wrong year, does not move the days that are kept.
+    instant = dt.datetime.fromtimestamp(now * 60, tz=dt.UTC)
+    last = tables.newest(FLIGHTS, c.SCHEDULED_DEPARTURE, until=instant)
     since = None if last is None else last - dt.timedelta(days=retain_days + DAYS_NEEDED)
     known = tables.rows(FLIGHTS, FLIGHT_COLUMNS, period=Period(c.SCHEDULED_DEPARTURE, since))
     seen = tables.rows(WEATHER, WEATHER_COLUMNS, period=Period(c.KNOWN, since))
-    items = online_items(known, seen, retain_days=retain_days, horizon_min=horizon_min)
-    unsynced, stored = UnsyncedEvents(list(flight_facts(known)), list(weather_facts(seen))), 0
+    items = online_items(known, seen, retain_days=retain_days, horizon_min=horizon_min, now=now)
+    unsynced = UnsyncedEvents(list(flight_facts(known)), list(weather_facts(seen)), now=now)
+    stored = 0
     for batch in _batches(items):
         changed = unsynced.carry_over(batch, store)
         if changed:
             store.put_many(changed)
         stored += len(batch)
     unsynced.update_sums(store)
-    sync_open_flights(store, known, seen, horizon_min=horizon_min)
-    covered_from = _covered_from(known, retain_days)
+    sync_open_flights(store, known, seen, horizon_min=horizon_min, now=now)
+    covered_from = _covered_from(last, retain_days)
     write_network(store, msgspec.structs.replace(network_of(tables), covered_from=covered_from))
     _remember(store, Materialized(made_from, stored))
     return stored
@@ -102,29 +116,38 @@ def _remember(store: OnlineStore, filled: Materialized) -> None:
     store.put_many({MATERIALIZED_KEY: msgspec.msgpack.encode(filled)})
 
 
-def _covered_from(flights: pa.Table, retain_days: int) -> int:
+def _covered_from(last: dt.datetime | None, retain_days: int) -> int:
     """Return the first minute for whose flights features are held."""
-    last = pc.max(flights[c.SCHEDULED_DEPARTURE]).as_py()
     if last is None:
         return 0
     return int(last.timestamp()) // 60 - retain_days * MINUTES_PER_DAY
 
 
 def sync_open_flights(
-    store: OnlineStore, flights: pa.Table, weather: pa.Table, *, horizon_min: int
+    store: OnlineStore,
+    flights: pa.Table,
+    weather: pa.Table,
+    *,
+    horizon_min: int,
+    now: int | None = None,
 ) -> None:
     """Apply the events that silver has of open flights: those that later events may still change.
 
     Later events are merged with them; so are earlier ones that silver does not have. A flight whose
-    event set is silver's already is left as it is: its rows are those of silver.
+    event set is silver's already is left as it is: its rows are those of silver. A watermark that
+    events have moved too far is set back to the end of the tables.
 
     Args:
         store: Where the state is.
         flights: Rows of silver_flights.
         weather: Rows of silver_weather.
         horizon_min: Minutes from the prediction time to the scheduled departure.
+        now: The minute that it is; None: by the clock.
     """
-    last = pc.max(flights[c.SCHEDULED_DEPARTURE]).as_py() or _EPOCH
+    now = now_ms() // MS_PER_MINUTE if now is None else now
+    instant = pa.scalar(dt.datetime.fromtimestamp(now * 60, tz=dt.UTC))
+    past = flights.filter(pc.field(c.SCHEDULED_DEPARTURE) <= instant)
+    last = pc.max(past[c.SCHEDULED_DEPARTURE]).as_py() or _EPOCH
     since = last - dt.timedelta(days=OPEN_DAYS)
     open_flights = flights.filter(pc.field(c.SCHEDULED_DEPARTURE) >= since)
     recent = weather.filter(pc.field(c.KNOWN) >= since)
@@ -132,7 +155,10 @@ def sync_open_flights(
     events += map(event_of_observation, weather_facts(recent))
     end = int(last.timestamp()) // 60
     # The watermark first, so that no flight becomes too late between two of its events.
-    advance_watermark(store, max([end, *map(known_minute, events)]), horizon_min=horizon_min)
+    newest = max([end, *(minute for minute in map(known_minute, events) if minute <= now)])
+    before = fill_watermark(store, newest, horizon_min=horizon_min, now=now)
+    if read_watermark(store).newest < before.newest:
+        log(logging.WARNING, "watermark_healed", ahead_minutes=before.newest - newest)
     state = OnlineState(store)
     events = list(_not_stored(store, events))
     for first in range(0, len(events), BATCH):

@@ -18,6 +18,7 @@ from features.online.item_keys import sums_suffix
 from features.online.item_layout import SUMS_DAYS, layouts
 from features.online.item_updates import carry_over_rows
 from serving.online.online_state import OPEN_DAYS
+from serving.schema.clock import MS_PER_MINUTE, now_ms
 
 if TYPE_CHECKING:
     from features.online.item_layout import EntityLayout
@@ -27,20 +28,31 @@ if TYPE_CHECKING:
 _EPOCH: Final = dt.date(1970, 1, 1).toordinal()
 
 
+def last_departure(flights: list[Facts], *, now: int) -> int:
+    """Return the last minute, up to now, at which a flight was due to leave; 0 without flights."""
+    return max((at for each in flights if (at := each[c.SCHEDULED_DEPARTURE]) <= now), default=0)
+
+
 class UnsyncedEvents:
     """Carries rows of flights and observations over that silver does not have yet.
 
     Args:
         flights: The flights in silver.
         weather: The observations in silver.
+        now: The minute that it is; None: by the clock.
     """
 
-    def __init__(self, flights: list[Facts], weather: list[Facts]) -> None:
+    def __init__(
+        self, flights: list[Facts], weather: list[Facts], *, now: int | None = None
+    ) -> None:
+        now = now_ms() // MS_PER_MINUTE if now is None else now
         self._layouts = {layout.entity: layout for layout in layouts(FEATURES)}
         names = (c.SCHEDULED_DEPARTURE, c.FLIGHT_NUMBER, c.CARRIER)
         self._in_silver = {identity(*(flight[name] for name in names)) for flight in flights}
-        self._newest_observation = max((row[c.KNOWN] for row in weather), default=0)
-        end = max((flight[c.SCHEDULED_DEPARTURE] for flight in flights), default=0)
+        self._newest_observation = max(
+            (row[c.KNOWN] for row in weather if row[c.KNOWN] <= now), default=0
+        )
+        end = last_departure(flights, now=now)
         self._since = end - OPEN_DAYS * MINUTES_PER_DAY
         self._carried_over: dict[str, bytes] = {}
 

@@ -27,8 +27,8 @@ from serving.models.model_loader import load_model
 from serving.models.scorer import TOLERANCE
 from serving.models.traffic_split import ServedModel, TrafficSplit
 from serving.online.network import Network
-from serving.online.online_state import OnlineState, advance_watermark
-from serving.schema.clock import iso_minute
+from serving.online.online_state import OnlineState, fill_watermark
+from serving.schema.clock import iso_minute, now_ms
 from serving.stores.online.memory import MemoryOnlineStore
 from serving.stores.opening import open_artifact_store
 
@@ -130,7 +130,7 @@ def replay(part: ReplayPart) -> Replayed:
     requested.sort(key=lambda facts: _requested_at(facts, contract))
     events = _events(part, flights)
     comparison = Comparison(_read(part, EXPECTED), contract)
-    advance_watermark(store, 0, horizon_min=contract.horizon_min)
+    fill_watermark(store, 0, horizon_min=contract.horizon_min, now=now_ms() // MS_PER_MINUTE)
     state, at, replayed = OnlineState(store), 0, 0
     for minute, group in groupby(requested, key=lambda facts: _requested_at(facts, contract)):
         before = at

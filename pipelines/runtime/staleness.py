@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,6 +16,9 @@ from operations.release.reconciliation import document_of
 from pipelines.sources.discovery import find_files
 from serving.models.model_package import list_versions
 from serving.models.release_document import ReleaseError, read_release
+from serving.online.online_state import read_watermark
+from serving.schema.clock import MS_PER_MINUTE, now_ms
+from serving.stores.opening import open_online_store
 from training.settings import tracking_uri
 
 if TYPE_CHECKING:
@@ -98,10 +102,15 @@ def _model_package(context: RunContext, record: StageRecord, _: str) -> str:
 
 
 def _online_store(context: RunContext, _: StageRecord, __: str) -> str:
-    at_home = context.settings.serving.stores.online == "sqlite"
-    if at_home and not (context.settings.home / "serving.db").is_file():
+    if context.settings.serving.stores.online != "sqlite":
+        return ""
+    if not (context.settings.home / "serving.db").is_file():
         return "the online store is gone"
-    return ""
+    with closing(
+        open_online_store(context.settings.serving.stores, context.settings.home)
+    ) as store:
+        ahead = read_watermark(store).is_ahead(now_ms() // MS_PER_MINUTE)
+    return "the watermark of the online store is later than now" if ahead else ""
 
 
 def _release_document(context: RunContext, record: StageRecord, _: str) -> str:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
+from pyarrow import fs
 
 from pipelines.tables.delta_tables import TableMissingError, local_folder, missing_table, uri_of
 
@@ -130,16 +131,22 @@ class TableReader:
             table = table.rename_columns({"count_all": "count"})
         return dict(zip(table["value"].to_pylist(), table["count"].to_pylist(), strict=True))
 
-    def newest(self, name: str, column: str) -> dt.datetime | None:
-        """Return the last instant of a column; None if it has none."""
+    def newest(
+        self, name: str, column: str, *, until: dt.datetime | None = None
+    ) -> dt.datetime | None:
+        """Return the last instant of a column, up to one if it is given; None if it has none."""
         files = self._files(name)
         if files is None:
             from pyspark.sql import functions as F  # noqa: PLC0415 - only where Spark reads
 
             frame = self._tables().read(name)
+            if until is not None:
+                frame = frame.where(F.col(column) <= F.lit(until))
             values = _in_utc(frame.agg(F.max(column).alias(column)).toArrow())[column]
         else:
             values = self.rows(name, [column])[column]
+            if until is not None:
+                values = values.filter(pc.less_equal(values, pa.scalar(until, _UTC)))
         last: dt.datetime | None = pc.max(values).as_py()
         return last
 
@@ -159,7 +166,10 @@ class TableReader:
         # Deletion vectors and renamed columns need a later reader protocol: Spark reads those.
         if table is None or table.protocol().min_reader_version != 1:
             return None
-        return table.to_pyarrow_dataset(parquet_read_options=_READ)
+        # Arrow's own file system: by default its threads read through Python objects, which they
+        # release after the read, at times while the interpreter ends; the process then aborts.
+        files = fs.SubTreeFileSystem(str(self._folder(name)), fs.LocalFileSystem())
+        return table.to_pyarrow_dataset(filesystem=files, parquet_read_options=_READ)
 
     def _table(self, name: str, version: int | None = None) -> DeltaTable | None:
         folder = self._folder(name)

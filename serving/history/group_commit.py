@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from serving.schema.problems import HistoryUnavailableError, not_kept
 from serving.stores.errors import StoreError
+from serving.stores.isolation import apply_isolated
 from serving.telemetry.logs import log
 
 if TYPE_CHECKING:
@@ -83,20 +84,18 @@ class GroupCommitter:
                 self._commit(waiting)
 
     def _commit(self, batch: Sequence[_Waiting]) -> None:
-        failure: Exception | None = None
-        try:
-            self._history.append([record for record, _ in batch])
-        except StoreError as error:
-            failure = not_kept(error)
-        except Exception as error:  # noqa: BLE001 - every failure is reported to its callers
-            failure = error
-        self._loop.call_soon_threadsafe(_notify, [then for _, then in batch], failure)
+        failures = apply_isolated([record for record, _ in batch], self._history.append)
+        outcomes: list[Exception | None] = [None] * len(batch)
+        for place, error in failures.items():
+            outcomes[place] = not_kept(error) if isinstance(error, StoreError) else error
+        done = [(then, outcome) for (_, then), outcome in zip(batch, outcomes, strict=True)]
+        self._loop.call_soon_threadsafe(_notify, done)
 
 
 def _notify(
-    callbacks: Sequence[Callable[[Exception | None], None]], failure: Exception | None
+    outcomes: Sequence[tuple[Callable[[Exception | None], None], Exception | None]],
 ) -> None:
-    for then in callbacks:
+    for then, failure in outcomes:
         try:
             then(failure)
         except Exception as error:  # noqa: BLE001 - must not keep the others from being notified

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Final
 from serving.history.record_lines import encode_record
 from serving.history.spool import FileSpool
 from serving.stores.circuit_breaker import CircuitBreaker
-from serving.stores.errors import StoreError
+from serving.stores.errors import ItemRefusedError, StoreError
+from serving.stores.isolation import apply_isolated
 from serving.stores.opening import open_history, open_queue
 from serving.telemetry.logs import log
 
@@ -147,6 +148,8 @@ class SpooledHistory(_Fallback):
         if self._up:
             try:
                 self._history.append(records)
+            except ItemRefusedError:
+                raise  # the history works
             except StoreError as error:
                 failure = error
                 self._up = False
@@ -217,23 +220,30 @@ class SpooledHistory(_Fallback):
         if segment is None:
             return False
         try:
-            self._move(segment)
+            refused = self._move(segment)
         except BaseException:
             segment.release()
             raise
-        segment.complete()
-        if segment.damaged:
-            log(logging.ERROR, "spool_damaged", lines=segment.damaged)
+        segment.complete(keep=refused > 0)
+        if segment.damaged or refused:
+            log(logging.ERROR, "spool_damaged", lines=segment.damaged, refused=refused)
         log(logging.INFO, "spool_drained", records=len(segment.records))
         return True
 
-    def _move(self, segment: Segment) -> None:
+    def _move(self, segment: Segment) -> int:
+        """Append the records of a segment to the history; return how many it refuses."""
+        refused = 0
         for start in range(0, len(segment.records), _DRAIN_BATCH):
             batch = segment.records[start : start + _DRAIN_BATCH]
-            self._history.append(batch)
+            failures = apply_isolated(batch, self._history.append)
+            for failure in failures.values():
+                if not isinstance(failure, ItemRefusedError):
+                    raise failure
             self._up = True
+            refused += len(failures)
             with self._counting:
-                self._drained += len(batch)
+                self._drained += len(batch) - len(failures)
+        return refused
 
 
 class QueuedHistory(_Fallback):
@@ -271,6 +281,9 @@ class QueuedHistory(_Fallback):
         if not self._breaker.is_open:
             try:
                 self._history.append(records)
+            except ItemRefusedError:
+                self._breaker.on_success()
+                raise
             except StoreError as error:
                 self._breaker.on_failure()
                 log(logging.ERROR, "history_down", reason=str(error))

@@ -34,7 +34,7 @@ def to_line(record: PredictionRecord) -> bytes:
 
 
 def parse_lines(lines: bytes) -> tuple[list[PredictionRecord], int]:
-    """Return the records of lines, and how many complete lines fail their checksum.
+    """Return the records of lines, and how many complete lines are damaged or no record.
 
     A last line without its end was being written when the process died; its record was never
     acknowledged and is skipped.
@@ -43,8 +43,10 @@ def parse_lines(lines: bytes) -> tuple[list[PredictionRecord], int]:
     damaged = 0
     for line in lines.split(b"\n")[:-1]:
         row = line[9:]
-        if line[:9] == b"%08x " % zlib.crc32(row):
+        try:
+            if line[:9] != b"%08x " % zlib.crc32(row):
+                raise ValueError  # noqa: TRY301 - counted with those that are no record
             records.append(decode_record(row))
-        else:
+        except (msgspec.MsgspecError, ValueError):
             damaged += 1
     return records, damaged

@@ -46,9 +46,13 @@ class Segment:
     _path: Path
     _lock: int
 
-    def complete(self) -> None:
-        """Delete it: its records are in the history. With damaged lines it is renamed instead."""
-        if self.damaged:
+    def complete(self, *, keep: bool = False) -> None:
+        """Delete it: its records are in the history. With damaged lines it is renamed instead.
+
+        Args:
+            keep: Whether it is renamed in any case: the history refuses some of its records.
+        """
+        if self.damaged or keep:
             self._path.rename(self._path.with_suffix(_DAMAGED))
         else:
             self._path.unlink(missing_ok=True)

@@ -131,12 +131,7 @@ def route_table(service: PredictionService) -> RouteTable:
             Route("POST", "/model/load", endpoints.load, max_body=one, scope="operate"),
             Route("GET", "/model", lambda _: Reply(service.model()), nonblocking=True),
             Route("GET", "/model/card", endpoints.card, nonblocking=True),
-            Route(
-                "GET",
-                "/metrics",
-                lambda _: Reply(service.metrics_text(), media_type=METRICS),
-                nonblocking=True,
-            ),
+            Route("GET", "/metrics", lambda _: Reply(service.metrics_text(), media_type=METRICS)),
             Route("GET", "/model/history", endpoints.history, scope="predict"),
             Route(
                 "GET",

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, Any
 
-from features.online.item_bytes import ItemError
 from serving.lambdas.function import function_service, lambda_handler, partial_batch_response
-from serving.schema.problems import NotReadyError
-from serving.stores.errors import StoreError
-from serving.telemetry.logs import log
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,15 +23,11 @@ class EventsAdapter:
         self._service = service
 
     def __call__(self, event: Mapping[str, Any], _context: object) -> dict[str, Any]:
-        """Apply the messages of one batch; all of them are delivered again if it fails."""
+        """Apply the messages of one batch; those that fail are delivered again."""
         self._service.refresh_when_due()
         records = event["Records"]
-        try:
-            self._service.events.apply([record["body"] for record in records])
-        except (StoreError, NotReadyError, ItemError) as error:
-            log(logging.ERROR, "events_failed", reason=str(error))
-            return partial_batch_response(record["messageId"] for record in records)
-        return partial_batch_response([])
+        failures = self._service.events.apply_each([record["body"] for record in records])
+        return partial_batch_response(records[place]["messageId"] for place in sorted(failures))
 
 
 handler = lambda_handler(lambda: EventsAdapter(function_service()))

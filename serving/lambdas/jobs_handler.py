@@ -38,7 +38,9 @@ class JobsAdapter:
             return self._service.jobs.process(job_id)
         except (StoreError, NotReadyError) as error:
             log(logging.ERROR, "jobs_failed", reason=str(error))
-            return False
+        except Exception as error:  # noqa: BLE001 - the other jobs are not at fault
+            log(logging.ERROR, "jobs_failed", error=error)
+        return False
 
 
 handler = lambda_handler(lambda: JobsAdapter(function_service()))

@@ -18,15 +18,14 @@ from serving.lambdas.function import (
     lambda_handler,
     partial_batch_response,
 )
-from serving.stores.errors import StoreError
-from serving.stores.history.protocol import PredictionRecord
+from serving.stores.isolation import apply_isolated
 from serving.stores.opening import open_history
 from serving.telemetry.logs import log
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from serving.stores.history.protocol import PredictionSink
+    from serving.stores.history.protocol import PredictionRecord, PredictionSink
 
 
 class RecordsAdapter:
@@ -41,19 +40,18 @@ class RecordsAdapter:
 
     def __call__(self, event: Mapping[str, Any], _context: object) -> dict[str, Any]:
         """Append one batch; messages that fail are delivered again."""
-        failed, waiting = [], dict[str, PredictionRecord]()
+        failed: list[str] = []
+        waiting: list[tuple[str, PredictionRecord]] = []
         for message in event["Records"]:
             try:
-                waiting[message["messageId"]] = decode_record(message["body"])
-            except msgspec.MsgspecError as error:
+                waiting.append((message["messageId"], decode_record(message["body"])))
+            except (msgspec.MsgspecError, ValueError, RecursionError) as error:
                 log(logging.ERROR, "record_unreadable", reason=str(error))
                 failed.append(message["messageId"])
-        try:
-            self._history.append(list(waiting.values()))
-        except StoreError as error:
-            log(logging.ERROR, "history_down", reason=str(error))
-            failed += waiting
-        return partial_batch_response(failed)
+        failures = apply_isolated([record for _, record in waiting], self._history.append)
+        for failure in {id(each): each for each in failures.values()}.values():
+            log(logging.ERROR, "history_down", reason=str(failure))
+        return partial_batch_response([*failed, *(waiting[place][0] for place in failures)])
 
 
 handler = lambda_handler(

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from features.declare.declarations import MINUTES_PER_DAY
 from features.declare.streams import WEATHER, WEATHER_KNOWN_AFTER_MIN
 from features.online.flight_events import (
     MS_PER_MINUTE,
@@ -37,13 +38,21 @@ from serving.online.event_messages import (
     FlightScheduled,
     QueuedEvents,
     WeatherObserved,
+    hour_of,
     parse_events,
 )
 from serving.online.flight_resolver import YEARS, to_flight
+from serving.online.online_state import OPEN_DAYS
 from serving.schema.clock import now_ms
-from serving.schema.problems import InvalidRequestError, StoreUnavailableError
+from serving.schema.problems import (
+    InvalidRequestError,
+    NotReadyError,
+    StoreUnavailableError,
+    too_many_queued,
+)
 from serving.schema.requests import PredictionRequest
-from serving.stores.errors import StoreError
+from serving.stores.errors import QueueFullError, StoreError, is_outage
+from serving.stores.isolation import apply_isolated
 from serving.telemetry.logs import log
 
 if TYPE_CHECKING:
@@ -55,7 +64,13 @@ if TYPE_CHECKING:
     from serving.telemetry.metrics import Metrics
 
 _IN_ONE_MESSAGE: Final = 20
+_MOST_QUOTED: Final = 100_000
+"""Characters of an unreadable message in its dead letter, which has to fit into a message again."""
 _AHEAD_MS: Final = 5 * MS_PER_MINUTE
+_EARLY_DAYS: Final = 1
+_PUBLISHED_DAYS: Final = 366
+TOO_LATE: Final = "it came too late"
+_UNREADABLE: Final = "it cannot be read: the cause is logged as event_unreadable"
 _KINDS: Final[dict[type, type[Departed | Cancelled | Diverted]]] = {
     FlightDeparted: Departed,
     FlightCancelled: Cancelled,
@@ -127,6 +142,9 @@ class EventIntake:
         ]
         try:
             self._queue.send(messages)
+        except QueueFullError as error:
+            self._metrics.count("shed_total", reason="events_waiting")
+            raise too_many_queued(error) from error
         except StoreError as error:
             raise StoreUnavailableError(f"The events were not accepted. {error}") from error
         self._metrics.count("events_total", len(events), state="accepted")
@@ -135,49 +153,91 @@ class EventIntake:
     def process_messages(self, *, wait_seconds: float) -> int:
         """Receive and apply messages; return how many were received.
 
+        A message that cannot be applied is redelivered, and does not keep the others.
+
         Raises:
-            StoreError: A store cannot be used; the messages are redelivered.
-            NotReadyError: The network is not loaded yet; likewise.
-            ItemError: The state has another format; likewise.
+            StoreError: A store cannot be used.
+            NotReadyError: The network is not loaded yet.
         """
         messages: Sequence[Message] = self._queue.receive(wait_seconds=wait_seconds)
         if messages:
-            self.apply([message.body for message in messages])
-            self._queue.delete(messages)
+            failures = self.apply_each([message.body for message in messages])
+            done = [each for place, each in enumerate(messages) if place not in failures]
+            if done:
+                self._queue.delete(done)
+            for error in failures.values():
+                if is_outage(error) or isinstance(error, NotReadyError):
+                    raise error
         return len(messages)
+
+    def check(self) -> None:
+        """Raise unless events could be applied.
+
+        Raises:
+            StoreError: A store cannot be used.
+            NotReadyError: The network is not loaded yet.
+        """
+        self._network()
+        self._queue.depth()
+        self._state.check()
+
+    def apply_each(self, bodies: Sequence[str]) -> dict[int, Exception]:
+        """Apply messages; return by position why those that have to be redelivered failed.
+
+        An event that can never be applied becomes a dead letter, whatever is sent with it.
+        """
+        try:
+            self._network()
+        except NotReadyError as error:
+            failures: dict[int, Exception] = dict.fromkeys(range(len(bodies)), error)
+        else:
+            failures = apply_isolated(bodies, self.apply)
+        for failure in {id(each): each for each in failures.values()}.values():
+            unexpected = None if isinstance(failure, OntimeError) else failure
+            log(logging.ERROR, "events_failed", error=unexpected, reason=str(failure))
+        return failures
 
     def apply(self, bodies: Iterable[str]) -> IntakeResult:
         """Apply the events of messages; those that cannot be applied become dead letters.
 
         Raises:
-            StoreError, NotReadyError, ItemError: See `process_messages`.
+            StoreError: A store cannot be used.
+            NotReadyError: The network is not loaded yet.
+            ItemError: The state has another format.
         """
-        result, events = IntakeResult(), dict[Event, tuple[int, EventPayload]]()
+        events, dead = self._read(bodies)
+        applied = self._state.apply(list(events))
+        dead += [_dead_letter(reason, *events[event]) for event, reason in applied.refused]
+        dead += [_dead_letter(TOO_LATE, *events[event]) for event in applied.too_late]
+        self._send_dead_letters(dead)
+        self._metrics.count("events_total", applied.applied, state="applied")
+        return IntakeResult(applied.applied, dead)
+
+    def _read(
+        self, bodies: Iterable[str]
+    ) -> tuple[dict[Event, tuple[int, EventPayload]], list[DeadLetter]]:
+        """Return the events of messages, each with its arrival and payload, and what is none."""
+        events: dict[Event, tuple[int, EventPayload]] = {}
+        dead: list[DeadLetter] = []
         network = self._network()
         for body in bodies:
             try:
                 queued = msgspec.json.decode(body, type=QueuedEvents)
-            except msgspec.MsgspecError as error:
-                raw = msgspec.Raw(msgspec.json.encode(body))
-                result.dead.append(DeadLetter(f"not a message: {error}", self._clock(), raw))
+            except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+                raw = msgspec.Raw(msgspec.json.encode(body[:_MOST_QUOTED]))
+                dead.append(DeadLetter(f"not a message: {error}", self._clock(), raw))
                 continue
             for payload in queued.events:
                 try:
-                    events[to_event(payload, queued.received_at, network)] = (
-                        queued.received_at,
-                        payload,
-                    )
+                    event = to_event(payload, queued.received_at, network)
                 except (EventRefusedError, InvalidRequestError) as error:
-                    result.dead.append(_dead_letter(str(error), queued.received_at, payload))
-        applied = self._state.apply(list(events))
-        result.applied = applied.applied
-        result.dead += [_dead_letter(reason, *events[event]) for event, reason in applied.refused]
-        result.dead += [
-            _dead_letter("it came too late", *events[event]) for event in applied.too_late
-        ]
-        self._send_dead_letters(result.dead)
-        self._metrics.count("events_total", result.applied, state="applied")
-        return result
+                    dead.append(_dead_letter(str(error), queued.received_at, payload))
+                except Exception as error:  # noqa: BLE001 - the other events are not at fault
+                    log(logging.ERROR, "event_unreadable", error=error)
+                    dead.append(_dead_letter(_UNREADABLE, queued.received_at, payload))
+                else:
+                    events[event] = (queued.received_at, payload)
+        return events, dead
 
     def _send_dead_letters(self, dead: list[DeadLetter]) -> None:
         if dead:
@@ -190,8 +250,11 @@ class EventIntake:
 def to_event(payload: EventPayload, received_at: int, network: Network) -> Event:
     """Return the event of a payload.
 
+    Its instants are checked against its arrival and against the time of the flight that it is
+    about: none of them may be later than what is known, or far from that flight.
+
     Raises:
-        EventRefusedError: It is of the future, or of an unknown airport.
+        EventRefusedError: It is of the future, not of its flight's days, or of an unknown airport.
         InvalidRequestError: A field has a value that cannot be.
     """
     reported_at = received_at
@@ -203,37 +266,78 @@ def to_event(payload: EventPayload, received_at: int, network: Network) -> Event
         )
     match payload:
         case FlightScheduled():
-            return _scheduled(payload, reported_at, network)
+            return _scheduled(payload, reported_at, received_at, network)
         case WeatherObserved():
-            return _observed(payload, reported_at, network)
-    at = _milliseconds("at", payload.at) // MS_PER_MINUTE
-    if at * MS_PER_MINUTE > received_at + _AHEAD_MS:
-        raise EventRefusedError(f"It happened at {payload.at}, which is in the future.")
+            return _observed(payload, reported_at, received_at, network)
+    at = _past_minute("at", payload.at, received_at)
+    _require_own_days(payload, at)
     if isinstance(payload, FlightArrived):
         own, air_time = payload.flight_id, payload.air_time_min
         return Arrived(reported_at=reported_at, flight_id=own, at=at, air_time_min=air_time)
     return _KINDS[type(payload)](reported_at=reported_at, flight_id=payload.flight_id, at=at)
 
 
-def _scheduled(payload: FlightScheduled, reported_at: int, network: Network) -> Scheduled:
+def _scheduled(
+    payload: FlightScheduled, reported_at: int, received_at: int, network: Network
+) -> Scheduled:
     names = PredictionRequest.__struct_fields__
     fields = {name: getattr(payload, name) for name in names if name != "as_of"}
     flight = to_flight(PredictionRequest(**fields), network)
+    latest = received_at // MS_PER_MINUTE + _PUBLISHED_DAYS * MINUTES_PER_DAY
+    if flight.scheduled_departure_at > latest:
+        raise EventRefusedError(
+            f"It departs at {payload.scheduled_departure}, more than {_PUBLISHED_DAYS} days from "
+            "now: no schedule is published so far ahead."
+        )
     return Scheduled(reported_at=reported_at, **msgspec.structs.asdict(flight))
 
 
-def _observed(payload: WeatherObserved, reported_at: int, network: Network) -> Observed:
+def _observed(
+    payload: WeatherObserved, reported_at: int, received_at: int, network: Network
+) -> Observed:
     if payload.airport not in network.origins:
         raise EventRefusedError(
             f"The weather at {payload.airport} is in no feature: send that of "
             f"{', '.join(network.origins)}."
         )
-    observed_at = _milliseconds("observed_at", payload.observed_at) // MS_PER_MINUTE
+    observed_at = _past_minute("observed_at", payload.observed_at, received_at)
     known_at = observed_at + WEATHER_KNOWN_AFTER_MIN
     measures = tuple(getattr(payload, measure.column) for measure in WEATHER.measures)
     return Observed(
         reported_at=reported_at, airport=payload.airport, known_at=known_at, measures=measures
     )
+
+
+def _past_minute(name: str, text: str, received_at: int) -> int:
+    """Return the minute of something that has happened by the arrival of its event."""
+    at = _milliseconds(name, text)
+    if at > received_at + _AHEAD_MS:
+        raise EventRefusedError(f"{name}: It happened at {text}, which is in the future.")
+    return at // MS_PER_MINUTE
+
+
+def _require_own_days(
+    payload: FlightDeparted | FlightArrived | FlightCancelled | FlightDiverted, at: int
+) -> None:
+    """Raise unless an instant is near the scheduled departure of the flight that it is about."""
+    due = _own_minute(payload.flight_id)
+    before = _PUBLISHED_DAYS if isinstance(payload, FlightCancelled) else _EARLY_DAYS
+    if not due - before * MINUTES_PER_DAY <= at <= due + OPEN_DAYS * MINUTES_PER_DAY:
+        raise EventRefusedError(
+            f"at: It happened at {payload.at}, which is not within {before} days before and "
+            f"{OPEN_DAYS} days after the scheduled departure of {payload.flight_id}."
+        )
+
+
+def _own_minute(flight_id: str) -> int:
+    """Return the minute of the UTC hour that a flight id names."""
+    at = hour_of(flight_id)
+    if at is None:
+        raise EventRefusedError(
+            f"flight_id: '{flight_id}' does not end with a day and UTC hour that exist: send "
+            "carrier, number and UTC hour of the scheduled departure, such as UA-389-2013123023."
+        )
+    return int(at.timestamp()) // 60
 
 
 def _milliseconds(name: str, text: str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import TYPE_CHECKING, Annotated, Final, TypeAlias, get_args
 
 import msgspec
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 MOST_EVENTS: Final = 500
+_NO_HOUR: Final = "'{}' does not end with a day and UTC hour that exist."
 
 Instant: TypeAlias = Annotated[
     str, Meta(pattern=INSTANT, max_length=32, description="ISO 8601, with an offset or Z.")
@@ -180,8 +182,17 @@ _FIXES: Final[Mapping[str, str]] = {
 }
 
 
+def hour_of(flight_id: str) -> dt.datetime | None:
+    """Return the UTC hour of the scheduled departure that a flight id names; None: no such hour."""
+    text = flight_id.rpartition("-")[2]
+    try:
+        return dt.datetime.strptime(text, "%Y%m%d%H").replace(tzinfo=dt.UTC)
+    except ValueError:
+        return None
+
+
 def parse_events(body: bytes) -> Sequence[EventPayload]:
-    """Return the events in a request body; checks types and shapes, not values.
+    """Return the events in a request body; checks types, shapes, and the hour of each flight id.
 
     Raises:
         MalformedBodyError: The body is not JSON.
@@ -192,6 +203,16 @@ def parse_events(body: bytes) -> Sequence[EventPayload]:
     except UNREADABLE:
         raise problems_of(_problems(plain_json(body))) from None
     require_unique(body)
+    faults = [
+        FieldProblem(
+            f"events[{place}].flight_id", _NO_HOUR.format(event.flight_id), _FIXES["flight_id"]
+        )
+        for place, event in enumerate(events)
+        if not isinstance(event, FlightScheduled | WeatherObserved)
+        and hour_of(event.flight_id) is None
+    ]
+    if faults:
+        raise problems_of(faults)
     return events
 
 

@@ -8,6 +8,7 @@ and crashes end in the same bytes.
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
@@ -24,6 +25,7 @@ from features.online.event_resolution import (
     superseded_flights,
 )
 from features.online.flight_events import (
+    MS_PER_MINUTE,
     Event,
     EventSetError,
     Observed,
@@ -33,9 +35,12 @@ from features.online.flight_events import (
     merge_events,
     subject_key,
 )
+from features.online.item_keys import rows_suffix
 from features.online.item_updates import upsert_rows
 from features.online.row_mapping import RowChange, RowMapper
+from serving.schema.clock import iso_minute, now_ms
 from serving.stores.errors import ConflictError
+from serving.telemetry.logs import log
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -47,8 +52,12 @@ if TYPE_CHECKING:
 OPEN_DAYS: Final = 4
 """Days after a flight was due in which events about it are still accepted."""
 
+_OPEN_MIN: Final = OPEN_DAYS * MINUTES_PER_DAY
 _TRIES: Final = 20
 _WATERMARK_STEP_MIN: Final = 60
+_AHEAD_MIN: Final = 60
+_DAYS_AT_ONCE: Final = 400
+_OLDEST_DAYS: Final = 20_000
 STATE_KEY: Final = "state"
 
 
@@ -56,12 +65,32 @@ class Watermark(msgspec.Struct, frozen=True):
     """The progress of the online state; one item of the store.
 
     Attributes:
-        newest: The newest known-at minute of an event, rounded to the hour.
+        newest: The newest known-at minute of an event, rounded to the hour. Events about flights
+            of more than `OPEN_DAYS` before it are too late.
         horizon_min: The horizon for which the pipeline filled the store.
+        filled: The newest known-at minute in the tables when the pipeline filled the store; 0: not
+            known.
     """
 
     newest: int = 0
     horizon_min: int = HORIZON_MIN
+    filled: int = 0
+
+    def is_ahead(self, now: int) -> bool:
+        """Return whether it is later than the minute that it is now: then it is wrong."""
+        return self.newest > now + _AHEAD_MIN
+
+    def advanced(self, newest: int, *, most: int = _OPEN_MIN) -> int:
+        """Return where an event moves it: forward only, and not at all by more than `most` minutes.
+
+        So a single event, however wrong, makes no event of others too late. A mark that stays
+        behind does no harm: the state accepts older events, and is whole since `filled`.
+        """
+        return (
+            max(self.newest, newest)
+            if newest <= self.newest + most or not self.newest
+            else (self.newest)
+        )
 
 
 @dataclass
@@ -86,6 +115,7 @@ class OnlineState:
         store: The store.
         features: The declared features; they determine the items.
         open_days: See `OPEN_DAYS`.
+        clock: Milliseconds since the epoch.
     """
 
     def __init__(
@@ -94,8 +124,10 @@ class OnlineState:
         *,
         features: tuple[Feature, ...] = FEATURES,
         open_days: int = OPEN_DAYS,
+        clock: Callable[[], int] = now_ms,
     ) -> None:
         self._store = store
+        self._clock = clock
         self._features = features
         self._row_mapper = RowMapper(features)
         self._open_min = open_days * MINUTES_PER_DAY
@@ -115,15 +147,29 @@ class OnlineState:
         self._update_sums(row_changes)
         return applied
 
+    def check(self) -> None:
+        """Read from the store.
+
+        Raises:
+            StoreError: It cannot be read.
+        """
+        read_watermark(self._store)
+
     def _in_time(self, events: Sequence[Event], applied: Applied) -> dict[str, list[Event]]:
         """Return the events that are not too late, by subject, and advance the watermark."""
         watermark = read_watermark(self._store)
-        newest = max(map(known_minute, events), default=0)
+        if watermark.is_ahead(self._clock() // MS_PER_MINUTE):
+            watermark = heal_watermark(self._store, self._clock() // MS_PER_MINUTE)
+        newest = watermark.newest
+        for known in sorted(map(known_minute, events)):
+            newest = msgspec.structs.replace(watermark, newest=newest).advanced(
+                known, most=self._open_min
+            )
         if newest >= watermark.newest + _WATERMARK_STEP_MIN:
             advance_watermark(self._store, newest)
         if watermark.horizon_min != self._row_mapper.horizon_min:
             self._row_mapper = RowMapper(self._features, horizon_min=watermark.horizon_min)
-        oldest = max(watermark.newest, newest) - self._open_min
+        oldest = newest - self._open_min
         by_subject: dict[str, list[Event]] = defaultdict(list)
         for event in events:
             if due_at(event) < oldest:
@@ -258,8 +304,7 @@ def read_watermark(store: OnlineStore) -> Watermark:
     Raises:
         StoreError: The store cannot be read.
     """
-    found = store.read_many([STATE_KEY]).get(STATE_KEY)
-    return Watermark() if found is None else msgspec.msgpack.decode(found.body, type=Watermark)
+    return _decoded(store.read_many([STATE_KEY]).get(STATE_KEY))
 
 
 def newest_event(items: OnlineItems) -> int:
@@ -272,23 +317,92 @@ def newest_event(items: OnlineItems) -> int:
     return 0 if body is None else msgspec.msgpack.decode(body, type=Watermark).newest
 
 
-def advance_watermark(store: OnlineStore, newest: int, *, horizon_min: int | None = None) -> None:
+def advance_watermark(store: OnlineStore, newest: int) -> None:
     """Advance the watermark to a minute; never moves it back.
 
     Args:
         store: Where the state is.
         newest: The known-at minute.
-        horizon_min: The horizon, when the pipeline fills the store.
     """
+    _change_watermark(
+        store, lambda mark: msgspec.structs.replace(mark, newest=max(mark.newest, newest))
+    )
+
+
+def fill_watermark(store: OnlineStore, newest: int, *, horizon_min: int, now: int) -> Watermark:
+    """Set the watermark when the pipeline fills the store; return the one before.
+
+    It moves back where it was wrong: later than now, or so far ahead of the tables that no event
+    could have moved it there.
+
+    Args:
+        store: Where the state is.
+        newest: The newest known-at minute in the tables.
+        horizon_min: The horizon for which the store is filled.
+        now: The minute that it is.
+    """
+
+    def filled(mark: Watermark) -> Watermark:
+        wrong = mark.is_ahead(now) or (mark.newest > newest + _OPEN_MIN)
+        kept = newest if wrong else max(mark.newest, newest)
+        return Watermark(kept, horizon_min, newest)
+
+    return _change_watermark(store, filled)
+
+
+def heal_watermark(store: OnlineStore, now: int) -> Watermark:
+    """Set a watermark that is later than now back, and return it.
+
+    It goes back to where the pipeline left it; in a store that an earlier version filled, to the
+    last day that has flights; without any, to 0.
+
+    Args:
+        store: Where the state is.
+        now: The minute that it is.
+    """
+    before = read_watermark(store)
+    if not before.is_ahead(now):
+        return before
+    newest = before.filled or _last_minute_with_flights(store, now)
+    log(
+        logging.WARNING,
+        "watermark_healed",
+        ahead_minutes=before.newest - now,
+        newest=iso_minute(newest),
+    )
+    _change_watermark(
+        store,
+        lambda mark: msgspec.structs.replace(mark, newest=newest) if mark.is_ahead(now) else mark,
+    )
+    return read_watermark(store)
+
+
+def _last_minute_with_flights(store: OnlineStore, now: int) -> int:
+    """Return the last minute, up to now, of the last day with flights; 0 if there is none."""
+    last, oldest = now // MINUTES_PER_DAY, (now // MINUTES_PER_DAY) - _OLDEST_DAYS
+    for until in range(last, oldest, -_DAYS_AT_ONCE):
+        days = {
+            f"all{rows_suffix(day, MINUTES_PER_DAY)}": day
+            for day in range(until, until - _DAYS_AT_ONCE, -1)
+        }
+        if found := store.get_many(days):
+            newest = max(days[key] for key in found)
+            return min(now, (newest + 1) * MINUTES_PER_DAY - 1)
+    return 0
+
+
+def _change_watermark(store: OnlineStore, change: Callable[[Watermark], Watermark]) -> Watermark:
+    """Replace the watermark by compare-and-swap; return the one before."""
     while True:
         found = store.read_many([STATE_KEY]).get(STATE_KEY)
-        watermark = (
-            Watermark() if found is None else msgspec.msgpack.decode(found.body, type=Watermark)
-        )
-        horizon = watermark.horizon_min if horizon_min is None else horizon_min
-        moved = Watermark(max(watermark.newest, newest), horizon)
-        if found is not None and moved == watermark:
-            return
-        body = msgspec.msgpack.encode(moved)
+        before = _decoded(found)
+        after = change(before)
+        if found is not None and after == before:
+            return before
+        body = msgspec.msgpack.encode(after)
         if not store.replace_many({STATE_KEY: (body, found.tag if found else None)}):
-            return
+            return before
+
+
+def _decoded(item: OnlineItem | None) -> Watermark:
+    return Watermark() if item is None else msgspec.msgpack.decode(item.body, type=Watermark)

@@ -1,24 +1,35 @@
-"""The gauges of the metrics: release, challenger weight, spool."""
+"""The gauges of the metrics: release, challenger weight, spool, queues."""
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from serving.history.history_fallback import SpooledHistory
 from serving.models.model_status import model_status
 from serving.models.traffic_split import CHALLENGER
 from serving.schema.problems import NotReadyError
+from serving.stores.errors import StoreError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from serving.models.release_follower import ReleaseFollower
     from serving.stores.history.protocol import PredictionHistory
+    from serving.stores.queue.protocol import Queue
     from serving.telemetry.metrics import Labels
 
 
 def gauges(
-    follower: ReleaseFollower, history: PredictionHistory
+    follower: ReleaseFollower, history: PredictionHistory, queues: Mapping[str, Queue]
 ) -> dict[tuple[str, Labels], float]:
-    """Return the values by name and labels."""
+    """Return the values by name and labels; those of a store that is down are left out.
+
+    Args:
+        follower: Follows the release.
+        history: The prediction history.
+        queues: The queues, `jobs` and `events`.
+    """
     refused = follower.refusal or follower.challenger_refusal
     now: dict[tuple[str, Labels], float] = {
         ("refused_artifacts_total", ()): follower.refusals,
@@ -27,6 +38,10 @@ def gauges(
     }
     if isinstance(history, SpooledHistory):
         now["spool_waiting", ()] = history.statistics().waiting
+    for name, queue in queues.items():
+        with contextlib.suppress(StoreError):
+            now[f"{name}_waiting", ()] = queue.depth()
+            now["dead_letters", (("queue", name),)] = queue.dead_letters().depth()
     try:
         model = model_status(follower)
     except NotReadyError:

@@ -14,9 +14,10 @@ from serving.schema.problems import (
     ProblemError,
     StoreUnavailableError,
     UnknownJobError,
+    too_many_queued,
 )
 from serving.schema.responses import JobAnswer, PredictionAnswer
-from serving.stores.errors import StoreError
+from serving.stores.errors import QueueFullError, StoreError, is_outage
 from serving.stores.jobs.protocol import FINISHED
 from serving.telemetry.logs import log
 
@@ -26,11 +27,13 @@ if TYPE_CHECKING:
     from serving.inference.predictor import Predictor
     from serving.stores.history.protocol import PredictionRecord
     from serving.stores.jobs.protocol import JobStore
-    from serving.stores.queue.protocol import Queue
+    from serving.stores.queue.bounded import BoundedQueue
+    from serving.stores.queue.protocol import Message
     from serving.telemetry.metrics import Metrics
 
 CLAIM_SECONDS: Final = 30
 _PAUSE_SECONDS: Final = 1.0
+_MOST_TRIES: Final = 3
 _MS_PER_HOUR: Final = 3_600_000
 
 
@@ -40,6 +43,7 @@ class Jobs:
     Args:
         predictor: Makes predictions.
         append: Appends records to the prediction history.
+        ready: Raises unless predictions can be made and stored.
         store: Holds jobs and their results.
         queue: Delivers job ids to workers.
         hours: How long a result is stored.
@@ -51,13 +55,15 @@ class Jobs:
         predictor: Predictor,
         append: Callable[[Sequence[PredictionRecord]], None],
         *,
+        ready: Callable[[], object],
         store: JobStore,
-        queue: Queue,
+        queue: BoundedQueue,
         hours: float,
         metrics: Metrics,
     ) -> None:
         self._predictor = predictor
         self._append = append
+        self._ready = ready
         self._store = store
         self._queue = queue
         self._hours = hours
@@ -74,8 +80,12 @@ class Jobs:
         job_id = self._predictor.new_id()
         try:
             expires = now + int(self._hours * _MS_PER_HOUR)
+            self._queue.reserve(1)
             self._store.submit(job_id, body, at_ms=now, expires_at_ms=expires)
-            self._queue.send([job_id])
+            self._queue.send_reserved([job_id])
+        except QueueFullError as error:
+            self._metrics.count("shed_total", reason="jobs_waiting")
+            raise too_many_queued(error) from error
         except StoreError as error:
             raise StoreUnavailableError(f"The request was not accepted. {error}") from error
         return JobAnswer(job_id, "pending", None, None)
@@ -132,14 +142,46 @@ class Jobs:
     def process_messages(self, *, wait_seconds: float) -> int:
         """Receive and process messages; return how many were received.
 
+        A job that fails is redelivered, and does not keep the others.
+
         Raises:
             StoreError: A store cannot be used; unfinished messages are redelivered.
         """
         messages = self._queue.receive(hidden_seconds=2 * CLAIM_SECONDS, wait_seconds=wait_seconds)
         for message in messages:
-            if self.process(message.body):
+            try:
+                processed = self.process(message.body)
+            except Exception as error:
+                if is_outage(error):
+                    raise
+                log(logging.ERROR, "job_failed", error=error, job_id=message.body)
+                processed = self._given_up(message)
+            if processed:
                 self._queue.delete([message])
         return len(messages)
+
+    def _given_up(self, message: Message) -> bool:
+        """Fail a job that has failed unexpectedly several times; return whether it did."""
+        if message.receives < _MOST_TRIES:
+            return False
+        problem = ProblemError(
+            "The prediction failed unexpectedly each time: the cause is in the log of the service "
+            "under job_failed and this id."
+        )
+        self._store.fail(message.body, problem.to_json(message.body))
+        self._metrics.count("jobs_total", state="failed")
+        return True
+
+    def check(self) -> None:
+        """Raise unless a prediction could be made and stored.
+
+        Raises:
+            StoreError: A store cannot be used.
+            NotReadyError: No model or network is loaded.
+        """
+        self._ready()
+        self._store.get("")
+        self._queue.depth()
 
     def delete_expired(self) -> None:
         """Delete jobs whose results have expired."""
@@ -149,12 +191,18 @@ class Jobs:
 class QueueConsumer(Protocol):
     """Processes the messages of a queue."""
 
+    def check(self) -> None:
+        """Raise what `process_messages` would raise while a store is down."""
+
     def process_messages(self, *, wait_seconds: float) -> int:
         """Receive and process messages; return how many were received."""
 
 
 class QueueWorker:
     """Processes a queue in a background thread.
+
+    While a store is down it receives nothing: a message that is received too often would become a
+    dead letter, whatever it says.
 
     Args:
         consumer: Processes the messages: jobs, or events.
@@ -177,11 +225,17 @@ class QueueWorker:
         self._thread.join()
 
     def _run(self) -> None:
+        down = False
         while not self._stopping.is_set():
             try:
+                if down:
+                    self._consumer.check()
+                down = False
                 self._consumer.process_messages(wait_seconds=_PAUSE_SECONDS)
             except (StoreError, NotReadyError) as error:
-                log(logging.ERROR, f"{self._name}_failed", reason=str(error))
+                if not down:
+                    log(logging.ERROR, f"{self._name}_failed", reason=str(error))
+                down = True
                 self._stopping.wait(_PAUSE_SECONDS)
             except Exception as error:  # noqa: BLE001 - one job must not stop the worker
                 log(logging.ERROR, f"{self._name}_failed", error=error)

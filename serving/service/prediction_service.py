@@ -34,6 +34,7 @@ from serving.service.idempotency import Idempotency
 from serving.service.jobs import Jobs
 from serving.service.pagination import history_page
 from serving.stores.errors import StoreError
+from serving.stores.queue.bounded import BoundedQueue
 from serving.telemetry.logs import log
 from serving.telemetry.metrics import Metrics
 
@@ -78,6 +79,11 @@ class PredictionService:
         self._network_fault: str | None = None
         self._online_span = OnlineSpan()
         self._due_at = 0.0
+        most = options.stores.most_queued
+        self._queues = {
+            "jobs": BoundedQueue(stores.queue, most=most),
+            "events": BoundedQueue(stores.events, most=most),
+        }
         days = options.stores.retention_days
         self._retention = Retention(stores.history, days=days, clock=clock)
         self._follower = ReleaseFollower(
@@ -97,14 +103,15 @@ class PredictionService:
         self.jobs = Jobs(
             self._predictor,
             self.append_records,
+            ready=self.ready,
             store=stores.jobs,
-            queue=stores.queue,
+            queue=self._queues["jobs"],
             hours=options.job_hours,
             metrics=self.metrics,
         )
         self.events = EventIntake(
-            stores.events,
-            OnlineState(stores.state),
+            self._queues["events"],
+            OnlineState(stores.state, clock=clock),
             self._known_network,
             metrics=self.metrics,
             clock=clock,
@@ -240,7 +247,7 @@ class PredictionService:
 
     def metrics_text(self) -> bytes:
         """Return all metrics: counters and gauges."""
-        return self.metrics.text(gauges(self._follower, self.history))
+        return self.metrics.text(gauges(self._follower, self.history, self._queues))
 
     def _known_network(self) -> Network:
         if self._network is None:

@@ -7,7 +7,7 @@ import sqlite3
 import threading
 from typing import TYPE_CHECKING
 
-from serving.stores.errors import StoreError
+from serving.stores.errors import ItemRefusedError, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,9 +56,16 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
 
 @contextlib.contextmanager
 def store_errors(path: Path) -> Iterator[None]:
-    """Convert an error of SQLite or of the file system to a `StoreError`."""
+    """Convert an error of SQLite or of the file system to a `StoreError`.
+
+    A value that SQLite cannot store is an `ItemRefusedError`.
+    """
     try:
         yield
+    except (sqlite3.DataError, sqlite3.InterfaceError, OverflowError, ValueError) as error:
+        raise ItemRefusedError(
+            f"The store {path} cannot store a value ({error}): send another value."
+        ) from error
     except (sqlite3.Error, OSError) as error:
         raise StoreError(
             f"The store {path} cannot be used: {error}. Check that the disk has space, that the "

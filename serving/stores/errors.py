@@ -29,8 +29,16 @@ class InvalidCursorError(StoreError):
     """A cursor was not issued by the prediction history."""
 
 
-class ItemTooLargeError(StoreError):
+class ItemRefusedError(StoreError):
+    """The store works and refuses this one item: others may be taken."""
+
+
+class ItemTooLargeError(ItemRefusedError):
     """An item is larger than the store takes."""
+
+
+class QueueFullError(ItemRefusedError):
+    """A queue has as many messages as it may have."""
 
 
 class KeyReusedError(StoreError):
@@ -39,3 +47,10 @@ class KeyReusedError(StoreError):
 
 class InProgressError(StoreError):
     """The first request with this idempotency key is still being answered."""
+
+
+def is_outage(error: Exception) -> bool:
+    """Return whether an error means that the store is down, whatever the item is."""
+    return isinstance(error, StoreError) and not isinstance(
+        error, (ItemRefusedError, ConflictError)
+    )

@@ -43,6 +43,9 @@ _HELP: Final[Mapping[str, str]] = {
     "shed_total": "Requests refused to keep the others quick, by reason.",
     "shadow_dropped_total": "Shadow predictions that were not made, for want of time.",
     "events_total": "Events by what became of them: accepted, applied, dead.",
+    "jobs_waiting": "Asynchronous predictions that wait, those in progress included.",
+    "events_waiting": "Messages of events that wait, those in progress included.",
+    "dead_letters": "Messages that could not be processed, by queue.",
     "jobs_total": "Asynchronous predictions finished, by state.",
 }
 _GAUGES: Final = frozenset(
@@ -53,6 +56,9 @@ _GAUGES: Final = frozenset(
         "spool_waiting",
         "warned_share",
         "release_followed",
+        "jobs_waiting",
+        "events_waiting",
+        "dead_letters",
     }
 )
 _RECENT: Final = 1_000

@@ -44,7 +44,7 @@ from serving.online.network import Network, write_network
 from serving.server.listening import reserve_port
 from serving.service.assembly import open_stores
 from serving.service.prediction_service import PredictionService
-from serving.settings import AccessSettings, ServingSettings
+from serving.settings import AccessSettings, LimitSettings, ServingSettings
 from serving.stores.artifacts.local import FolderArtifactStore
 from serving.stores.errors import StoreError
 from serving.stores.history.sqlite import SqlitePredictionHistory
@@ -59,7 +59,9 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 MODEL_NAME = "ontime"
 THRESHOLD = 0.3
-OPEN = ServingSettings(access=AccessSettings(required=False))
+OPEN = ServingSettings(
+    access=AccessSettings(required=False), limits=LimitSettings(requests_per_second=0)
+)
 # As in development: a request may say as of when, and load any version.
 SETTINGS = msgspec.structs.replace(
     OPEN, allow_as_of=True, load_any=True, follow_seconds=0.05, max_body_bytes=2048

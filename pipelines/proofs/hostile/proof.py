@@ -8,6 +8,7 @@ name is the case, and it raises `NotHeldError` (see `require`) when the service 
 from __future__ import annotations
 
 import inspect
+import logging
 import tempfile
 import time
 from dataclasses import dataclass
@@ -115,9 +116,12 @@ def prove_hostile(
 
 def _reason(case: Case, world: World) -> str | None:
     """Return why a case did not hold; None when it held."""
+    logging.disable(logging.CRITICAL)  # of functions that a case calls in this process
     try:
         case.run(world)
     except Exception as error:  # noqa: BLE001 - whatever a case raises, it did not hold
         return f"{type(error).__name__}: {error}"
+    finally:
+        logging.disable(logging.NOTSET)
     code = world.service.process.poll()
     return None if code is None else f"the service ended with code {code}"

@@ -7,6 +7,7 @@ import http.client
 import json
 import os
 import re
+import select
 import signal
 import socket
 import sqlite3
@@ -140,13 +141,14 @@ class Connection:
     def is_closed_within(self, seconds: float) -> bool:
         """Return whether the service closes the connection in time; skips what it still sends."""
         deadline = time.monotonic() + seconds
-        with contextlib.suppress(ConnectionError, TimeoutError):
-            while (left := deadline - time.monotonic()) > 0:
-                self._socket.settimeout(left)
-                if not self._read.read1(65_536):
+        while (left := deadline - time.monotonic()) > 0:
+            if select.select([self._socket], [], [], left)[0]:
+                try:
+                    if not self._socket.recv(65_536):
+                        return True
+                except ConnectionError:
                     return True
-            return False
-        return time.monotonic() < deadline
+        return False
 
 
 @dataclass
@@ -340,6 +342,19 @@ def _port_in(output: Path, process: subprocess.Popen[bytes]) -> int:
             return int(found[-1])
         time.sleep(0.02)
     raise NotHeldError(f"the service did not start: {output.read_text(encoding='utf-8')[-500:]}")
+
+
+def run_ontime(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a command on a home, and return its exit code and output."""
+    return subprocess.run(  # noqa: S603 - our own command
+        [sys.executable, "-m", "pipelines.cli", *arguments],
+        cwd=_ROOT,
+        env={**os.environ, "ONTIME_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        timeout=_START_SECONDS,
+        check=False,
+    )
 
 
 def request_of(method: str, path: str, headers: Sequence[str] = (), body: bytes = b"") -> bytes:

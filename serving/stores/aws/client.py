@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from serving.stores.errors import StoreError
+from serving.stores.errors import ItemRefusedError, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -101,6 +101,15 @@ _THROTTLED: Final = frozenset(
         "TransactionInProgressException",
     }
 )
+_CONTENT: Final = frozenset(
+    {
+        "BatchRequestTooLong",
+        "InvalidMessageContents",
+        "ItemCollectionSizeLimitExceededException",
+        "SerializationException",
+        "ValidationException",
+    }
+)
 _CLOCK: Final = frozenset(
     {"InvalidSignatureException", "RequestExpired", "RequestTimeTooSkewed", "SignatureDoesNotMatch"}
 )
@@ -126,6 +135,10 @@ class AwsError(StoreError):
         super().__init__(message)
         self.code = code
         self.answer = answer or {}
+
+
+class AwsItemRefusedError(AwsError, ItemRefusedError):
+    """AWS refused the content of this request: others may be taken."""
 
 
 class _TryAgainError(Exception):
@@ -213,7 +226,8 @@ class AwsClient:
             raise _TryAgainError(f"status {status}, {code}: {why}")
         if code in _CLOCK and self._set_clock_by(headers.get("date")):
             raise _TryAgainError(f"the clock of this machine is {self._skew:.0f} s behind AWS's")
-        raise AwsError(
+        kind = AwsItemRefusedError if code in _CONTENT else AwsError
+        raise kind(
             f"{self.access.service} refused {operation} ({code}): {why} Check that the table or "
             "queue exists, and that the credentials may use it.",
             code,

@@ -6,7 +6,7 @@ import math
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from serving.stores.errors import StoreError
+from serving.stores.errors import ItemRefusedError, StoreError
 from serving.stores.queue.protocol import MOST_AT_ONCE, Message
 
 if TYPE_CHECKING:
@@ -93,12 +93,14 @@ class SqsQueue:
             failed = self._call(operation, {"Entries": entries}).get("Failed") or []
             if not failed:
                 return
-            if any(each.get("SenderFault") for each in failed):
+            if refused := [each for each in failed if each.get("SenderFault")]:
+                failed = refused
                 break
             again = {each["Id"] for each in failed}
             entries = [entry for entry in entries if entry["Id"] in again]
         why = f"{failed[0].get('Code')}: {failed[0].get('Message', '')}"
-        raise StoreError(
+        kind = ItemRefusedError if failed[0].get("SenderFault") else StoreError
+        raise kind(
             f"The queue {self._name} did not carry out {operation} for {len(failed)} messages: "
             f"{why}. Check their size and text, and the state of SQS."
         )

@@ -43,6 +43,7 @@ DELETE FROM messages WHERE queue = ? AND (message_id, receives) IN (
 """
 _COUNT = "SELECT count(*) FROM messages WHERE queue = ?"
 _POLL_SECONDS: Final = 0.05
+_NEVER_DEAD: Final = 2**31  # dead letters stay where they are, however often they are read
 
 
 class SqliteQueue(SqliteStore):
@@ -67,6 +68,7 @@ class SqliteQueue(SqliteStore):
         self._name = name
         self._most_receives = most_receives
         self._clock = clock
+        self._dead_letters: SqliteQueue | None = None
 
     def send(self, bodies: Sequence[str]) -> None:
         """Send the messages in one transaction; see `Queue.send`."""
@@ -93,9 +95,17 @@ class SqliteQueue(SqliteStore):
 
     def dead_letters(self) -> SqliteQueue:
         """Return the queue of the dead letters; see `Queue.dead_letters`."""
-        return SqliteQueue(
-            self._path, _dead(self._name), most_receives=self._most_receives, clock=self._clock
-        )
+        if self._dead_letters is None:
+            self._dead_letters = SqliteQueue(
+                self._path, _dead(self._name), most_receives=_NEVER_DEAD, clock=self._clock
+            )
+        return self._dead_letters
+
+    def close(self) -> None:
+        """Close the file."""
+        super().close()
+        if self._dead_letters is not None:
+            self._dead_letters.close()
 
     def depth(self) -> int:
         """Return how many messages there are; see `Queue.depth`."""

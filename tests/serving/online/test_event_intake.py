@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from typing import TYPE_CHECKING
 
@@ -10,12 +11,15 @@ import msgspec
 import pytest
 
 from features.catalog import FEATURES
+from features.online.flight_events import decode_events
 from serving.docs.openapi_examples import EVENTS, EXAMPLE_REQUEST
 from serving.lambdas.events_handler import EventsAdapter
 from serving.online.event_intake import DeadLetter, EventRefusedError, to_event
 from serving.online.event_messages import FlightDeparted
+from serving.schema.clock import now_ms
 from serving.schema.problems import InvalidRequestError, MalformedBodyError
 from serving.stores.database import connect
+from serving.stores.online.sqlite import SqliteOnlineStore
 from serving.stores.opening import open_queue
 from tests.serving.support import NETWORK, OPEN, a_home, a_service, running_server, wait_until
 
@@ -191,6 +195,113 @@ def test_a_function_names_the_messages_to_redeliver(tmp_path: Path) -> None:
     database.close()
     failed = EventsAdapter(service)(batch, None)
     assert failed == {"batchItemFailures": [{"itemIdentifier": "m1"}]}
+
+
+@pytest.mark.parametrize("hour", ["2013133023", "2013023015", "2013123024", "0000010100"])
+def test_a_flight_id_of_no_hour_is_refused_when_it_arrives(tmp_path: Path, hour: str) -> None:
+    # Given events of which one names a day or hour that does not exist
+    service = a_service(a_home(tmp_path), OPTIONS)
+    wrong = {**DEPARTED, "flight_id": f"UA-389-{hour}"}
+    # When they arrive / Then the field is named, and nothing is accepted
+    with pytest.raises(InvalidRequestError) as refused:
+        service.events.submit(body_of(EVENTS[0], wrong))
+    assert [each.field for each in refused.value.errors] == ["events[1].flight_id"]
+    assert service.events.process_messages(wait_seconds=0) == 0
+
+
+def queued(*events: dict[str, Any], at: int | None = None) -> str:
+    """Return a message as it is in the queue, whatever its events are."""
+    received = now_ms() if at is None else at
+    return json.dumps({"received_at": received, "events": events})
+
+
+def test_bad_messages_in_the_queue_do_not_fail_the_good_ones(tmp_path: Path) -> None:
+    # Given messages of an earlier version, with events that cannot be read, beside good ones
+    service = a_service(a_home(tmp_path), OPTIONS)
+    bad = [
+        queued({**DEPARTED, "flight_id": "UA-389-2013133023"}),
+        queued({**DEPARTED, "flight_id": "UA-389-9999999999"}),
+        queued({**DEPARTED, "at": "2013-12-30T23:52:61Z"}),
+        "[" * 5_000,
+        "",
+    ]
+    sent = [bad[0], queued(EVENTS[0], DEPARTED), *bad[1:]]
+    open_queue(OPTIONS.stores, tmp_path, "events").send(sent)
+    # When they are worked on, once / Then the good ones are applied, and none comes again
+    assert service.events.process_messages(wait_seconds=0) == len(sent)
+    assert delays(service) == 22.0
+    assert service.events.process_messages(wait_seconds=0) == 0
+    assert len(dead_letters(tmp_path)) == len(bad)
+
+
+def test_a_message_whose_item_is_damaged_is_redelivered_alone(tmp_path: Path) -> None:
+    # Given a flight whose events cannot be read any more, and events of it and of another
+    service = a_service(a_home(tmp_path), OPTIONS)
+    other = {**DEPARTED, "flight_id": "UA-7-2013123023"}
+    for event in (DEPARTED, other):
+        service.events.apply([queued(event)])
+    database = connect(tmp_path / "serving.db", "")
+    database.execute("UPDATE online_items SET body = x'c1' WHERE key = ?", (f"flight:{FLIGHT}",))
+    database.close()
+    bodies = [queued(DEPARTED), queued(EVENTS[0]), queued({**other, "at": "2013-12-30T23:59Z"})]
+    records = [{"messageId": f"m{n}", "body": body} for n, body in enumerate(bodies)]
+    # When a function is given them / Then those of that flight are redelivered, the other applied
+    answer = EventsAdapter(service)({"Records": records}, None)
+    assert [each["itemIdentifier"] for each in answer["batchItemFailures"]] == ["m0", "m1"]
+    stored = SqliteOnlineStore(tmp_path / "serving.db")
+    events = decode_events(stored.get_many(["flight:UA-7-2013123023"]).popitem()[1])
+    stored.close()
+    assert len(events) == 2
+
+
+FAR = {
+    "weather": {"event": "weather_observed", "airport": "JFK", "observed_at": "2099-01-01T00:00Z"},
+    "departure": {**DEPARTED, "at": "2099-01-01T00:00Z"},
+    "departure today": {**DEPARTED, "at": "2026-01-01T00:00Z"},
+    "arrival before": {"event": "flight_arrived", "flight_id": FLIGHT, "at": "2013-12-01T00:00Z"},
+    "cancellation after": {
+        "event": "flight_cancelled", "flight_id": FLIGHT, "at": "2014-03-01T00:00Z"
+    },
+    "diversion": {"event": "flight_diverted", "flight_id": FLIGHT, "at": "2014-03-01T00:00Z"},
+    "schedule": {**EVENTS[0], "scheduled_departure": "2099-12-30T18:30",
+                 "scheduled_arrival": "2099-12-30T22:21"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FAR)
+def test_an_instant_far_from_now_or_from_its_flight_moves_no_clock(
+    tmp_path: Path, name: str
+) -> None:
+    # Given an event with an instant that cannot be
+    service = a_service(a_home(tmp_path), OPTIONS)
+    service.events.submit(body_of(EVENTS[0]))
+    service.events.submit(body_of(FAR[name]))
+    while service.events.process_messages(wait_seconds=0):
+        pass
+    # When an event of another comes after it / Then it is applied, and the first is a dead letter
+    service.events.submit(body_of(DEPARTED))
+    service.events.process_messages(wait_seconds=0)
+    assert delays(service) == 22.0
+    assert len(dead_letters(tmp_path)) == 1
+
+
+def test_the_weather_of_today_makes_no_flight_of_a_past_state_too_late(tmp_path: Path) -> None:
+    # Given a state of 2013, and a report of the weather of this hour, which is right
+    service = a_service(a_home(tmp_path), OPTIONS)
+    service.events.apply([queued(EVENTS[0])])
+    service.events.apply(
+        [
+            queued(
+                {"event": "weather_observed", "airport": "JFK", "observed_at": "2013-12-30T20:00Z"}
+            )
+        ]
+    )
+    today = dt.datetime.now(tz=dt.UTC).isoformat(timespec="minutes")
+    report = {"event": "weather_observed", "airport": "JFK", "observed_at": today}
+    service.events.apply([queued(report)])
+    # When an event of 2013 comes / Then it is applied
+    assert service.events.apply([queued(DEPARTED)]).applied == 1
+    assert delays(service) == 22.0
 
 
 def test_an_invalid_time_is_refused() -> None:

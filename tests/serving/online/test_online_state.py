@@ -19,7 +19,14 @@ from features.online.flight_events import (
     subject_key,
 )
 from features.online.items_from_silver import flight_facts, online_items, weather_facts
-from serving.online.online_state import STATE_KEY, OnlineState
+from serving.online.online_state import (
+    STATE_KEY,
+    OnlineState,
+    Watermark,
+    fill_watermark,
+    heal_watermark,
+    read_watermark,
+)
 from serving.stores.online.sqlite import SqliteOnlineStore
 from tests.features.factories import flight, flights_table, weather_table
 from tests.features.factories import observation as weather_row
@@ -148,6 +155,65 @@ def test_a_too_late_event_is_reported_and_not_applied(folder: Folder) -> None:
     assert applied.applied == len(in_time)
     assert {key for key in items_of(store) if key not in items} >= {"all@2013-03-08"}
     assert "all@2013-03-04" not in items_of(store)
+
+
+def test_one_event_moves_the_mark_by_a_few_days_at_most(folder: Folder) -> None:
+    # Given a state that has come to day 10
+    store = folder.store()
+    state = OnlineState(store, open_days=4)
+    state.apply(story(([flight(10 * 1440, delay=0)], [])))
+    before = read_watermark(store)
+    # When an event of a year later comes, beside one of day 7 / Then both are applied
+    applied = state.apply(story(([flight(375 * 1440), flight(7 * 1440)], [])))
+    assert not applied.too_late
+    # And the mark has not moved, while an event of the next day moves it
+    assert read_watermark(store) == before
+    state.apply(story(([flight(11 * 1440, delay=0)], [])))
+    assert read_watermark(store).newest >= before.newest + 1440 - 60
+
+
+@pytest.mark.parametrize(("filled", "expected"), [(1_000_000, 1_000_000), (0, 0)])
+def test_a_mark_later_than_now_is_healed_by_the_next_event(
+    folder: Folder, filled: int, expected: int
+) -> None:
+    # Given a store whose mark an earlier version let an event of the future move
+    store = folder.store()
+    now = 2_000_000
+    wrong = Watermark(newest=now + 90_000, horizon_min=60, filled=filled)
+    store.put_many({STATE_KEY: msgspec.msgpack.encode(wrong)})
+    # When the next event of anybody comes / Then the mark is where the pipeline left it, or now
+    state = OnlineState(store, clock=lambda: now * 60_000)
+    state.apply([])
+    assert read_watermark(store) == Watermark(expected, 60, filled)
+
+
+def test_a_wrong_mark_of_an_earlier_version_goes_back_to_the_last_day_with_flights(
+    folder: Folder,
+) -> None:
+    # Given a store that an earlier version filled: the mark of the pipeline is not known
+    store = folder.store()
+    OnlineState(store).apply(story(([flight(10 * 1440, delay=0)], [])))
+    right = read_watermark(store).newest
+    store.put_many({STATE_KEY: msgspec.msgpack.encode({"newest": 90_000_000, "horizon_min": 120})})
+    # When it is healed, Then it is within the day of its last flight
+    healed = heal_watermark(store, now=30_000_000)
+    assert right <= healed.newest <= right + 1440
+
+
+def test_the_pipeline_sets_back_a_mark_that_is_wrong_and_no_other(folder: Folder) -> None:
+    # Given marks: right, a little ahead of the tables by events, far ahead, and later than now
+    end, now = 1_000_000, 1_100_000
+    for mark, expected in (
+        (end - 60, end),
+        (end + 1440, end + 1440),
+        (now - 60, end),
+        (now + 90_000, end),
+    ):
+        store = folder.store()
+        store.put_many({STATE_KEY: msgspec.msgpack.encode(Watermark(mark))})
+        # When the pipeline fills the store / Then those that are wrong are set back
+        assert fill_watermark(store, end, horizon_min=30, now=now).newest == mark
+        assert read_watermark(store) == Watermark(expected, 30, end)
 
 
 def test_too_many_events_about_one_flight_are_refused_and_change_nothing(folder: Folder) -> None:
