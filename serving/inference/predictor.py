@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
@@ -50,6 +50,9 @@ if TYPE_CHECKING:
     from serving.schema.responses import HistoryEntry, WarningCode
     from serving.stores.history.protocol import PredictionRecord
     from serving.stores.online.protocol import OnlineItems
+
+_MOST_LISTED: Final = 100
+"""Problems of fields that the answer to a batch lists; then one of each invalid flight."""
 
 
 class RawRequest(NamedTuple):
@@ -234,6 +237,7 @@ class Predictor:
         results = self._scored([RawRequest(bytes(flight)) for flight in flights], vectorized=True)
         items: list[BatchItem] = []
         scored: list[_Scored] = []
+        listed = 0
         for result in results:
             if not isinstance(result, ProblemError):
                 scored.append(result)
@@ -241,7 +245,11 @@ class Predictor:
             elif result.status >= ProblemError.status:  # a fault of the service, not of the flight
                 raise result
             else:
-                items.append(BatchItem(None, result.details(request_id)))
+                details = result.details(request_id)
+                if listed + len(details.errors) > _MOST_LISTED:
+                    details = msgspec.structs.replace(details, errors=details.errors[:1])
+                listed += len(details.errors)
+                items.append(BatchItem(None, details))
         self._count(scored)
         return Batch(
             msgspec.json.encode(BatchAnswer(items, len(items) - len(scored))),

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
 MOST_PROBLEMS: Final = 20
+_MOST_COMPARED: Final = 3  # names of one object that are compared with the known ones
 _SHOWN: Final = 60
 _VALUE_SHOWN: Final = 40
 UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
@@ -126,11 +127,10 @@ def object_problems(
             meaning = _meaning(field.type, meanings.get(name, ""))
             yield FieldProblem(f"{path}{name}", not_a(data[name], meaning), fixes[name])
     tag = kind.__struct_config__.tag_field
-    for name in data:
-        if name not in fields and name != tag:
-            yield FieldProblem(
-                f"{path}{field_shown(name)}", "There is no such field.", meant(name, fields)
-            )
+    unknown = (name for name in data if name not in fields and name != tag)
+    for number, name in enumerate(unknown):
+        fix = meant(name, fields if number < _MOST_COMPARED else ())
+        yield FieldProblem(f"{path}{field_shown(name)}", "There is no such field.", fix)
 
 
 def not_a(value: object, meaning: str) -> str:
@@ -144,6 +144,8 @@ def not_a(value: object, meaning: str) -> str:
 def meant(name: str, known: Iterable[str], what: str = "fields") -> str:
     """Return the fix for an unknown name: the known one that it is close to, else all of them."""
     names = list(known)
+    if not names:
+        return "Leave it out."
     close = difflib.get_close_matches(name[:_SHOWN], names, n=1)
     return f"Did you mean {close[0]}?" if close else f"Known {what} are {', '.join(names)}."
 

@@ -250,3 +250,10 @@ def not_kept(error: Exception) -> HistoryUnavailableError:
     return HistoryUnavailableError(
         f"The prediction was made and could not be stored, so it is not returned. {error}"
     )
+
+
+def too_many_queued(error: Exception) -> OverloadedError:
+    """Return the problem of a caller whose request was not queued, as too many wait."""
+    return OverloadedError(
+        f"The request was not accepted. {error}", headers=((b"retry-after", b"10"),)
+    )

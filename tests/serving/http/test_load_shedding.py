@@ -57,7 +57,7 @@ def test_the_event_loop_lag_is_measured() -> None:
 
 
 def test_an_overloaded_server_answers_503(home: Path) -> None:
-    limits = LimitSettings(most_waiting=1, body_seconds=2)
+    limits = LimitSettings(requests_per_second=0, most_waiting=1, body_seconds=2)
     options = msgspec.structs.replace(SETTINGS, limits=limits)
     with running_server(a_service(home, options)) as url:
 

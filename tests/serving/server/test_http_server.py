@@ -142,7 +142,8 @@ def request(body: bytes, *headers: bytes, line: bytes = HEAD) -> bytes:
 
 
 def with_limits(**limits: float) -> ServingSettings:
-    return msgspec.structs.replace(SETTINGS, limits=LimitSettings(**limits))  # type: ignore[arg-type] # by name
+    unlimited = LimitSettings(requests_per_second=0, **limits)  # type: ignore[arg-type] # by name
+    return msgspec.structs.replace(SETTINGS, limits=unlimited)
 
 
 @pytest.fixture(scope="module")
