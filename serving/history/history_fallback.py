@@ -135,7 +135,7 @@ class SpooledHistory(_Fallback):
         self._work = threading.Event()
         self._closed = threading.Event()
         self._drainer: threading.Thread | None = None
-        if spool.waiting():
+        if not spool.is_empty():
             self._wake_drainer()
 
     def append(self, records: Sequence[PredictionRecord]) -> None:

@@ -30,6 +30,7 @@ _SUFFIX: Final = ".spool"
 _DAMAGED: Final = ".damaged"
 _SEGMENT_BYTES: Final = 4 * 1024 * 1024
 _MEGABYTE: Final = 1024 * 1024
+_CHECK_BYTES: Final = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +81,10 @@ class FileSpool:
         self._segment_bytes = segment_bytes
         self._lock = threading.Lock()
         self._file = -1
+        self._path: Path | None = None
         self._size = 0
         self._counted: dict[Path, tuple[int, int]] = {}  # size and records of each segment
+        self._listed: list[Path] = []  # segments to take, the oldest last
         self._held = 0  # bytes in other segments, at the last check
 
     def append(self, records: Sequence[PredictionRecord]) -> None:
@@ -99,7 +102,7 @@ class FileSpool:
                 self._require_room(len(lines))
                 self._write(lines)
             except OSError as error:
-                self._rotate()  # a partial line at the end is skipped by readers
+                self._undo()
                 raise StoreError(
                     f"The spool {self._folder} cannot be written: {error}. Check the free space "
                     "and the permissions of this folder."
@@ -123,8 +126,15 @@ class FileSpool:
                 ) from error
         return found
 
+    def is_empty(self) -> bool:
+        """Return whether there is no segment."""
+        return not self._segments()
+
     def waiting(self) -> int:
-        """Return the number of records in the spool, of all processes."""
+        """Return the number of records in the spool, of all processes.
+
+        Reads the folder, and each segment that has changed: not to be called in an event loop.
+        """
         counted: dict[Path, tuple[int, int]] = {}
         for path in self._segments():
             with suppress(FileNotFoundError):  # taken meanwhile
@@ -136,12 +146,28 @@ class FileSpool:
         return sum(lines for _, lines in counted.values())
 
     def check(self) -> None:
-        """Raise unless there is room.
+        """Raise unless there is room; writes a block to the disk and deletes it.
 
         Raises:
             StoreError: The spool is full, or cannot be written.
         """
-        self.append([])
+        probe = self._folder / f".check-{os.getpid()}"
+        with self._lock:
+            try:
+                create_folder(self._folder)
+                self._require_room(_CHECK_BYTES)
+                try:
+                    with probe.open("wb") as file:
+                        file.write(os.urandom(_CHECK_BYTES))
+                        file.flush()
+                        os.fsync(file.fileno())
+                finally:
+                    probe.unlink(missing_ok=True)
+            except OSError as error:
+                raise StoreError(
+                    f"The spool {self._folder} cannot be written: {error}. Check the free space "
+                    "and the permissions of this folder."
+                ) from error
 
     def close(self) -> None:
         """Close the current segment."""
@@ -152,7 +178,16 @@ class FileSpool:
         return sorted(self._folder.glob(f"*{_SUFFIX}"))
 
     def _take(self) -> Segment | None:
-        for path in self._segments():
+        # The folder is listed when all that were listed are taken, not for each: it may be large.
+        found = self._take_listed()
+        if found is None:
+            self._listed = self._segments()[::-1]
+            found = self._take_listed()
+        return found
+
+    def _take_listed(self) -> Segment | None:
+        while self._listed:
+            path = self._listed.pop()
             if (lock := _locked(path)) is not None:
                 records, damaged = parse_lines(path.read_bytes())
                 return Segment(records, damaged, path, lock)
@@ -181,7 +216,7 @@ class FileSpool:
             path = self._folder / f"{time.time_ns():020d}-{secrets.token_hex(4)}{_SUFFIX}"
             file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
             if _lock_of(file):
-                self._file = file
+                self._file, self._path = file, path
         fsync_folder(self._folder)
 
     def _write(self, lines: bytes) -> None:
@@ -191,11 +226,28 @@ class FileSpool:
         os.fsync(self._file)
         self._size += len(lines)
 
+    def _undo(self) -> None:
+        """Cut off what a failed write has left; a segment without any record is deleted.
+
+        So the refused writes of a full disk leave no files behind.
+        """
+        if self._file < 0:
+            return
+        try:
+            os.ftruncate(self._file, self._size)
+            if not self._size and self._path is not None:
+                self._path.unlink(missing_ok=True)
+        except OSError:
+            self._rotate()  # a partial line at the end is skipped by readers
+        else:
+            if not self._size:
+                self._rotate()
+
     def _rotate(self) -> None:
         """Close the current segment, which releases its lock."""
         if self._file >= 0:
             os.close(self._file)
-        self._file, self._size = -1, 0
+        self._file, self._size, self._path = -1, 0, None
 
 
 def _locked(path: Path) -> int | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from serving.stores.errors import ItemRefusedError, StoreError
 
@@ -14,9 +14,49 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _BUSY_MS = 10_000
+MOST_LOG_BYTES: Final = 32 * 1024 * 1024
+"""A write-ahead log of this size is not written any further: a reader keeps it from being reset."""
+_LOG_BYTES_LEFT: Final = 4 * 1024 * 1024
 
 
-def connect(path: Path, schema: str, *, busy_ms: int = _BUSY_MS) -> sqlite3.Connection:
+class StoreConnection(sqlite3.Connection):
+    """A connection that knows its write-ahead log."""
+
+    log_path: Path
+    busy_ms: int = _BUSY_MS
+
+    def require_bounded_log(self) -> None:
+        """Raise if the log has reached its limit and cannot be reset.
+
+        The log is reset when all of it is in the database and no reader needs it. A process that
+        keeps a read transaction open, such as a browser of databases, would let it grow for ever.
+
+        Raises:
+            StoreError: Another process keeps reading an old state.
+        """
+        if self._log_bytes() < MOST_LOG_BYTES:
+            return
+        self.execute("PRAGMA busy_timeout = 0")
+        try:
+            self.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        except sqlite3.OperationalError:  # another process is writing
+            return
+        finally:
+            self.execute(f"PRAGMA busy_timeout = {self.busy_ms}")
+        if self._log_bytes() >= MOST_LOG_BYTES:
+            raise StoreError(
+                f"The log {self.log_path} has reached {MOST_LOG_BYTES // 1024**2} MB, as another "
+                "process keeps reading an old state of the database: end that process."
+            )
+
+    def _log_bytes(self) -> int:
+        try:
+            return self.log_path.stat().st_size
+        except FileNotFoundError:
+            return 0
+
+
+def connect(path: Path, schema: str, *, busy_ms: int = _BUSY_MS) -> StoreConnection:
     """Return a connection whose commits are on disk when they return (WAL, synchronous FULL).
 
     Args:
@@ -29,11 +69,16 @@ def connect(path: Path, schema: str, *, busy_ms: int = _BUSY_MS) -> sqlite3.Conn
     """
     with store_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        connection = sqlite3.connect(
+            path, isolation_level=None, check_same_thread=False, factory=StoreConnection
+        )
+        connection.log_path = path.with_name(f"{path.name}-wal")
+        connection.busy_ms = busy_ms
         try:
             connection.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
+            connection.execute(f"PRAGMA journal_size_limit = {_LOG_BYTES_LEFT}")
             connection.executescript(schema)
             connection.execute(f"PRAGMA busy_timeout = {busy_ms}")
         except sqlite3.Error:
@@ -43,8 +88,13 @@ def connect(path: Path, schema: str, *, busy_ms: int = _BUSY_MS) -> sqlite3.Conn
 
 
 @contextlib.contextmanager
-def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """Run the block in one transaction, rolled back after any error."""
+def transaction(connection: StoreConnection) -> Iterator[None]:
+    """Run the block in one transaction, rolled back after any error.
+
+    Raises:
+        StoreError: The log of the database cannot grow any further.
+    """
+    connection.require_bounded_log()
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield

@@ -90,8 +90,11 @@ def prove_hostile(
         copy_release(context, world.pristine)
         with world.own_service() as world.service:
             for each in chosen:
+                begun = time.perf_counter()
                 reason = _reason(each, world)
-                context.console.say(f"{'held  ' if reason is None else 'FAILED'}  {each.name}")
+                outcome = "held  " if reason is None else "FAILED"
+                seconds = time.perf_counter() - begun
+                context.console.say(f"{outcome} {seconds:5.1f} s  {each.name}")
                 if reason is not None:
                     failed.append(f"{each.name}: {reason}")
                     context.console.step(reason)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from ontime_base.atomic_files import write_atomically
 from serving.stores.artifacts.protocol import StoredObject, require_key
+from serving.stores.boundary import store_boundary
 from serving.stores.errors import (
     ConflictError,
     ObjectExistsError,
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+@store_boundary("The artifact store")
 class FolderArtifactStore:
     """An artifact store in a local folder.
 

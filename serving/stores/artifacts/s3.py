@@ -14,6 +14,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from serving.stores.artifacts.protocol import StoredObject, require_key
+from serving.stores.boundary import store_boundary
 from serving.stores.errors import (
     ConflictError,
     ObjectExistsError,
@@ -36,6 +37,7 @@ _CONCURRENT: Final = "ConditionalRequestConflict"
 _TRIES: Final = 5
 
 
+@store_boundary("The artifact store in S3")
 class S3ArtifactStore:
     """An artifact store in an S3 bucket, below a prefix; see `ArtifactStore`.
 

@@ -16,6 +16,7 @@ from urllib.parse import quote, urlencode, urlsplit
 from serving.stores.artifacts.protocol import StoredObject, require_key
 from serving.stores.aws.access import aws_access
 from serving.stores.aws.client import signed_headers
+from serving.stores.boundary import store_boundary
 from serving.stores.errors import ObjectNotFoundError, StoreError
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ _TIMEOUT_S: Final = 3.0
 _EMPTY: Final = hashlib.sha256(b"").hexdigest()
 
 
+@store_boundary("The artifact store in S3")
 class S3ArtifactReader:
     """Reads an artifact store in an S3 bucket, below a prefix; see `ArtifactStore`.
 

@@ -73,7 +73,13 @@ def _credentials() -> Callable[[], Credentials]:
         return lambda: given
     from botocore.session import get_session  # noqa: PLC0415 - slow, and rarely needed
 
-    found = get_session().get_credentials()
+    try:
+        found = get_session().get_credentials()
+    except Exception as error:
+        raise StoreError(
+            f"AWS stores are configured and looking for credentials failed ({error}): correct the "
+            "configuration of AWS, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
+        ) from error
     if found is None:
         raise StoreError(
             "AWS stores are configured and no credentials are found: set AWS_ACCESS_KEY_ID and "
@@ -81,7 +87,13 @@ def _credentials() -> Callable[[], Credentials]:
         )
 
     def renewed() -> Credentials:
-        now = found.get_frozen_credentials()
+        try:
+            now = found.get_frozen_credentials()
+        except Exception as error:
+            raise StoreError(
+                f"The credentials of AWS could not be renewed ({error}): check the role of the "
+                "function or container, or the process that gives them."
+            ) from error
         return Credentials(now.access_key, now.secret_key, now.token)
 
     return renewed

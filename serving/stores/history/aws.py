@@ -12,6 +12,7 @@ import datetime as dt
 from typing import TYPE_CHECKING, Final
 
 from serving.stores.aws.dynamodb import DynamoTable, number, packed, text, unpacked
+from serving.stores.boundary import store_boundary
 from serving.stores.definitions import BY_FLIGHT, BY_TIME, EXPIRES_AT
 from serving.stores.errors import StoreError
 from serving.stores.history.cursor import to_cursor, upper_end
@@ -30,6 +31,7 @@ _MS_PER_DAY: Final = 86_400_000
 _LAST_DAY: Final = (dt.date.max - _EPOCH).days
 
 
+@store_boundary("The prediction history in DynamoDB")
 class DynamoPredictionHistory:
     """The prediction history in a DynamoDB table; may be used by several threads.
 

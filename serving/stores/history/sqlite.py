@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import TYPE_CHECKING
 
 from serving.stores.database import connect, store_errors, transaction
@@ -24,6 +25,7 @@ CREATE TABLE IF NOT EXISTS predictions (
 CREATE UNIQUE INDEX IF NOT EXISTS predictions_by_id ON predictions (prediction_id);
 CREATE INDEX IF NOT EXISTS predictions_by_flight
     ON predictions (flight_id, requested_at_ms, prediction_id);
+CREATE TABLE IF NOT EXISTS write_checks (id INTEGER PRIMARY KEY, at_ns INTEGER, filler BLOB);
 """
 _APPEND = (
     "INSERT INTO predictions (requested_at_ms, prediction_id, flight_id, body) "
@@ -42,6 +44,7 @@ SELECT requested_at_ms, prediction_id, flight_id, body FROM predictions
 WHERE flight_id = ? AND (requested_at_ms, prediction_id) < (?, ?) AND requested_at_ms >= ?
 ORDER BY requested_at_ms DESC, prediction_id DESC LIMIT ?
 """
+_CHECK = "INSERT OR REPLACE INTO write_checks (id, at_ns, filler) VALUES (1, ?, randomblob(4096))"
 _FORGET = """
 DELETE FROM predictions WHERE (requested_at_ms, prediction_id) IN (
     SELECT requested_at_ms, prediction_id FROM predictions WHERE requested_at_ms < ?
@@ -119,8 +122,9 @@ class SqlitePredictionHistory:
                 return removed
 
     def check(self) -> None:
-        """Read from the file; see `PredictionHistory.check`."""
-        self.get("")
+        """Write to the file; see `PredictionHistory.check`."""
+        with self._writing, store_errors(self._path), transaction(self._writer):
+            self._writer.execute(_CHECK, (time.time_ns(),))
 
     def close(self) -> None:
         """Close the file."""

@@ -6,6 +6,7 @@ import secrets
 from typing import TYPE_CHECKING, Final
 
 from serving.stores.aws.dynamodb import DynamoTable, number, packed, text, unpacked
+from serving.stores.boundary import store_boundary
 from serving.stores.definitions import EXPIRES_AT
 from serving.stores.idempotency.protocol import Begun, KnownKey, answer_of
 
@@ -19,6 +20,7 @@ _FREE: Final = (
 _OURS: Final = "claim = :claim AND attribute_not_exists(answer)"
 
 
+@store_boundary("The store of idempotency keys in DynamoDB")
 class DynamoIdempotencyStore:
     """The idempotency store in a DynamoDB table; may be used by several threads.
 

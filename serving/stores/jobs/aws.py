@@ -6,6 +6,7 @@ import secrets
 from typing import TYPE_CHECKING, Final, cast
 
 from serving.stores.aws.dynamodb import DynamoTable, number, packed, text, unpacked
+from serving.stores.boundary import store_boundary
 from serving.stores.definitions import EXPIRES_AT
 from serving.stores.jobs.protocol import Job
 
@@ -18,6 +19,7 @@ _STATE: Final = {"#state": "state"}
 _STATES: Final = {"pending": text("pending"), "running": text("running")}
 
 
+@store_boundary("The job store in DynamoDB")
 class DynamoJobStore:
     """The job store in a DynamoDB table; may be used by several threads.
 

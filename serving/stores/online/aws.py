@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from serving.stores.aws.dynamodb import DynamoTable, packed, text, unpacked
+from serving.stores.boundary import store_boundary
 from serving.stores.errors import ConflictError
 from serving.stores.online.protocol import OnlineItem, lost_race, new_tag
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from serving.stores.aws.dynamodb import Item
 
 
+@store_boundary("The online store in DynamoDB")
 class DynamoOnlineStore:
     """The online store in a DynamoDB table; may be used by several threads.
 

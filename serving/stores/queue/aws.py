@@ -6,6 +6,7 @@ import math
 import time
 from typing import TYPE_CHECKING, Any, Final
 
+from serving.stores.boundary import store_boundary
 from serving.stores.errors import ItemRefusedError, StoreError
 from serving.stores.queue.protocol import MOST_AT_ONCE, Message
 
@@ -23,6 +24,7 @@ _COUNTS: Final = (
 )
 
 
+@store_boundary("The queue in SQS")
 class SqsQueue:
     """A queue in SQS; may be used by several threads.
 

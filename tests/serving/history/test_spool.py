@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import resource
 import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
+from serving.history.record_lines import to_line
 from serving.history.spool import FileSpool
 from serving.stores.errors import StoreError
 from serving.stores.history.protocol import PredictionRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -171,3 +177,65 @@ def test_many_threads_append_while_others_take(tmp_path: Path) -> None:
     # Then each record was taken once
     found += drained(writer)
     assert sorted(r.requested_at_ms for r in found) == list(range(200))
+
+
+@contextlib.contextmanager
+def full_disk(limit: int) -> Iterator[None]:
+    """Let no file of this process grow over a few bytes."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_refused_writes_leave_no_files_and_no_partial_lines(tmp_path: Path) -> None:
+    # Given a spool on a full disk / When many writes are refused / Then no file is left
+    spool = FileSpool(tmp_path / "spool")
+    large = [PredictionRecord(1, "p1", "f", b"a" * 2_000)]
+    with full_disk(1_000):
+        for _ in range(20):
+            with pytest.raises(StoreError, match="cannot be written"):
+                spool.append(large)
+            with pytest.raises(StoreError, match="cannot be written"):
+                spool.check()
+    assert list((tmp_path / "spool").iterdir()) == []
+    # And a segment with records keeps them, and only them
+    spool.append([PredictionRecord(2, "p2", "f", b"b")])
+    with full_disk(1_000), pytest.raises(StoreError):
+        spool.append(large)
+    spool.append([PredictionRecord(3, "p3", "f", b"c")])
+    segment = spool.take()
+    assert segment is not None
+    assert [record.prediction_id for record in segment.records] == ["p2", "p3"]
+    assert not segment.damaged
+    segment.complete()
+    spool.check()
+    assert spool.is_empty()
+
+
+def test_many_segments_are_taken_with_few_listings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a spool of many segments
+    (tmp_path / "spool").mkdir()
+    for number in range(50):
+        line = to_line(PredictionRecord(number, f"p{number}", "f", b"{}"))
+        (tmp_path / "spool" / f"{number:020d}-old.spool").write_bytes(line)
+    spool, listings = FileSpool(tmp_path / "spool"), 0
+    listed = spool._segments
+
+    def counted() -> list[Path]:
+        nonlocal listings
+        listings += 1
+        return listed()
+
+    monkeypatch.setattr(spool, "_segments", counted)
+    # When they are taken / Then each comes once, the oldest first, from few listings of the folder
+    taken = []
+    while segment := spool.take():
+        taken += [record.requested_at_ms for record in segment.records]
+        segment.complete()
+    assert taken == list(range(50))
+    assert listings <= 2

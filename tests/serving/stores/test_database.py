@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
 
-from serving.stores.database import connect, transaction
-from serving.stores.errors import StoreError
+from serving.stores.database import MOST_LOG_BYTES, connect, store_errors, transaction
+from serving.stores.errors import ItemRefusedError, StoreError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,3 +59,33 @@ def test_a_folder_that_cannot_be_created_is_named(tmp_path: Path) -> None:
     (tmp_path / "home").write_text("a file")
     with pytest.raises(StoreError, match=r"home/serving\.db"):
         connect(tmp_path / "home" / "serving.db", SCHEMA)
+
+
+def test_a_log_that_a_reader_keeps_from_being_reset_stays_bounded(tmp_path: Path) -> None:
+    # Given a reader of another process that never ends
+    path = tmp_path / "serving.db"
+    connection = connect(path, "CREATE TABLE IF NOT EXISTS t (x BLOB)")
+    log = path.with_name("serving.db-wal")
+    with closing(sqlite3.connect(path, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM t").fetchall()
+        # When much is written / Then the writes fail once the log has reached its limit
+        while log.stat().st_size < MOST_LOG_BYTES:
+            with transaction(connection):
+                connection.execute("INSERT INTO t VALUES (zeroblob(4000000))")
+        with pytest.raises(StoreError, match="keeps reading an old state"), transaction(connection):
+            connection.execute("INSERT INTO t VALUES (zeroblob(4000000))")
+        assert MOST_LOG_BYTES <= log.stat().st_size < MOST_LOG_BYTES + 5_000_000
+    # When it has ended / Then the next write resets the log
+    with transaction(connection):
+        connection.execute("INSERT INTO t VALUES (x'00')")
+    assert log.stat().st_size < MOST_LOG_BYTES / 2
+    connection.close()
+
+
+@pytest.mark.parametrize("value", [2**70, "\ud800"])
+def test_a_value_that_cannot_be_stored_is_no_outage(tmp_path: Path, value: object) -> None:
+    connection = connect(tmp_path / "serving.db", "CREATE TABLE IF NOT EXISTS t (x)")
+    with pytest.raises(ItemRefusedError, match="cannot store a value"), store_errors(tmp_path):
+        connection.execute("INSERT INTO t VALUES (?)", (value,))
+    connection.close()

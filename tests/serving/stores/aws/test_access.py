@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import time
+from typing import TYPE_CHECKING
+
 import pytest
 
 from serving.stores.aws.access import Credentials, aws_access
+from serving.stores.aws.client import AwsClient
 from serving.stores.errors import StoreError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 NAMES = (
     "AWS_REGION",
@@ -71,3 +79,25 @@ def test_botocore_finds_credentials_elsewhere(
         "[default]\naws_access_key_id=a\naws_secret_access_key=b\n"  # pragma: allowlist secret
     )
     assert aws_access("dynamodb").credentials() == Credentials("a", "b", None)
+
+
+def test_credentials_that_cannot_be_renewed_are_an_outage(
+    environment: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    # Given a process that gives credentials once, which are about to expire
+    environment.delenv("AWS_ACCESS_KEY_ID")
+    soon = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 60))
+    given = {"Version": 1, "AccessKeyId": "a", "SecretAccessKey": "b", "Expiration": soon}
+    (tmp_path / "give.sh").write_text(
+        f"[ -e {tmp_path}/given ] && exit 1\ntouch {tmp_path}/given\necho '{json.dumps(given)}'\n"
+    )
+    config = f"[default]\ncredential_process = /bin/sh {tmp_path}/give.sh\n"
+    (tmp_path / "config").write_text(config)
+    environment.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    environment.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    access = aws_access("dynamodb")
+    # When they are renewed / Then the error is the store's, for a call as well
+    with pytest.raises(StoreError, match="could not be renewed"):
+        access.credentials()
+    with pytest.raises(StoreError, match="could not be renewed"):
+        AwsClient(access).call("GetItem", {})
