@@ -1,7 +1,8 @@
 """Shared code of the Lambda functions: settings, lazy initialization, partial batch responses.
 
-A function is configured by the environment: `ONTIME_HOME`, the folder of the embedded stores, and
-`ONTIME_SERVING`, the serving settings as JSON.
+A function is configured by the environment: `ONTIME_HOME`, the folder of the embedded stores,
+`ONTIME_SERVING`, the serving settings as JSON, and `ONTIME_API_KEYS`, further API keys. What is not
+set has the value of conf/base.yaml: callers need a key.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import msgspec
 
 from ontime_base.errors import OntimeError
 from serving.service.prediction_service import open_service
-from serving.settings import ServingSettings
+from serving.settings import ServingSettings, with_environment_keys
 from serving.telemetry.logs import write_logs_to
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ def function_settings() -> ServingSettings:
 
     Raises:
         FunctionSettingsError: They cannot be read.
+        ConfError: `ONTIME_API_KEYS` cannot be read.
     """
     given = os.environ.get(SETTINGS_VARIABLE, "{}")
     try:
@@ -91,4 +93,4 @@ def function_settings() -> ServingSettings:
     if settings.stores.fallback == "spool":  # the disk of a function does not outlive it
         stores = msgspec.structs.replace(settings.stores, fallback="none")
         settings = msgspec.structs.replace(settings, stores=stores)
-    return settings
+    return with_environment_keys(settings)

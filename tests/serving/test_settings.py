@@ -9,9 +9,12 @@ from typing import Any
 
 import msgspec
 import pytest
+import yaml
 
 from ontime_base.configuration import load_conf
 from ontime_base.errors import ConfError
+from serving.http.access import Access, AccessError
+from serving.lambdas.function import SETTINGS_VARIABLE, function_settings
 from serving.settings import ServingSettings, artifact_store_uri, parse_serving
 from tests.serving.support import ROOT
 
@@ -56,6 +59,20 @@ def test_conf_names_every_setting_that_is_declared() -> None:
 
     declared = msgspec.to_builtins(ServingSettings())
     assert names(load_conf("prod")["serving"]) == names(declared)
+
+
+def test_a_function_without_settings_has_those_of_conf(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given no settings in the environment of a function, Then they are those of base.yaml: closed
+    monkeypatch.delenv(SETTINGS_VARIABLE, raising=False)
+    base = yaml.safe_load((ROOT / "conf" / "base.yaml").read_text())["serving"]
+    assert parse_serving(base) == ServingSettings()
+    settings = function_settings()
+    assert settings.access.required
+    with pytest.raises(AccessError, match="none is configured"):
+        Access(required=True, keys=settings.access.keys)
+    # And a key of the environment is one of its keys
+    monkeypatch.setenv("ONTIME_API_KEYS", f'{{"somebody": "{"0" * 64}"}}')
+    assert set(function_settings().access.keys) == {"somebody"}
 
 
 def test_a_cold_start_of_a_function_imports_no_pydantic() -> None:

@@ -204,9 +204,10 @@ def test_sqlite_acknowledged_records_survive_a_kill(tmp_path: Path) -> None:
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as writer:
         assert writer.stdout is not None
         # When it is killed in the middle
-        killer = threading.Timer(0.6, writer.kill)
-        killer.start()
+        killer = threading.Timer(0.3, writer.kill)
         for line in writer.stdout:
+            if acknowledged < 0:
+                killer.start()
             if line.endswith("\n"):
                 acknowledged = int(line)
         killer.join()
