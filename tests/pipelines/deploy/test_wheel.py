@@ -62,11 +62,16 @@ def contents(path: Path) -> Mapping[str, tuple[int, int]]:
         }
 
 
-def test_building_again_replaces_the_wheel_with_the_same(wheel: Path) -> None:
+def test_the_command_prints_the_path_and_replaces_the_wheel_with_the_same(
+    wheel: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     # Given
     before = wheel.read_bytes()
-    # When / Then
-    assert build_wheel(wheel.parent).read_bytes() == before
+    # When
+    assert execute(["deploy", "wheel", "--to", str(wheel.parent)]) == 0
+    # Then
+    assert Path(capsys.readouterr().out.strip()) == wheel
+    assert wheel.read_bytes() == before
     assert list(wheel.parent.iterdir()) == [wheel]
 
 
@@ -112,9 +117,3 @@ def test_a_folder_that_is_not_a_clone_is_refused(tmp_path: Path) -> None:
     # When / Then
     with pytest.raises(WheelError, match="build the wheel from a clone"):
         build_wheel(tmp_path / "dist", root=tmp_path)
-
-
-def test_the_command_prints_the_path(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    # When / Then
-    assert execute(["deploy", "wheel", "--to", str(tmp_path)]) == 0
-    assert Path(capsys.readouterr().out.strip()).is_file()
