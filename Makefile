@@ -116,8 +116,8 @@ bench-serving: setup-bench ## Measure the service beside its peers over HTTP (15
 setup-dev: ## Build the environment with the development tools added
 	@bash requirements/install.sh dev
 
-# A whole suite runs in two processes (tests/whole_suite.py); a part picked with ARGS in one, and starts
-# immediately. `test` has a coverage gate. Assertions that pytest has rewritten are cached even where
+# A whole suite is run by tests/whole_suite.py, in two processes where that helps; a part picked with ARGS
+# by one, and starts immediately. `test` has a coverage gate. Assertions that pytest has rewritten are cached even where
 # PYTHONDONTWRITEBYTECODE is set.
 test test-full test-connect: export PYTHONDONTWRITEBYTECODE :=
 test: setup-dev ## Run the tests, all but the slow ones

@@ -43,19 +43,25 @@ def modules_of(items: Sequence[pytest.Item], role: str) -> list[list[pytest.Item
     """Return the tests that a process of this role may run, by module, in its order.
 
     The tests of a module that use the session are a module of their own. What has the longest
-    time-out comes first, so that no long test is left for the end.
+    time-out comes first, so that no long test is left for the end; else neighbours follow each
+    other, as they share what a process makes once (models, stores, servers): the process with the
+    session takes the other modules from the end.
     """
 
     def key(item: pytest.Item) -> tuple[bool, str]:
         return role != ALL and uses_session(item), str(item.path)
 
-    def order(module: list[pytest.Item]) -> tuple[bool, float]:
+    def longest(module: list[pytest.Item]) -> float:
         limits = [mark for item in module if (mark := item.get_closest_marker("timeout"))]
-        return not key(module[0])[0], -max((mark.args[0] for mark in limits), default=0)
+        return -max((mark.args[0] for mark in limits), default=0)
 
     wanted = [item for item in items if role != WITHOUT_SESSION or not uses_session(item)]
-    found = [list(tests) for _, tests in groupby(sorted(wanted, key=key), key=key)]
-    return sorted(found, key=order)
+    modules = [list(tests) for _, tests in groupby(sorted(wanted, key=key), key=key)]
+    first = [module for module in modules if key(module[0])[0]]
+    others = [module for module in modules if not key(module[0])[0]]
+    if role == WITH_SESSION:
+        others.reverse()
+    return sorted(first, key=longest) + sorted(others, key=longest)
 
 
 def claim(module: Sequence[pytest.Item], folder: Path) -> bool:

@@ -1,10 +1,11 @@
-"""`make test`, `make test-full` and `make test-connect`: a suite in two processes that share it.
+"""`make test`, `make test-full` and `make test-connect`: whole suites of tests.
 
-A process claims one test module after the other (tests/shared_modules.py), so each test runs once
-and both cores are busy to the end. Against a classic session all tests that use it run in one of
-the two. Lines are printed as they come. The coverage of `test` is combined and held to its limit.
-How the tests ended, and after how many seconds, is written to the figures: `test.json`,
-`test-full.json`, `connect.json`.
+The first two run in two processes that share them: a process claims one test module after the other
+(tests/shared_modules.py), so each test runs once and both cores are busy to the end. All tests that
+use the Spark session run in one of the two; so the third has one process: PySpark starts its local
+Spark Connect server on a fixed port. Lines are printed as they come. The coverage of `test` is
+combined and held to its limit. How the tests ended, and after how many seconds, is written to the
+figures: `test.json`, `test-full.json`, `connect.json`.
 """
 
 from __future__ import annotations
@@ -32,18 +33,18 @@ _COUNTED: Final = re.compile(r"(\d+) (passed|failed|skipped|error)")
 
 @dataclass(frozen=True)
 class Suite:
-    """What two processes of pytest run together.
+    """What one or two processes of pytest run together.
 
     Attributes:
         tests: The expression that picks the tests by their marks.
         roles: The role of each process (tests/shared_modules.py).
-        arguments: Of both.
+        arguments: Of each.
         covered: Whether coverage is measured and held to its limit.
         figures: The name of its figures; its own unless given.
     """
 
     tests: str
-    roles: tuple[str, str] = ("with-session", "without-session")
+    roles: tuple[str, ...] = ("with-session", "without-session")
     arguments: tuple[str, ...] = ()
     covered: bool = False
     figures: str = ""
@@ -55,7 +56,7 @@ SUITES: Final = {
     # What Databricks serverless runs is Spark Connect: no RDD, no `sparkContext`, no `_jvm`.
     "test-connect": Suite(
         "spark and not slow",
-        roles=("all", "all"),
+        roles=("all",),
         arguments=(f"--spark-remote={REMOTE}", "tests/features", "tests/pipelines"),
         figures="connect",
     ),
@@ -111,8 +112,9 @@ def write_counts(suite: str, counts: Counter[str], seconds: float) -> None:
 def main(name: str) -> int:
     """Run a suite; return 0 if all tests passed, and its gate did."""
     suite, started = SUITES[name], time.monotonic()
-    with tempfile.TemporaryDirectory() as claims, ThreadPoolExecutor(2) as pool:
-        results = list(pool.map(lambda number: run_part(suite, number, claims), (0, 1)))
+    processes = range(len(suite.roles))
+    with tempfile.TemporaryDirectory() as claims, ThreadPoolExecutor(len(processes)) as pool:
+        results = list(pool.map(lambda number: run_part(suite, number, claims), processes))
     # A process that found every module claimed has run no test, which pytest reports as a failure.
     failed = any(code not in {0, 5} for code, _ in results) or all(code for code, _ in results)
     closings = [closing for _, closing in results]

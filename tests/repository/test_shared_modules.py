@@ -80,6 +80,8 @@ def test_one_process_alone_runs_all_and_ends_each_module(suite: Path) -> None:
     found, output = run(suite, f"--claims={suite / 'claims'}", f"--role={WITH_SESSION}")
     assert set(found[:3]) == {"c", "e", "f"}
     assert sorted(found) == list("abcdefg")
+    # And of the others the longest, then from the end, as another process begins at the start
+    assert found[3:] == ["g", "a", "b", "d"]
     # And a module's fixtures end with it, the session's at the end, and a failure is counted
     assert output.index("test_session.py ends") < output.index("::test_a ")
     assert output.index("the session ends") > output.index("::test_b ")

@@ -96,10 +96,10 @@ def dry_run(*arguments: str) -> str:
 
 
 @pytest.mark.parametrize("name", SUITES)
-def test_a_whole_suite_runs_in_two_processes_and_a_part_of_it_in_one(name: str) -> None:
+def test_a_whole_suite_has_a_script_and_a_part_of_it_is_one_process(name: str) -> None:
     # Given what make would run for a whole suite, and for a part of it
     whole, part = dry_run(name), dry_run(name, "ARGS=tests/serving")
-    # Then only the whole suite is run by the script that has two processes and the coverage gate
+    # Then only the whole suite is run by the script that has the processes and the coverage gate
     assert f"tests/whole_suite.py {name}\n" in whole
     assert "tests/whole_suite.py" not in part
     # And a part picks the same tests
