@@ -16,7 +16,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ontime_base.errors import OntimeError
-from pipelines.proofs.hostile import clocks, messages, outages, processes, strangers
+from pipelines.proofs.hostile import (
+    clients,
+    clocks,
+    decisions,
+    grounds,
+    messages,
+    outages,
+    people,
+    processes,
+    strangers,
+    words,
+)
 from pipelines.proofs.hostile.running import copy_release
 from pipelines.proofs.hostile.world import World
 from pipelines.runtime.figures import write_figures
@@ -27,7 +38,18 @@ if TYPE_CHECKING:
 
     from pipelines.runtime.context import RunContext
 
-KINDS: Final[Sequence[ModuleType]] = (messages, clocks, strangers, outages, processes)
+KINDS: Final[Sequence[ModuleType]] = (
+    messages,
+    clocks,
+    decisions,
+    people,
+    strangers,
+    outages,
+    clients,
+    grounds,
+    words,
+    processes,
+)
 """One module for each kind of case; the first line of its docstring names the kind."""
 WORST_HEAD_MEMORY: Final = "worst_head_memory_mb"
 

@@ -41,10 +41,16 @@ class World:
     pristine: Path
     folder: Path
     key: str = field(default_factory=lambda: secrets.token_urlsafe(32))
+    _narrow_key: str = field(default_factory=lambda: secrets.token_urlsafe(32))
     figures: dict[str, float] = field(default_factory=dict)
     acknowledged: int = 0
     lost: set[str] = field(default_factory=set)
     service: RunningService = field(init=False)
+
+    @property
+    def narrow(self) -> dict[str, str]:
+        """The headers of a caller whose key may predict, and nothing else."""
+        return {"authorization": f"Bearer {self._narrow_key}"}
 
     @contextlib.contextmanager
     def own_service(
@@ -61,7 +67,10 @@ class World:
             environment: Further variables of its process.
             home: The home of an earlier service of the same case; None: a new one.
         """
-        keys = {"hostile": hashlib.sha256(self.key.encode()).hexdigest()}
+        keys = {
+            "hostile": {"sha256": _hash(self.key), "scopes": ["predict", "events", "operate"]},
+            "narrow": {"sha256": _hash(self._narrow_key), "scopes": ["predict"]},
+        }
         variables = {"ONTIME_ENV": "prod", "ONTIME_API_KEYS": json.dumps(keys)}
         where = home or self.new_home()
         with running_service(
@@ -80,3 +89,7 @@ class World:
         home = self.folder / f"home-{secrets.token_hex(4)}"
         shutil.copytree(self.pristine, home)
         return home
+
+
+def _hash(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()
