@@ -23,6 +23,7 @@ from pipelines.runtime.figures import write_figures
 from pipelines.runtime.runner import run_stage
 from pipelines.stages import stage_named
 from pipelines.study.sweep import TrialWork
+from pipelines.tables.table_reader import files_of
 from training.data.split import part_of
 from training.environment import wait_without_spinning
 from training.evaluate.evaluation import evaluate
@@ -85,7 +86,7 @@ def retrained(
     """Return the seconds from the feature table to a judged, exported model, and the parts."""
     context.console.step("from the feature table to a judged model")
     started = time.perf_counter()
-    gold = DeltaTable(uri, version=version).to_pyarrow_table()
+    gold = DeltaTable(uri, version=version).to_pyarrow_table(filesystem=files_of(uri))
     names: tuple[Part, ...] = ("train", "validate", "test")
     parts = {name: part_of(gold, name, FEATURES, settings.split) for name in names}
     made = train(

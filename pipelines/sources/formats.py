@@ -58,20 +58,20 @@ def read_csv(stream: IO[bytes], layouts: Layouts) -> Iterator[Batch]:
 
     counted = _CountingStream(stream)
     options = pyarrow.csv.ConvertOptions(default_column_type=pa.string(), strings_can_be_null=False)
-    lines = pyarrow.csv.open_csv(
+    with pyarrow.csv.open_csv(
         pa.PythonFile(counted, mode="r"),
         read_options=pyarrow.csv.ReadOptions(use_threads=False, block_size=_BLOCK_BYTES),
         parse_options=pyarrow.csv.ParseOptions(invalid_row_handler=skip, newlines_in_values=True),
         convert_options=options,
-    )
-    layout = layouts.of(lines.schema.names)
-    reads = list(dict.fromkeys(layout.reads.values()))
-    next_row = 1
-    for batch in lines:
-        rows = pa.Table.from_batches([batch]).select(reads)
-        rows = rows.append_column(UNREADABLE, pa.nulls(rows.num_rows, pa.string()))
-        merged, next_row = _with_bad_rows(rows, bad, next_row)
-        yield Batch(merged, layout)
+    ) as lines:  # closed here: a thread that still reads from Python would abort the interpreter
+        layout = layouts.of(lines.schema.names)
+        reads = list(dict.fromkeys(layout.reads.values()))
+        next_row = 1
+        for batch in lines:
+            rows = pa.Table.from_batches([batch]).select(reads)
+            rows = rows.append_column(UNREADABLE, pa.nulls(rows.num_rows, pa.string()))
+            merged, next_row = _with_bad_rows(rows, bad, next_row)
+            yield Batch(merged, layout)
     counted.require_closed_quotes(rows=next_row - 1 + len(bad))
     if bad:
         yield Batch(_unreadable(reads, [text for _, text in bad]), layout)

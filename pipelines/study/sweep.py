@@ -17,6 +17,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from features.catalog import FEATURES
+from pipelines.tables.table_reader import files_of
 from training.data.split import part_of
 from training.fit import model_features
 from training.study.study_results import SweepResult
@@ -92,7 +93,7 @@ def _flights(uri: str, version: int, settings: TrainingSettings) -> TrialFlights
 
     split, boundary = settings.split, validate_from(settings)
     features = model_features(settings)
-    gold = DeltaTable(uri, version=version).to_pyarrow_table()
+    gold = DeltaTable(uri, version=version).to_pyarrow_table(filesystem=files_of(uri))
     inner = split.model_copy(update={"validate_from": boundary, "test_from": split.validate_from})
     train, validate = (part_of(gold, part, FEATURES, inner) for part in ("train", "validate"))
     return trial_flights(train, validate, features)

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pytest
+from pyarrow import fs
 
 from features.declare import columns as c
 from pipelines.reports.freshness import table_names
 from pipelines.runtime.context import RunContext
 from pipelines.settings import load_settings
 from pipelines.tables.delta_tables import TableMissingError, Tables, local_folder
-from pipelines.tables.table_reader import Period
+from pipelines.tables.table_reader import Period, files_of
 from tests.pipelines.made_tables import INGESTED, write_table
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ def validate_answers(context: RunContext) -> None:
     days = {dt.date(2013, 1, 1): 2, dt.date(2013, 1, 2): 1}
     assert reader.counts("silver_weather", c.OBSERVED) == days
     assert reader.newest("silver_weather", c.INGESTED) == INGESTED
+    at = NOON + dt.timedelta(hours=2)
+    assert reader.newest("silver_weather", c.OBSERVED, until=at) == NOON + dt.timedelta(hours=1)
     assert reader.rows("silver_weather", [c.AIRPORT]).num_rows == 3
     for since, until, airports in (
         (NOON + dt.timedelta(hours=1), None, ["EWR", "JFK"]),
@@ -68,6 +71,17 @@ def test_tables_on_this_disk_are_read_without_spark(home: Path) -> None:
     validate_answers(context)
     # Then no session was built for it
     assert "spark" not in context.__dict__
+
+
+def test_no_thread_of_arrow_reads_through_python(home: Path) -> None:
+    # Given a table on this disk, Then its files are read by Arrow's own file system: a thread that
+    # releases Python objects while the interpreter ends would abort the process
+    write_table(home, "silver_weather", ROWS)
+    reader = RunContext(load_settings("dev")).reader
+    files = files_of(reader.uri("silver_weather"))
+    assert isinstance(files, fs.SubTreeFileSystem)
+    assert isinstance(files.base_fs, fs.LocalFileSystem)
+    assert files_of("s3://bucket/tables/silver_weather") is None
 
 
 @pytest.mark.spark
