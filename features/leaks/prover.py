@@ -11,7 +11,11 @@ actually tested, one that never changes may not have been.
 
 from __future__ import annotations
 
+import os
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import reduce
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
 import numpy as np
@@ -25,7 +29,8 @@ from features.leaks.counterfactual import Dataset, counterfactual
 from ontime_base.errors import OntimeError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from concurrent.futures import Future
 
     from features.arrays.search import Bools
 
@@ -151,6 +156,8 @@ def prove(
 ) -> Proof:
     """Return which features change with what is known at their prediction time or later.
 
+    As many data sets are computed at a time as there are processors: numpy releases the lock.
+
     Args:
         data: The original data.
         others: Counterfactual data sets.
@@ -164,25 +171,49 @@ def prove(
     everything = np.ones(len(data.flights), dtype=np.bool_)
     truth = compute(data.flights, data.weather, everything, horizon_min=horizon_min)
     predicted = to_minutes(truth[c.PREDICTION_TIME])
-    instants: list[int] = []
-    leaks: list[Leak] = []
-    tested: set[str] = set()
-    compared = 0
-    for other in others:
+
+    def proof_of(other: Counterfactual) -> Proof:
         until = other.instant + _WATCHED_MIN
         before = truth.filter(pa.array(predicted <= until))
         after = _computed_until(until, other.data, compute, horizon_min)
         _require_same_flights(before, after)
         past = predicted[predicted <= until] <= other.instant
+        leaks: list[Leak] = []
+        tested: set[str] = set()
         for name in features:
             changed = _changed(before[name], after[name])
             if (changed & past).any():
                 leaks.append(_leak(name, other.instant, before, after, changed & past))
             if (changed & ~past).any():
                 tested.add(name)
-        instants.append(other.instant)
-        compared += int(past.sum()) * len(features)
-    return Proof(tuple(instants), compared, tuple(leaks), frozenset(tested))
+        compared = int(past.sum()) * len(features)
+        return Proof((other.instant,), compared, tuple(leaks), frozenset(tested))
+
+    return reduce(_joined, _side_by_side(proof_of, others), Proof((), 0, (), frozenset()))
+
+
+def _side_by_side(
+    work: Callable[[Counterfactual], Proof], others: Iterable[Counterfactual]
+) -> Iterator[Proof]:
+    """Yield the proof of each data set, in order; no more of them are drawn than are worked on."""
+    at_a_time = os.cpu_count() or 1
+    running: deque[Future[Proof]] = deque()
+    with ThreadPoolExecutor(at_a_time) as pool:
+        for other in others:
+            if len(running) == at_a_time:
+                yield running.popleft().result()
+            running.append(pool.submit(work, other))
+        while running:
+            yield running.popleft().result()
+
+
+def _joined(one: Proof, other: Proof) -> Proof:
+    return Proof(
+        one.instants + other.instants,
+        one.compared + other.compared,
+        one.leaks + other.leaks,
+        one.tested | other.tested,
+    )
 
 
 def _computed_until(
