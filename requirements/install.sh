@@ -65,7 +65,7 @@ fi
 rm -f "$stamp"
 
 packages=$(grep -c '^[a-z0-9].*==' "requirements/$wanted.txt")
-say "installing $packages packages of requirements/$wanted.txt (one or two minutes the first time)"
+say "installing and compiling $packages packages of requirements/$wanted.txt (under a minute once they are cached)"
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes \
   --only-binary :all: --requirement requirements/bootstrap.txt
 # Compiled once, here: where PYTHONDONTWRITEBYTECODE is set, each process would compile its libraries again.
