@@ -37,7 +37,7 @@ def run(context: RunContext) -> StageOutcome:
         context.console.step(describe(one))
         if one.written or one.months is None:
             home = context.settings.home
-            validate_silver(one.silver, rows=one.written, source=one.source, home=home)
+            validate_silver(one.validated, rows=one.written, source=one.source, home=home)
     if candidates:
         write_silver(tables, hashes, candidates)
     for one in candidates:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+
 from features.declare import columns as c
 from features.silver.raw import FLIGHTS
 from features.silver.silver_tables import SILVER
@@ -34,11 +36,14 @@ _FLIGHT_REQUIRED = (
 )  # fmt: skip
 
 
-def validate_silver(frame: DataFrame, *, rows: int, source: str, home: Path) -> QualityReport:
+def validate_silver(
+    frame: DataFrame | pa.Table, *, rows: int, source: str, home: Path
+) -> QualityReport:
     """Validate rows that are about to be written to a silver table; return the report.
 
     Args:
-        frame: The rows; cached, as they are read several times.
+        frame: The rows: cached, as they are read several times, or an Arrow table that has the
+            columns of `silver_conditions`.
         rows: How many there are.
         source: The source, such as `flights`.
         home: The home folder, where the data docs are.
@@ -46,14 +51,24 @@ def validate_silver(frame: DataFrame, *, rows: int, source: str, home: Path) -> 
     Raises:
         DataQualityError: An expectation is not met; names it, the table and what was observed.
     """
+    names = frame.column_names if isinstance(frame, pa.Table) else frame.columns
     return validate(
         frame,
         rows=rows,
         table=f"silver_{source}",
-        expectations=lambda: silver_expectations(source, frame.columns),
-        conditions={_EVENTS_AGREE: _EVENTS_AGREE_SQL} if source == FLIGHTS else {},
+        expectations=lambda: silver_expectations(source, names),
+        conditions=silver_conditions(source),
         home=home,
     )
+
+
+def silver_conditions(source: str) -> dict[str, str]:
+    """Return the further columns that the suite of a source needs, as SQL; null is false.
+
+    Args:
+        source: The source.
+    """
+    return {_EVENTS_AGREE: _EVENTS_AGREE_SQL} if source == FLIGHTS else {}
 
 
 def silver_expectations(source: str, columns: Sequence[str]) -> list[Expectation]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from pyspark.sql import functions as F
 
 from ontime_base.errors import OntimeError
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from great_expectations.expectations.expectation_configuration import (
         ExpectationConfiguration,
     )
-    from pyspark.sql import DataFrame
+    from pyspark.sql import Column, DataFrame
 
 # 400 MB as doubles.
 MOST_CELLS_IN_MEMORY = 50_000_000
@@ -56,7 +57,7 @@ class QualityReport:
 
 
 def validate(
-    frame: DataFrame,
+    frame: DataFrame | pa.Table,
     *,
     rows: int,
     table: str,
@@ -70,7 +71,8 @@ def validate(
     A table that fits into memory is validated there, a larger one by Spark jobs.
 
     Args:
-        frame: The rows; a large table is read several times.
+        frame: The rows; a large frame is read several times, and an Arrow table has the columns
+            of the conditions.
         rows: How many there are.
         table: The table's name.
         expectations: Builds the suite; called when Great Expectations is imported.
@@ -81,10 +83,7 @@ def validate(
     Raises:
         DataQualityError: An expectation is not met; names it, the table and what was observed.
     """
-    added = {name: F.coalesce(F.expr(sql), F.lit(False)) for name, sql in conditions.items()}  # noqa: FBT003 - a literal column
-    whole = frame.withColumns(added) if added else frame
-    fits = rows * len(whole.columns) <= most_cells_in_memory
-    result = evaluate(whole.toArrow().to_pandas() if fits else whole, table, expectations)
+    result = evaluate(_whole(frame, rows, conditions, most_cells_in_memory), table, expectations)
     page = write_table_page(result, table=table, rows=rows, home=home)
     if not result.success:
         raise DataQualityError(_describe(result, table, page))
@@ -125,6 +124,22 @@ def evaluate(
             if isinstance(value, np.generic):  # its text on a page would be that of NumPy
                 found.result["observed_value"] = value.item()
         return result
+
+
+def condition_columns(conditions: Mapping[str, str]) -> dict[str, Column]:
+    """Return columns to add for a suite, by name, from SQL over the others; null is false."""
+    return {name: F.coalesce(F.expr(sql), F.lit(False)) for name, sql in conditions.items()}  # noqa: FBT003 - a literal column
+
+
+def _whole(
+    frame: DataFrame | pa.Table, rows: int, conditions: Mapping[str, str], most_cells: int
+) -> DataFrame | pd.DataFrame:
+    """Return the rows with the columns of the conditions, in memory if they fit."""
+    if isinstance(frame, pa.Table):
+        in_memory: pd.DataFrame = frame.to_pandas()
+        return in_memory
+    whole = frame.withColumns(condition_columns(conditions)) if conditions else frame
+    return whole.toArrow().to_pandas() if rows * len(whole.columns) <= most_cells else whole
 
 
 def _describe(result: ExpectationSuiteValidationResult, table: str, page: Path) -> str:

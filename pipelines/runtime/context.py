@@ -116,7 +116,11 @@ class RunContext:
         """The Delta tables of this environment."""
         from pipelines.tables.delta_tables import Tables  # noqa: PLC0415 - a skipped run needs no Spark
 
-        return Tables(self.spark, self.settings.tables_root)
+        settings = self.settings
+        remote = settings.spark.remote  # another machine has other folders
+        here = remote is None or remote.startswith("local")
+        columnar = settings.tables.columnar and here
+        return Tables(lambda: self.spark, settings.tables_root, columnar=columnar)
 
     @cached_property
     def reader(self) -> TableReader:

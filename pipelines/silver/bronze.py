@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pyarrow.compute as pc
 from pyspark.sql import functions as F
 
 from features.declare.columns import INGESTED, SOURCE_CHECKSUM
@@ -80,16 +81,21 @@ def append_new_files(
     """
     files = find_files(getattr(context.settings.sources, source))
     before = last_ingest(context.tables, source)
-    known = _known_checksums(context, source, [file.checksum for file in files]) if before else ()
+    known = (
+        _known_checksums(context.tables, source, [file.checksum for file in files])
+        if before
+        else ()
+    )
     columns, mappings = RAW_COLUMNS[source], load_mappings(source)
+    # A clock may go back; a later ingest must have a later time.
+    at = max(at, before + _TICK) if before else at
     staged = [
-        stage_file(file, columns, folder, mappings=mappings)
+        stage_file(file, columns, folder, at=at, mappings=mappings)
         for file in files
         if file.checksum not in known
     ]
     if staged:
-        # A clock may go back; a later ingest must have a later time.
-        _append(context, source, staged, max(at, before + _TICK) if before else at)
+        _append(context.tables, source, staged, at)
     return staged
 
 
@@ -124,23 +130,25 @@ def staging_folder(home: Path) -> Iterator[Path]:
         shutil.rmtree(parent, ignore_errors=True)
 
 
-def _known_checksums(context: RunContext, source: str, checksums: Sequence[str]) -> set[str]:
+def _known_checksums(tables: Tables, source: str, checksums: Sequence[str]) -> set[str]:
     """Return those of some checksums that are in bronze; reads only files that may have them."""
-    rows = context.tables.read(bronze_table(source)).select(SOURCE_CHECKSUM)
+    name = bronze_table(source)
+    local = tables.local(name)
+    if local is not None:
+        wanted = pc.field(SOURCE_CHECKSUM).isin(list(checksums))
+        return set(local.rows(name, [SOURCE_CHECKSUM], wanted)[SOURCE_CHECKSUM].to_pylist())
+    rows = tables.read(name).select(SOURCE_CHECKSUM)
     found = rows.where(F.col(SOURCE_CHECKSUM).isin(*checksums)).distinct().collect()
     return {row[SOURCE_CHECKSUM] for row in found}
 
 
-def _append(
-    context: RunContext, source: str, staged: Sequence[StagedFile], at: dt.datetime
-) -> None:
-    rows = context.spark.read.parquet(*(file.path.as_uri() for file in staged))
+def _append(tables: Tables, source: str, staged: Sequence[StagedFile], at: dt.datetime) -> None:
     checksums = sorted(file.source.checksum for file in staged)
     names = tuple(file.source.name for file in staged)
     filtered = sum(file.filtered for file in staged)
-    context.tables.append_once(
+    tables.append_files_once(
         bronze_table(source),
-        rows.withColumn(INGESTED, F.lit(at)),
+        [file.path for file in staged],
         key=hashlib.sha256(" ".join(checksums).encode()).hexdigest(),
         description=to_description(BronzeCommit(at, names, filtered)),
     )

@@ -6,14 +6,19 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from features.declare.columns import INGESTED, REFUSED, SOURCE_CHECKSUM, SOURCE_FILE, SOURCE_ROW
 from features.silver.fields import REASON, RULE
-from features.silver.silver_tables import SILVER, to_quarantine
-from pipelines.silver.candidates import ReconciliationError
+from features.silver.silver_tables import ROW, SILVER, SOURCE
+from pipelines.silver.silver_plan import ReconciliationError
 from pipelines.silver.table_names import QUARANTINE, bronze_table, silver_table
+from pipelines.spark.arrow_frames import frame_of
 from pipelines.spark.concurrency import run_concurrently
+from pipelines.tables.arrow_files import EARLIEST, DayColumn
 from pipelines.tables.commit_metadata import SilverCommit, days_of_ranges, to_description
 from pipelines.tables.day_ranges import count_days
 
@@ -21,11 +26,21 @@ if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Sequence
 
-    from pipelines.silver.candidates import Candidates, SilverPlan
+    from pipelines.silver.silver_plan import Candidates, SilverPlan
     from pipelines.tables.content_hash_cache import ContentHashCache
     from pipelines.tables.delta_tables import Tables
 
 ROWS_PER_FILE = 50_000
+QUARANTINE_SCHEMA = pa.schema(
+    [
+        *(
+            (name, pa.string())
+            for name in (SOURCE, REASON, RULE, ROW, SOURCE_FILE, SOURCE_CHECKSUM)
+        ),
+        (SOURCE_ROW, pa.int64()),
+        *((name, pa.timestamp("us", tz="UTC")) for name in (INGESTED, REFUSED)),
+    ]
+)
 _FEW_MONTHS = 2
 
 
@@ -46,13 +61,18 @@ def write_silver(
 
     def write(one: Candidates) -> None:
         name, plan = silver_table(one.source), one.plan
-        days = None if one.days is None else days_of_ranges(one.days)
-        metadata = to_description(SilverCommit(plan.until, plan.fingerprint, days))
+        changed = None if one.days is None else days_of_ranges(one.days)
+        metadata = to_description(SilverCommit(plan.until, plan.fingerprint, changed))
+        rows = one.silver
         if one.months is None:
-            tables.replace(name, one.silver, description=metadata, rows_per_file=ROWS_PER_FILE)
+            tables.replace(name, rows, description=metadata, rows_per_file=ROWS_PER_FILE)
+        elif one.months and isinstance(rows, DataFrame):
+            few = _in_few_files(rows, one)
+            tables.replace_where(name, few, predicate=one.inside, description=metadata)
         elif one.months:
-            rows = _in_few_files(one)
-            tables.replace_where(name, rows, predicate=one.inside, description=metadata)
+            days = days_of_ranges(one.months) or ()
+            column = DayColumn(SILVER[one.source].day)
+            tables.replace_days(name, rows, column=column, days=days, description=metadata)
         hashes.put(name, one.content)
 
     # The longest first.
@@ -83,16 +103,23 @@ def validate_totals(tables: Tables, quarantine: int) -> None:
 
 def top_reasons(tables: Tables, limit: int = 5) -> list[tuple[str, int]]:
     """Return the commonest rules that rows in quarantine break, with an example, and their rows."""
-    counted = (
-        tables.read(QUARANTINE)
-        .groupBy("source", RULE)
-        .agg(F.count("*").alias("rows"), F.min(REASON).alias("example"))
-        .orderBy(F.desc("rows"), "source", RULE)
-        .limit(limit)
+    columns = ["source", RULE, REASON]
+    local = tables.local(QUARANTINE)
+    if local is not None:
+        grouped = local.rows(QUARANTINE, columns).group_by(columns[:2])
+        counted = grouped.aggregate([([], "count_all"), (REASON, "min")]).select(
+            [*columns[:2], "count_all", f"{REASON}_min"]
+        )
+    else:
+        frame = tables.read(QUARANTINE).groupBy(*columns[:2])
+        counted = frame.agg(F.count("*").alias("rows"), F.min(REASON).alias("example")).toArrow()
+    found = sorted(
+        (-rows, source, rule, example)
+        for source, rule, rows, example in zip(*(each.to_pylist() for each in counted), strict=True)
     )
     return [
-        (f"{row['source']}: {row[RULE]}, such as: {row['example']}", row["rows"])
-        for row in counted.collect()
+        (f"{source}: {rule}, such as: {example}", -rows)
+        for rows, source, rule, example in found[:limit]
     ]
 
 
@@ -114,18 +141,56 @@ def _write_quarantine(tables: Tables, candidates: Sequence[Candidates]) -> None:
     rewritten = [one for one in candidates if one.quarantined or one.plan.since is None]
     if not rewritten:
         return
-    rows = [to_quarantine(one.rows, one.bronze, one.source) for one in rewritten]
+    names = ", ".join(f"'{one.source}'" for one in rewritten)
+    description = f"ingest: quarantine of {names}"
+    refused = [one.refused for one in rewritten]
+    if not any(isinstance(each, DataFrame) for each in refused):
+        _write_arrow_quarantine(tables, [one.plan for one in rewritten], refused, description)
+        return
+    rows = [
+        frame_of(tables.spark, each) if isinstance(each, pa.Table) else each
+        for each in refused
+        if each is not None
+    ]
     plans = [one.plan for one in rewritten]
     for plan in plans:
         if plan.since is not None:
             known = f"{_rewritten_rows(plan)} AND refused_at <= {_instant(plan.since)}"
             rows.append(tables.read(QUARANTINE).where(known))
-    names = ", ".join(f"'{plan.source}'" for plan in plans)
     tables.replace_where(
         QUARANTINE,
         reduce(DataFrame.unionByName, rows).coalesce(1),
         predicate=" OR ".join(f"({_rewritten_rows(plan)})" for plan in plans),
-        description=f"ingest: quarantine of {names}",
+        description=description,
+    )
+
+
+def _write_arrow_quarantine(
+    tables: Tables,
+    plans: Sequence[SilverPlan],
+    refused: Sequence[pa.Table | None],
+    description: str,
+) -> None:
+    """Write quarantine with Arrow: the same rows, in place of those that are written again."""
+    new = [rows.cast(QUARANTINE_SCHEMA) for rows in refused if rows is not None]
+
+    def changed(before: pa.Table) -> pa.Table:
+        for plan in plans:
+            again = pc.equal(before[SOURCE], plan.source)
+            if plan.since is not None:
+                later = pc.greater(before[REFUSED], pa.scalar(plan.since, before[REFUSED].type))
+                again = pc.and_(again, later)
+            before = before.filter(pc.invert(again))
+        return pa.concat_tables([before.cast(QUARANTINE_SCHEMA), *new])
+
+    if not tables.exists(QUARANTINE):
+        rows = changed(QUARANTINE_SCHEMA.empty_table())
+        tables.replace(QUARANTINE, rows, description=description)
+        return
+    since = [plan.since.date() for plan in plans if plan.since is not None]
+    first = min(since).replace(day=1) if len(since) == len(plans) else EARLIEST
+    tables.rewrite_since(
+        QUARANTINE, changed, column=DayColumn(REFUSED), first=first, description=description
     )
 
 
@@ -142,9 +207,9 @@ def _instant(at: dt.datetime) -> str:
     return f"TIMESTAMP'{at:%Y-%m-%d %H:%M:%S.%fZ}'"
 
 
-def _in_few_files(one: Candidates) -> DataFrame:
+def _in_few_files(rows: DataFrame, one: Candidates) -> DataFrame:
     """Return the rows of the months that are written, to be a file for each few months."""
     months = max(1, count_days(one.months or ()) // 31)
     if months <= _FEW_MONTHS:
-        return one.silver.coalesce(1)
-    return one.silver.repartition(months, F.trunc(F.to_date(SILVER[one.source].day), "month"))
+        return rows.coalesce(1)
+    return rows.repartition(months, F.trunc(F.to_date(SILVER[one.source].day), "month"))

@@ -17,13 +17,14 @@ from typing import IO, TYPE_CHECKING, cast
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from features.declare.columns import SOURCE_CHECKSUM, SOURCE_FILE, SOURCE_ROW
+from features.declare.columns import INGESTED, SOURCE_CHECKSUM, SOURCE_FILE, SOURCE_ROW
 from features.silver.raw import UNREADABLE
 from pipelines.sources.discovery import FORMATS, SourceError
 from pipelines.sources.formats import READERS
 from pipelines.sources.mappings import Layouts, ShapeError
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
@@ -59,6 +60,7 @@ def stage_file(
     columns: Sequence[str],
     folder: Path,
     *,
+    at: dt.datetime,
     mappings: tuple[FileMapping, ...] = (),
 ) -> StagedFile:
     """Write the rows of a source file, as received, to a Parquet file and return it.
@@ -71,6 +73,7 @@ def stage_file(
         source: The file.
         columns: Columns that it must have.
         folder: Where the Parquet file is written; it must exist.
+        at: The time of ingestion, which every row gets.
         mappings: Other shapes that it can have.
 
     Raises:
@@ -84,7 +87,7 @@ def stage_file(
     with _read_errors(source), _opened(source) as stream, pq.ParquetWriter(path, schema) as writer:
         for batch in READERS[source.format](stream, layouts):
             layout = batch.layout
-            table = _with_lineage(layout.to_source(batch.table), source, schema, first_row=read + 1)
+            table = _with_lineage(layout.to_source(batch.table), source, schema, at, read + 1)
             read += table.num_rows
             table = layout.only_taken(table)
             rows += table.num_rows
@@ -102,11 +105,12 @@ def stage_file(
 
 def _schema(columns: Sequence[str]) -> pa.Schema:
     text = [(name, pa.string()) for name in (*columns, UNREADABLE, SOURCE_FILE, SOURCE_CHECKSUM)]
-    return pa.schema([*text, (SOURCE_ROW, pa.int64())])
+    lineage = [(SOURCE_ROW, pa.int64()), (INGESTED, pa.timestamp("us", tz="UTC"))]
+    return pa.schema([*text, *lineage])
 
 
 def _with_lineage(
-    table: pa.Table, source: SourceFile, schema: pa.Schema, first_row: int
+    table: pa.Table, source: SourceFile, schema: pa.Schema, at: dt.datetime, first_row: int
 ) -> pa.Table:
     count = table.num_rows
     numbers = pa.array(range(first_row, first_row + count), pa.int64())
@@ -114,6 +118,7 @@ def _with_lineage(
         (SOURCE_FILE, pa.repeat(source.name, count)),
         (SOURCE_CHECKSUM, pa.repeat(source.checksum, count)),
         (SOURCE_ROW, numbers),
+        (INGESTED, pa.repeat(pa.scalar(at, schema.field(INGESTED).type), count)),
     )
     for name, values in lineage:
         table = table.append_column(name, values)

@@ -25,7 +25,7 @@ import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable, Schema
 from deltalake.transaction import AddAction, RemoveAction, create_table_with_add_actions
 
-from pipelines.tables.delta_tables import RETENTION
+from pipelines.tables.table_history import RETENTION
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -167,6 +167,28 @@ def write_file(table: pa.Table, folder: Path) -> AddAction:
     return AddAction(name, size, {}, now, data_change=True, stats=json.dumps(_statistics(table)))
 
 
+def add_of_file(path: Path) -> AddAction:
+    """Return the action that adds a Parquet file, which is in the table's folder, with its rows.
+
+    Statistics are those of its instants; of text columns they would be as long as the rows.
+    """
+    footer = pq.read_metadata(path)
+    names = footer.schema.to_arrow_schema().names
+    ends: dict[str, dict[str, Any]] = {"minValues": {}, "maxValues": {}}
+    for position, name in enumerate(names):
+        groups = [
+            footer.row_group(each).column(position).statistics
+            for each in range(footer.num_row_groups)
+        ]
+        if groups and all(one and isinstance(one.min, dt.datetime) for one in groups):
+            ends["minValues"][name] = _text(min(one.min for one in groups))
+            ends["maxValues"][name] = _text(max(one.max for one in groups))
+    stats = json.dumps({"numRecords": footer.num_rows, **ends, "nullCount": {}})
+    stat = path.stat()
+    modified = stat.st_mtime_ns // 1_000_000
+    return AddAction(path.name, stat.st_size, {}, modified, data_change=True, stats=stats)
+
+
 def replace_all(folder: Path, schema: pa.Schema, adds: list[AddAction], description: str) -> None:
     """Commit files as the whole content of a Delta table; it is created if it does not exist."""
     properties = CommitProperties(custom_metadata={"userMetadata": description})
@@ -181,7 +203,7 @@ def replace_all(folder: Path, schema: pa.Schema, adds: list[AddAction], descript
             wanted,
             adds,
             mode="error",
-            configuration=RETENTION,
+            configuration={**RETENTION},
             commit_properties=properties,
         )
 
@@ -216,7 +238,7 @@ def replace_days(
             for remainder in remainders
             if remainder.num_rows >= small_rows
         ),
-        *(_removal(Path(file.path)) for file in touched),
+        *(removal_of(Path(file.path)) for file in touched),
     ]
     properties = CommitProperties(custom_metadata={"userMetadata": description})
     table.create_write_transaction(actions, "append", table.schema(), commit_properties=properties)
@@ -260,7 +282,8 @@ def _rows(add: AddAction, unknown: int) -> int:
     return int(json.loads(add.stats or "{}").get("numRecords", unknown))
 
 
-def _removal(path: Path) -> RemoveAction:
+def removal_of(path: Path) -> RemoveAction:
+    """Return the action that removes a file from its Delta table."""
     now = time.time_ns() // 1_000_000
     return RemoveAction(path.name, True, now, path.stat().st_size, {})  # noqa: FBT003 - positional only
 
@@ -280,7 +303,8 @@ def _statistics(table: pa.Table) -> dict[str, Any]:
 
 def _text(value: Any) -> Any:  # noqa: ANN401 - a value of any column, as JSON has it
     if isinstance(value, dt.datetime):
-        return value.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+        at = value.astimezone(dt.UTC)  # cut to milliseconds, as Spark does it and allows for
+        return f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03d}Z"
     return value.isoformat() if isinstance(value, dt.date) else value
 
 

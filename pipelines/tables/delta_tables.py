@@ -1,25 +1,34 @@
-"""Delta tables by name, read and written by Spark; `arrow_files` does it without Spark's rows.
+"""Delta tables by name: read and written by Spark, and on this machine's disk with Arrow.
 
-Every write is one atomic commit: after a crash a table is as it was before it, or as after it.
+The history of a table in a local folder is read without Spark, and rows that are given as an Arrow
+table are written without it. Everything else is Spark's. Every write is one atomic commit: after a
+crash a table is as it was before it, or as after it.
 """
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from py4j.protocol import Py4JJavaError
-from pyspark.errors import AnalysisException, PySparkException
+import pyarrow as pa
+from pyspark.errors import AnalysisException
 
 from ontime_base.errors import OntimeError
 from pipelines.tables.content_hash import content_hash_of
+from pipelines.tables.table_history import RETENTION, HistoryEntry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    import datetime as dt
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
 
-    from pyspark.sql import DataFrame, DataFrameWriter, Row, SparkSession
+    from pyspark.sql import DataFrame, DataFrameWriter, SparkSession
+
+    from pipelines.tables.arrow_files import DayColumn
+    from pipelines.tables.local_tables import LocalTables
 
 CATALOG = "catalog"
 _MISSING = (
@@ -35,11 +44,6 @@ _NOT_ALLOWED = ("Permission denied", "DELTA_CANNOT_CREATE_LOG_PATH", "Not a dire
 # Maintenance changes the files of a table, and not its rows.
 _MAINTENANCE = ("OPTIMIZE", "VACUUM START", "VACUUM END")
 _FEW = 8
-# Past versions are read (features as of a past ingest): the log and old files are retained.
-RETENTION = {
-    "delta.logRetentionDuration": "interval 3650 days",
-    "delta.deletedFileRetentionDuration": "interval 3650 days",
-}
 
 
 class TableMissingError(OntimeError):
@@ -83,16 +87,31 @@ class Tables:
     """The Delta tables below one folder or URI.
 
     Args:
-        spark: The session that reads and writes them.
+        spark: The session that reads and writes them, or what opens it when it is first needed.
         root: Folder or URI, in which each table has a folder of its name; or, as
             `catalog:<catalog>.<schema>`, the schema of a catalog that has each table by its name.
+        columnar: Whether tables in folders of this machine are read and written with Arrow where
+            that is possible; it is not where the Delta library for Python is not installed.
     """
 
-    def __init__(self, spark: SparkSession, root: str) -> None:
-        self._spark = spark
+    def __init__(
+        self, spark: SparkSession | Callable[[], SparkSession], root: str, *, columnar: bool = True
+    ) -> None:
+        self._open = spark
         self._root = root.rstrip("/")
         scheme, _, schema = self._root.partition(":")
         self._schema = schema if scheme == CATALOG else None
+        self._local = _local_tables(self._root) if columnar else None
+
+    @property
+    def spark(self) -> SparkSession:
+        """The session that reads and writes them."""
+        return self._open() if callable(self._open) else self._open
+
+    def local(self, *names: str) -> LocalTables | None:
+        """Return the tables as Arrow reads and writes them; None unless it can all of these."""
+        local = self._local
+        return local if local is not None and all(map(local.is_plain, names)) else None
 
     def uri(self, name: str) -> str:
         """Return where a table is."""
@@ -111,7 +130,7 @@ class Tables:
         found = self._history(name, 1)
         if not found:
             raise self._missing(name)
-        return int(found[0]["version"])
+        return found[0].version
 
     def commits(self, name: str, limit: int | None = None) -> list[Commit]:
         """Return the commits of a table that changed its rows, the newest first.
@@ -121,9 +140,9 @@ class Tables:
             limit: How many commits to read, those of maintenance included; None: all.
         """
         return [
-            Commit(row["version"], row["userMetadata"] or "")
-            for row in self._history(name, limit)
-            if row["operation"] not in _MAINTENANCE
+            Commit(entry.version, entry.description)
+            for entry in self._history(name, limit)
+            if entry.operation not in _MAINTENANCE
         ]
 
     def commits_since(self, name: str, version: int) -> list[Commit]:
@@ -160,7 +179,7 @@ class Tables:
         Raises:
             TableMissingError: There is no such table or version.
         """
-        reader = self._spark.read.format("delta")
+        reader = self.spark.read.format("delta")
         if version is not None:
             reader = reader.option("versionAsOf", version)
         try:
@@ -194,18 +213,43 @@ class Tables:
         writer = writer.option("txnAppId", f"ontime.{name}.{key}").option("txnVersion", 1)
         self._save(name, writer)
 
+    def append_files_once(
+        self, name: str, files: Sequence[Path], *, key: str, description: str
+    ) -> None:
+        """Add the rows of Parquet files to a table, unless a commit had the same key.
+
+        Args:
+            name: The table; created if it does not exist.
+            files: The files, all of one schema; where that is possible they are moved.
+            key: Names the batch, such as the checksum of its files.
+            description: Stored in the table's history.
+        """
+        local = self.local(name)
+        if local is None:
+            rows = self.spark.read.parquet(*map(spark_path, files))
+            self.append_once(name, rows, key=key, description=description)
+            return
+        with _write_errors(name, self.uri(name)):
+            local.append_once(name, files, key=key, description=description)
+
     def replace(
-        self, name: str, frame: DataFrame, *, description: str, rows_per_file: int = 0
+        self, name: str, rows: DataFrame | pa.Table, *, description: str, rows_per_file: int = 0
     ) -> None:
         """Replace the whole content of a table by these rows, and its schema by their columns.
 
         Args:
             name: The table; created if it does not exist.
-            frame: The rows.
+            rows: The rows; an Arrow table only where `local` returns the tables.
             description: Stored in the table's history.
             rows_per_file: The most rows that a file may have; 0: as many as there are.
         """
-        writer = frame.write.format("delta").mode("overwrite").option("overwriteSchema", value=True)
+        if isinstance(rows, pa.Table):
+            with _write_errors(name, self.uri(name)):
+                self._here(name).replace(
+                    name, rows, description=description, rows_per_file=rows_per_file
+                )
+            return
+        writer = rows.write.format("delta").mode("overwrite").option("overwriteSchema", value=True)
         writer = writer.option("maxRecordsPerFile", rows_per_file)
         self._save(name, writer.option("userMetadata", description))
 
@@ -224,12 +268,62 @@ class Tables:
         writer = writer.option("mergeSchema", value=True)  # an older table may lack a column
         self._save(name, writer.option("userMetadata", description))
 
+    def replace_days(
+        self,
+        name: str,
+        rows: pa.Table,
+        *,
+        column: DayColumn,
+        days: Sequence[tuple[dt.date, dt.date]],
+        description: str,
+    ) -> None:
+        """Replace ranges of days, both ends included, of a table that `local` returns.
+
+        Args:
+            name: The table; it must exist.
+            rows: The new rows of those days.
+            column: By which a row belongs to a day.
+            days: First and last day of each range.
+            description: Stored in the table's history.
+        """
+        with _write_errors(name, self.uri(name)):
+            self._here(name).replace_days(
+                name, rows, column=column, days=days, description=description
+            )
+
+    def rewrite_since(
+        self,
+        name: str,
+        change: Callable[[pa.Table], pa.Table],
+        *,
+        column: DayColumn,
+        first: dt.date,
+        description: str,
+    ) -> None:
+        """Replace the files with rows of a day or later by one; of a table that `local` returns.
+
+        Args:
+            name: The table; it must exist.
+            change: Called with the rows of those files, of earlier days too; returns their
+                replacement.
+            column: By which a row belongs to a day.
+            first: The first day.
+            description: Stored in the table's history.
+        """
+        with _write_errors(name, self.uri(name)):
+            self._here(name).rewrite_since(
+                name, change, column=column, first=first, description=description
+            )
+
     def count(self, name: str) -> int:
         """Return the number of rows of a table.
 
         Raises:
             TableMissingError: There is no such table.
         """
+        local = self.local(name)
+        if local is not None and local.exists(name):
+            return local.count(name)
         return self.read(name).count()
 
     def content_hash(self, name: str, version: int | None = None) -> str:
@@ -249,21 +343,44 @@ class Tables:
             else:  # there the platform sets the retention
                 writer.saveAsTable(f"{self._schema}.{name}")
 
-    def _history(self, name: str, limit: int | None) -> list[Row]:
+    def _here(self, name: str) -> LocalTables:
+        local = self.local(name)
+        if local is None:
+            raise TypeError(f"Table {name} is not written with Arrow: it needs a Spark frame.")
+        return local
+
+    def _history(self, name: str, limit: int | None) -> list[HistoryEntry]:
+        local = self.local(name)
+        if local is not None:
+            return local.history(name, limit)
         few = "" if limit is None else f" LIMIT {limit}"
         try:
-            history = self._spark.sql(f"DESCRIBE HISTORY {self._sql_name(name)}{few}")
-            return history.select("version", "operation", "userMetadata").collect()
+            history = self.spark.sql(f"DESCRIBE HISTORY {self._sql_name(name)}{few}")
+            rows = history.select("version", "operation", "userMetadata").collect()
         except AnalysisException as error:
             if _matches(error, _MISSING):
                 return []
             raise
+        return [HistoryEntry(row[0], row[1], row[2] or "") for row in rows]
 
     def _sql_name(self, name: str) -> str:
         return f"delta.`{self.uri(name)}`" if self._schema is None else f"{self._schema}.{name}"
 
     def _missing(self, name: str) -> TableMissingError:
         return missing_table(name, self._root)
+
+
+def spark_path(path: Path) -> str:
+    """Return a local file as Spark's readers take it: blanks and `%` as they are, no patterns."""
+    return "file:" + re.sub(r"([*?\[\]{}\\])", r"\\\1", str(path.absolute()))
+
+
+def _local_tables(root: str) -> LocalTables | None:
+    try:
+        from pipelines.tables.local_tables import local_tables  # noqa: PLC0415 - not on each platform
+    except ImportError:  # some platforms have no Delta library for Python: Spark does it all
+        return None
+    return local_tables(root)
 
 
 def _matches(error: Exception, signs: tuple[str, ...]) -> bool:
@@ -275,7 +392,7 @@ def _write_errors(name: str, uri: str) -> Iterator[None]:
     """Raise what a reader can correct as a `TableWriteError` of one sentence."""
     try:
         yield
-    except (Py4JJavaError, PySparkException) as error:
+    except Exception as error:
         text = str(error)
         if "No space left on device" in text:
             raise TableWriteError(
@@ -287,7 +404,8 @@ def _write_errors(name: str, uri: str) -> Iterator[None]:
                 f"Table {name} cannot be written to {uri}: no folder can be created or changed "
                 "there. Set ONTIME_HOME to a folder that you may write to."
             ) from error
-        if "Concurrent" in type(error).__name__ or "DELTA_CONCURRENT" in text:
+        concurrent = ("Concurrent", "CommitFailed")
+        if any(sign in type(error).__name__ for sign in concurrent) or "DELTA_CONCURRENT" in text:
             raise TableWriteError(
                 f"Another process wrote table {name} at the same time: the table has its rows, "
                 "not ours. Run again when it has ended."

@@ -20,6 +20,7 @@ from ontime_base.configuration import conf_folder
 from pipelines.settings import SourceSettings
 from pipelines.sources.discovery import find_files
 from pipelines.sources.staging import StagedFile, stage_file
+from tests.pipelines.source_files import INGESTED_AT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,7 +47,10 @@ def staged(folder: Path, source: str) -> list[StagedFile]:
     into = folder.parent / f"staged-{source}"
     into.mkdir(exist_ok=True)
     columns = RAW_COLUMNS[source]
-    return [stage_file(file, columns, into) for file in find_files([str(folder / source)])]
+    return [
+        stage_file(file, columns, into, at=INGESTED_AT)
+        for file in find_files([str(folder / source)])
+    ]
 
 
 def test_they_are_labelled_synthetic(

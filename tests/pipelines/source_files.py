@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import datetime as dt
 import gzip
 import io
 import json
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+INGESTED_AT = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 ROWS: list[dict[str, str | None]] = [
     {"faa": "JFK", "name": "Kennedy, J F", "lat": "40.6", "lon": "-73.8", "alt": "13", "tz": "-5",
      "dst": "A", "tzone": "America/New_York"},

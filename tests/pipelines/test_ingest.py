@@ -15,7 +15,7 @@ from pipelines.quality.validation import DataQualityError
 from pipelines.runtime.console import Console
 from pipelines.runtime.context import RunContext
 from pipelines.settings import load_settings
-from pipelines.silver.candidates import ReconciliationError
+from pipelines.silver.silver_plan import ReconciliationError
 from pipelines.sources.discovery import SourceError
 from pipelines.tables.delta_tables import Tables
 from tests.features.raw_rows import FLIGHT_LINE, WEATHER_LINE, received
@@ -47,10 +47,11 @@ class World:
     Args:
         spark: The session.
         folder: Where the home and the source files are; files are written if there are none.
+        columnar: Whether Arrow computes and writes the tables; else Spark does.
     """
 
-    def __init__(self, spark: SparkSession, folder: Path) -> None:
-        self.folder, self.spark = folder, spark
+    def __init__(self, spark: SparkSession, folder: Path, *, columnar: bool = True) -> None:
+        self.folder, self.spark, self.columnar = folder, spark, columnar
         self.output = io.StringIO()
         if not (folder / "flights.csv").exists():
             airports = [AIRPORT, AIRPORT | {"faa": "EWR"}]
@@ -69,7 +70,7 @@ class World:
                 "sources": settings.sources.model_copy(update=sources),
             }
         )
-        self.tables = Tables(spark, str(self.settings.home / "tables"))
+        self.tables = Tables(spark, str(self.settings.home / "tables"), columnar=columnar)
 
     def write(self, name: str, rows: list[dict[str, Any]]) -> Path:
         text = json_text(rows) if "json" in name else csv_text(rows)
@@ -84,7 +85,7 @@ class World:
     def copy(self, folder: Path) -> World:
         """Return a copy of home and source files."""
         shutil.copytree(self.folder, folder)
-        return World(self.spark, folder)
+        return World(self.spark, folder, columnar=self.columnar)
 
     def contents(self) -> dict[str, str]:
         names = [f"{layer}_{source}" for layer in ("bronze", "silver") for source in RAW_COLUMNS]
@@ -129,6 +130,44 @@ def test_every_row_is_in_silver_or_in_quarantine(
     assert len(list(pages)) == len(RAW_COLUMNS)
 
 
+def test_spark_alone_gives_the_same_tables_and_reasons(
+    ingested: tuple[World, Mapping[str, Any]], tmp_path: Path
+) -> None:
+    # Given a world that Arrow ingested / When Spark alone ingests the same files
+    world, outputs = ingested
+    shutil.copytree(world.folder, tmp_path / "other", ignore=shutil.ignore_patterns("home"))
+    other = World(world.spark, tmp_path / "other", columnar=False)
+    again = other.ingest()
+    # Then tables, hashes, counts and reasons are the same
+    assert other.contents() == world.contents()
+    ours, theirs = dict(outputs), dict(again)
+    del ours["data_docs"], theirs["data_docs"]
+    assert ours == theirs
+
+
+@pytest.mark.slow
+def test_arrow_and_spark_go_on_with_the_tables_of_the_other(
+    ingested: tuple[World, Mapping[str, Any]], tmp_path: Path
+) -> None:
+    # Given a world that Arrow ingested, and one that Spark alone did
+    world, _ = ingested
+    shutil.copytree(world.folder, tmp_path / "other", ignore=shutil.ignore_patterns("home"))
+    other = World(world.spark, tmp_path / "other", columnar=False)
+    other.ingest()
+    # When a late file with a correction is ingested the other way, in a folder with blanks
+    contents = []
+    for before, columnar in ((other, True), (world, False)):
+        folder = tmp_path / f"100% #{columnar} [x]"
+        shutil.copytree(before.folder, folder)
+        later = World(world.spark, folder, columnar=columnar)
+        later.write("flights_x.csv", [FLIGHT | {"tailnum": "N1"}, FLIGHT | {"flight": "9"}])
+        later.ingest()
+        assert later.tables.count("silver_flights") == later.tables.count("quarantine") == 3
+        contents.append(later.contents())
+    # Then the tables are the same
+    assert contents[0] == contents[1]
+
+
 def test_unknown_columns_are_left_out_and_reported(
     ingested: tuple[World, Mapping[str, Any]],
 ) -> None:
@@ -169,34 +208,43 @@ class KilledAfter(Tables):
     """Tables of a run that is killed as soon as it has written one of them."""
 
     def __init__(self, world: World, last: str) -> None:
-        super().__init__(world.spark, str(world.settings.home / "tables"))
+        columnar = world.columnar
+        super().__init__(world.spark, str(world.settings.home / "tables"), columnar=columnar)
         self._last = last
 
     def _dies(self, name: str) -> None:
         if name == self._last:
             raise KeyboardInterrupt
 
-    def append_once(self, name: str, frame: DataFrame, *, key: str, description: str) -> None:
-        super().append_once(name, frame, key=key, description=description)
+    def append_files_once(self, name: str, *args: Any, **kwargs: Any) -> None:
+        super().append_files_once(name, *args, **kwargs)
         self._dies(name)
 
-    def replace(
-        self, name: str, frame: DataFrame, *, description: str, rows_per_file: int = 0
-    ) -> None:
-        super().replace(name, frame, description=description, rows_per_file=rows_per_file)
+    def replace(self, name: str, *args: Any, **kwargs: Any) -> None:
+        super().replace(name, *args, **kwargs)
         self._dies(name)
 
-    def replace_where(
-        self, name: str, frame: DataFrame, *, predicate: str, description: str
-    ) -> None:
-        super().replace_where(name, frame, predicate=predicate, description=description)
+    def replace_days(self, name: str, *args: Any, **kwargs: Any) -> None:
+        super().replace_days(name, *args, **kwargs)
+        self._dies(name)
+
+    def rewrite_since(self, name: str, *args: Any, **kwargs: Any) -> None:
+        super().rewrite_since(name, *args, **kwargs)
+        self._dies(name)
+
+    def replace_where(self, name: str, *args: Any, **kwargs: Any) -> None:
+        super().replace_where(name, *args, **kwargs)
         self._dies(name)
 
 
 @pytest.mark.slow
-def test_a_run_that_died_between_two_commits_is_completed(world: World) -> None:
+@pytest.mark.parametrize("columnar", [True, False], ids=["arrow", "spark"])
+def test_a_run_that_died_between_two_commits_is_completed(
+    spark: SparkSession, tmp_path: Path, *, columnar: bool
+) -> None:
     # Given what an undisturbed run leaves
-    other = World(world.spark, world.folder / "other")
+    world = World(spark, tmp_path / "one", columnar=columnar)
+    other = World(spark, tmp_path / "other", columnar=columnar)
     other.ingest()
     # Given runs that die among the commits of bronze, before those of silver and among them
     for name in ("bronze_weather", "quarantine", "silver_weather"):

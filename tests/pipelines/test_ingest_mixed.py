@@ -6,9 +6,8 @@ import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from pyspark.sql import functions as F
 
-from features.declare.columns import INGESTED, LINEAGE
+from features.declare.columns import LINEAGE
 from features.silver.raw import RAW_COLUMNS
 from features.silver.silver_tables import SILVER, to_silver
 from ontime_base.configuration import conf_folder
@@ -16,7 +15,7 @@ from pipelines.sources.discovery import find_files
 from pipelines.sources.staging import stage_file
 from tests.pipelines.bts_files import MONTHLY, SELECTED, bts_csv, monthly_zip
 from tests.pipelines.conftest import first_days, package_file
-from tests.pipelines.source_files import csv_text, written
+from tests.pipelines.source_files import INGESTED_AT, csv_text, written
 from tests.pipelines.test_ingest import World
 
 if TYPE_CHECKING:
@@ -62,8 +61,8 @@ def test_mixed_sources_give_the_silver_of_the_new_york_files(
     # And silver is, value by value, that of the New York data alone
     plain = written(tmp_path / "plain" / "flights.csv", csv_text([r for day in days for r in day]))
     (file,) = find_files([str(plain)])
-    staged = stage_file(file, RAW_COLUMNS["flights"], tmp_path / "plain")
-    bronze = spark.read.parquet(str(staged.path)).withColumn(INGESTED, F.current_timestamp())
+    staged = stage_file(file, RAW_COLUMNS["flights"], tmp_path / "plain", at=INGESTED_AT)
+    bronze = spark.read.parquet(str(staged.path))
     airports = world.tables.read("silver_airports")
     expected = without_lineage(to_silver(SILVER["flights"].candidates(bronze, airports)))
     found = without_lineage(world.tables.read("silver_flights"))

@@ -54,7 +54,7 @@ def test_late_data_is_repaired_and_the_table_before_it_can_be_built_again(
     spark: SparkSession, home: Path
 ) -> None:
     # Given an ingest, whose feature table is recorded
-    arrivals = Arrivals(spark, home)
+    arrivals = Arrivals(spark, home, columnar=True)
     stage = Commands(arrivals)
     days = {f"{day}.csv": [row_of(n, day, "N1") for n in (1, 2)] for day in (1, 3, 5, 28)}
     arrivals.receive("flights", days)

@@ -6,21 +6,17 @@ import datetime as dt
 import random
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyspark.sql import functions as F
 
 from features.silver.raw import RAW_COLUMNS
-from features.silver.silver_tables import to_quarantine
-from pipelines.silver.candidates import (
-    Candidates,
-    SilverPlan,
-    all_candidates,
-    candidates_of_all_files,
-    plan_silver,
-)
+from pipelines.silver.candidates import all_candidates
+from pipelines.silver.silver_plan import Candidates, SilverPlan, plan_silver
 from pipelines.silver.silver_writer import write_silver
+from pipelines.silver.spark_candidates import candidates_of_all_files
 from pipelines.silver.table_names import QUARANTINE, bronze_table, silver_table
 from pipelines.tables.commit_metadata import (
     BronzeCommit,
@@ -54,11 +50,17 @@ def row_of(number: int, day: int, tail: str, *, good: bool = True) -> dict[str, 
 
 
 class Arrivals:
-    """A home whose bronze gets files without staging; silver and quarantine are updated."""
+    """A home whose bronze gets files without staging; silver and quarantine are updated.
 
-    def __init__(self, spark: SparkSession, home: Path) -> None:
-        self.spark, self.root = spark, str(home / "tables")
-        self.tables = Tables(spark, self.root)
+    Args:
+        spark: The session.
+        home: The home.
+        columnar: Whether Arrow computes and writes them; else Spark does.
+    """
+
+    def __init__(self, spark: SparkSession, home: Path, *, columnar: bool) -> None:
+        self.spark, self.root, self.columnar = spark, str(home / "tables"), columnar
+        self.tables = Tables(spark, self.root, columnar=columnar)
         self.hashes = ContentHashCache(self.tables, home)
         self.minutes = 0
         airports = [
@@ -109,7 +111,9 @@ class Arrivals:
     def rebuilt(self) -> tuple[DataFrame, DataFrame]:
         """Return silver and quarantine of flights as computed from all of bronze."""
         found = all_candidates_of_flights(self.tables)
-        return found.silver, to_quarantine(found.rows, found.bronze, "flights")
+        assert not isinstance(found.silver, pa.Table)
+        assert not isinstance(found.refused, pa.Table | None)
+        return found.silver, found.refused
 
     def validate(self) -> None:
         """Compare the tables with a full rebuild, hashes and all."""
@@ -129,6 +133,9 @@ class KilledAfterQuarantine(Tables):
     def replace(self, *_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
+    def replace_days(self, *_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
     def replace_where(
         self, name: str, frame: DataFrame, *, predicate: str, description: str
     ) -> None:
@@ -138,20 +145,20 @@ class KilledAfterQuarantine(Tables):
 
 
 def all_candidates_of_flights(tables: Tables) -> Candidates:
-    """Return the candidates that all of bronze gives."""
+    """Return the candidates that all of bronze gives, by Spark."""
     plan = SilverPlan("flights", START, "code", None, "")
     return candidates_of_all_files(tables, plan, tables.read(silver_table("airports")))
 
 
-@pytest.fixture
-def arrivals(spark: SparkSession, home: Path) -> Arrivals:
-    return Arrivals(spark, home)
+columnar = pytest.mark.parametrize("columnar", [True, False], ids=["arrow", "spark"])
 
 
 @pytest.mark.slow
+@columnar
 def test_late_corrected_and_repeated_rows_change_only_their_days(
-    arrivals: Arrivals,
+    spark: SparkSession, home: Path, *, columnar: bool
 ) -> None:
+    arrivals = Arrivals(spark, home, columnar=columnar)
     # Given two days of flights
     arrivals.receive(
         "flights", {"a.csv": [row_of(1, 5, "N1"), row_of(2, 5, "N1"), row_of(1, 9, "N1")]}
@@ -170,7 +177,7 @@ def test_late_corrected_and_repeated_rows_change_only_their_days(
     arrivals.receive("flights", {"d.csv": [row_of(2, 5, "N8"), row_of(9, 30, "N9")]})
 
     with pytest.raises(KeyboardInterrupt):
-        arrivals.update(KilledAfterQuarantine(arrivals.spark, arrivals.root))
+        arrivals.update(KilledAfterQuarantine(spark, arrivals.root, columnar=columnar))
     arrivals.receive("flights", {"0.csv": [row_of(2, 5, "N7")]})
     arrivals.update()
     # Then the newest row of the key has won, as in a full rebuild
@@ -190,12 +197,13 @@ def test_late_corrected_and_repeated_rows_change_only_their_days(
 
 
 @pytest.mark.slow
+@columnar
 @settings(
     max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(seed=st.integers(0, 10_000))
 def test_any_order_split_and_repetition_of_the_files_gives_what_a_full_rebuild_gives(
-    spark: SparkSession, tmp_path_factory: pytest.TempPathFactory, seed: int
+    spark: SparkSession, tmp_path_factory: pytest.TempPathFactory, *, columnar: bool, seed: int
 ) -> None:
     # Given rows of many flights: some bad, some the same twice, some with other values
     pick = random.Random(seed)
@@ -205,7 +213,7 @@ def test_any_order_split_and_repetition_of_the_files_gives_what_a_full_rebuild_g
         for _ in range(pick.choice([1, 1, 2, 4]))
     ]
     # When they come shuffled and split into files, some of them several times, in four ingests
-    arrivals = Arrivals(spark, tmp_path_factory.mktemp("home"))
+    arrivals = Arrivals(spark, tmp_path_factory.mktemp("home"), columnar=columnar)
     expected: dict[tuple[int, int], str] = {}
     for step in range(4):
         some = pick.sample(rows, pick.randrange(5, len(rows)))

@@ -17,7 +17,7 @@ from pipelines.sources.mappings import FileMapping, Layouts, ShapeError, load_ma
 from pipelines.sources.staging import StagedFile, stage_file
 from tests.pipelines.bts_files import MONTHLY, OLD_MONTHLY, SELECTED, bts_csv, monthly_zip
 from tests.pipelines.conftest import first_days
-from tests.pipelines.source_files import written
+from tests.pipelines.source_files import INGESTED_AT, written
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -99,7 +99,7 @@ def staged(path: Path) -> StagedFile:
     (file,) = find_files([str(path)])
     folder = path.parent / "staging"
     folder.mkdir(exist_ok=True)
-    return stage_file(file, COLUMNS, folder, mappings=load_mappings("flights"))
+    return stage_file(file, COLUMNS, folder, at=INGESTED_AT, mappings=load_mappings("flights"))
 
 
 def rows_of(file: StagedFile) -> list[dict[str, Any]]:
@@ -245,7 +245,7 @@ def test_any_other_mapping_works_without_code(tmp_path: Path) -> None:
     body = "N1,2001,a,b,c,2,10,100,x\nN2,2001,a,b,c,2,10,fast,x\nN3,2001,a,b,c,2,10,NA,x\n"
     (file,) = find_files([str(written(tmp_path / "planes.csv", f"{header}\n{body}"))])
     # When a file of theirs is staged
-    done = stage_file(file, RAW_COLUMNS["planes"], tmp_path, mappings=mappings)
+    done = stage_file(file, RAW_COLUMNS["planes"], tmp_path, at=INGESTED_AT, mappings=mappings)
     # Then speeds are in our unit, and what is no number stays for silver to refuse
     assert [row["speed"] for row in rows_of(done)] == ["115", "fast", "NA"]
 

@@ -14,7 +14,7 @@ from features.silver.raw import RAW_COLUMNS
 from pipelines.sources.discovery import find_files
 from pipelines.sources.staging import stage_file
 from tests.pipelines.conftest import first_days
-from tests.pipelines.source_files import csv_text, json_text, parquet_bytes, written
+from tests.pipelines.source_files import INGESTED_AT, csv_text, json_text, parquet_bytes, written
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,7 +48,7 @@ def two_files(folder: Path, kind: str, compression: str) -> None:
 
 def staged(place: str, folder: Path) -> list[dict[str, Any]]:
     """Return the rows that come of a place."""
-    files = [stage_file(file, COLUMNS, folder) for file in find_files([place])]
+    files = [stage_file(file, COLUMNS, folder, at=INGESTED_AT) for file in find_files([place])]
     rows = [row for file in files for row in pq.read_table(file.path).to_pylist()]
     return [{name: row[name] for name in COLUMNS} for row in rows]
 

@@ -11,7 +11,15 @@ import pytest
 
 from pipelines.sources.discovery import SourceError, find_files
 from pipelines.sources.staging import stage_file
-from tests.pipelines.source_files import COLUMNS, ROWS, csv_text, json_text, parquet_bytes, written
+from tests.pipelines.source_files import (
+    COLUMNS,
+    INGESTED_AT,
+    ROWS,
+    csv_text,
+    json_text,
+    parquet_bytes,
+    written,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,7 +33,7 @@ def staged(path: Path, columns: tuple[str, ...] = COLUMNS) -> StagedFile:
     (file,) = find_files([str(path)])
     folder = path.parent / "staging"
     folder.mkdir(exist_ok=True)
-    return stage_file(file, columns, folder)
+    return stage_file(file, columns, folder, at=INGESTED_AT)
 
 
 def rows_of(file: StagedFile) -> list[dict[str, Any]]:
@@ -57,6 +65,7 @@ def test_every_format_and_wrapping_gives_the_same_rows(
         "unreadable": None,
         "source_file": path.name,
         "source_checksum": file.source.checksum,
+        "ingested_at": INGESTED_AT,
     }
     assert rows_of(file) == [
         {**row, **lineage, "source_row": number} for number, row in enumerate(ROWS, start=1)
