@@ -27,7 +27,7 @@ from pipelines.tables.arrow_files import (
 )
 from pipelines.tables.commit_metadata import to_description
 from pipelines.tables.day_ranges import sql_of
-from pipelines.tables.delta_tables import local_folder
+from pipelines.tables.locations import local_folder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

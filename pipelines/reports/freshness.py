@@ -17,7 +17,7 @@ from ontime_base.errors import OntimeError
 from pipelines.html_pages import write_page
 from pipelines.runtime.figures import write_figures
 from pipelines.silver.table_names import QUARANTINE, bronze_table, silver_table
-from pipelines.tables.delta_tables import local_folder
+from pipelines.tables.locations import local_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -41,7 +41,7 @@ from pipelines.tables.content_hash import (
     with_row_hashes,
 )
 from pipelines.tables.day_ranges import months_of, ranges_of
-from pipelines.tables.delta_tables import spark_path
+from pipelines.tables.locations import spark_path
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,7 +7,6 @@ crash a table is as it was before it, or as after it.
 
 from __future__ import annotations
 
-import re
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from pyspark.errors import AnalysisException
 
 from ontime_base.errors import OntimeError
 from pipelines.tables.content_hash import content_hash_of
+from pipelines.tables.locations import CATALOG, spark_path, uri_of
 from pipelines.tables.table_history import RETENTION, HistoryEntry
 
 if TYPE_CHECKING:
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from pipelines.tables.arrow_files import DayColumn
     from pipelines.tables.local_tables import LocalTables
 
-CATALOG = "catalog"
 _MISSING = (
     "TABLE_OR_VIEW_NOT_FOUND",
     "DELTA_MISSING_DELTA_TABLE",
@@ -60,20 +59,6 @@ class Commit:
 
     version: int
     description: str
-
-
-def uri_of(root: str, name: str) -> str:
-    """Return where the table of a name is below a root, as `Tables` takes it."""
-    root = root.rstrip("/")
-    return f"{root}.{name}" if root.startswith(f"{CATALOG}:") else f"{root}/{name}"
-
-
-def local_folder(uri: str) -> Path | None:
-    """Return the folder of a table that is on this machine's disk, else None."""
-    scheme, separator, path = uri.partition(":")
-    if not separator:
-        return Path(uri)
-    return Path(path) if scheme == "file" else None
 
 
 def missing_table(name: str, root: str) -> TableMissingError:
@@ -368,11 +353,6 @@ class Tables:
 
     def _missing(self, name: str) -> TableMissingError:
         return missing_table(name, self._root)
-
-
-def spark_path(path: Path) -> str:
-    """Return a local file as Spark's readers take it: blanks and `%` as they are, no patterns."""
-    return "file:" + re.sub(r"([*?\[\]{}\\])", r"\\\1", str(path.absolute()))
 
 
 def _local_tables(root: str) -> LocalTables | None:

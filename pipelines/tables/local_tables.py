@@ -23,12 +23,12 @@ from pipelines.tables.arrow_files import (
     add_of_file,
     files_of_table,
     is_plain,
-    local_folder,
     removal_of,
     replace_all,
     replace_days,
     write_file,
 )
+from pipelines.tables.locations import local_folder
 from pipelines.tables.table_history import RETENTION, HistoryEntry
 
 if TYPE_CHECKING:

@@ -17,7 +17,8 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 from pyarrow import fs
 
-from pipelines.tables.delta_tables import TableMissingError, local_folder, missing_table, uri_of
+from pipelines.tables.delta_tables import TableMissingError, missing_table
+from pipelines.tables.locations import local_folder, uri_of
 
 try:
     from deltalake import DeltaTable

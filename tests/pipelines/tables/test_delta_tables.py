@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 import pytest
 from pyspark.sql import functions as F
 
-from pipelines.tables.delta_tables import TableMissingError, Tables, TableWriteError, local_folder
+from pipelines.tables.delta_tables import TableMissingError, Tables, TableWriteError
+from pipelines.tables.locations import local_folder
 
 if TYPE_CHECKING:
     from pathlib import Path

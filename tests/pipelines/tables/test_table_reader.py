@@ -12,7 +12,8 @@ from features.declare import columns as c
 from pipelines.reports.freshness import table_names
 from pipelines.runtime.context import RunContext
 from pipelines.settings import load_settings
-from pipelines.tables.delta_tables import TableMissingError, Tables, local_folder
+from pipelines.tables.delta_tables import TableMissingError, Tables
+from pipelines.tables.locations import local_folder
 from pipelines.tables.table_reader import Period, files_of
 from tests.pipelines.made_tables import INGESTED, write_table
 
