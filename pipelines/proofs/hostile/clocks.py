@@ -72,7 +72,7 @@ def a_mark_that_is_already_wrong_is_healed_by_the_service(world: World) -> None:
         _then_others_are_applied(service)
         with closing(SqliteOnlineStore(home / "serving.db")) as store:
             require(read_watermark(store).newest < _IN_2099, "the mark is still of 2099")
-        require("watermark_healed" in service.log(), "it was not logged")
+        wait_until(lambda: "watermark_healed" in service.log(), "it was not logged")
 
 
 def a_mark_that_is_already_wrong_is_found_and_healed_by_a_command(world: World) -> None:

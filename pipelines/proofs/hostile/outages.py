@@ -69,7 +69,7 @@ def credentials_that_cannot_be_renewed_lose_no_prediction(world: World) -> None:
             require(answer.status == http.client.OK, str(answer))
         waiting = service.metric("ontime_spool_waiting")
         require(waiting == _SPOOLED, f"{waiting:g} predictions are spooled")
-        require("could not be renewed" in service.log(), "the cause was not logged")
+        wait_until(lambda: "could not be renewed" in service.log(), "the cause was not logged")
 
 
 def a_full_disk_is_reported_and_leaves_no_files(world: World) -> None:
