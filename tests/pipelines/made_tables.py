@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 INGESTED = dt.datetime(2026, 1, 2, 3, 4, 5, tzinfo=dt.UTC)
 
 
-def write_table(home: Path, name: str, rows: list[dict[str, Any]]) -> None:
+def write_table(home: Path, name: str, rows: list[dict[str, Any]] | pa.Table) -> None:
     """Write a table below a home folder."""
-    write_deltalake(str(home / "tables" / name), pa.Table.from_pylist(rows), mode="overwrite")
+    table = rows if isinstance(rows, pa.Table) else pa.Table.from_pylist(rows)
+    write_deltalake(str(home / "tables" / name), table, mode="overwrite")
 
 
 def refused(
