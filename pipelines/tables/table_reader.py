@@ -195,7 +195,7 @@ def files_of(uri: str) -> fs.FileSystem | None:
 
     On this machine's disk it is Arrow's own. Through deltalake's, Arrow's threads read through
     Python objects and release them after the read: when the interpreter ends meanwhile, the process
-    aborts ("terminate called without an active exception"), as 6 of 100 short commands did.
+    aborts ("terminate called without an active exception").
     """
     folder = local_folder(uri)
     return None if folder is None else fs.SubTreeFileSystem(str(folder), fs.LocalFileSystem())
