@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from pipelines.quality.data_docs import data_docs_index
 from pipelines.quality.silver_suite import validate_silver
+from pipelines.quality.validation import import_validator
 from pipelines.runtime.context import StageOutcome
 from pipelines.silver.bronze import ingest_new_files
 from pipelines.silver.candidates import all_candidates
@@ -32,7 +34,10 @@ def run(context: RunContext) -> StageOutcome:
     """
     new, tables = ingest_new_files(context), context.tables
     hashes = ContentHashCache(tables, context.settings.home)
-    candidates = all_candidates(tables, hashes, forced="ingest" in context.forced)
+    with ThreadPoolExecutor(1) as pool:
+        if any(new.values()):  # imported while Java computes: it takes seconds
+            pool.submit(import_validator)
+        candidates = all_candidates(tables, hashes, forced="ingest" in context.forced)
     for one in candidates:
         context.console.step(describe(one))
         if one.written or one.months is None:

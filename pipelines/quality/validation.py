@@ -7,6 +7,7 @@ import os
 import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -88,6 +89,11 @@ def validate(
     if not result.success:
         raise DataQualityError(_describe(result, table, page))
     return QualityReport(table, rows, len(result.results), page)
+
+
+def import_validator() -> None:
+    """Import Great Expectations, which takes seconds, before it is needed."""
+    import_module("great_expectations")
 
 
 def evaluate(

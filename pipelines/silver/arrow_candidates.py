@@ -193,11 +193,10 @@ def _typed(frame: DataFrame, source: str) -> pa.Table:
     conditions = condition_columns(silver_conditions(source))
     return (
         with_row_hashes(frame, silver)
-        .withColumns(conditions)
         .select(
             *silver,
             *ROW_HASHES,
-            *conditions,
+            *(condition.alias(name) for name, condition in conditions.items()),
             *(f"{REFUSAL}.{name}" for name in _REFUSAL),
         )
         .toArrow()

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 CATALOG: Final = "catalog"
+_MISREAD: Final = frozenset("#%[]?")
 
 
 def uri_of(root: str, name: str) -> str:
@@ -16,11 +17,16 @@ def uri_of(root: str, name: str) -> str:
 
 
 def local_folder(uri: str) -> Path | None:
-    """Return the folder of a table that is on this machine's disk, else None."""
+    """Return the folder of a table that is on this machine's disk, else None.
+
+    None also where its path has a sign that the Delta library for Python misreads, as `#` and `%`
+    are: there Spark reads and writes the tables.
+    """
     scheme, separator, path = uri.partition(":")
-    if not separator:
-        return Path(uri)
-    return Path(path) if scheme == "file" else None
+    if separator and scheme != "file":
+        return None
+    folder = Path(path if separator else uri)
+    return None if set(str(folder.absolute())) & _MISREAD else folder
 
 
 def spark_path(path: Path) -> str:

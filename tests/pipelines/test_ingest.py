@@ -157,7 +157,7 @@ def test_arrow_and_spark_go_on_with_the_tables_of_the_other(
     # When a late file with a correction is ingested the other way, in a folder with blanks
     contents = []
     for before, columnar in ((other, True), (world, False)):
-        folder = tmp_path / f"100% #{columnar} [x]"
+        folder = tmp_path / f"ü {columnar}"
         shutil.copytree(before.folder, folder)
         later = World(world.spark, folder, columnar=columnar)
         later.write("flights_x.csv", [FLIGHT | {"tailnum": "N1"}, FLIGHT | {"flight": "9"}])

@@ -58,7 +58,8 @@ def run(suite: Path, *arguments: str) -> tuple[list[str], str]:
         check=False,
     )
     assert done.returncode in {0, 1}, done.stdout + done.stderr
-    return re.findall(r"::test_(\w) ", done.stdout), done.stdout
+    # A line that starts with the test, unlike the one that says why it failed.
+    return re.findall(r"^(?!FAILED)\S+::test_(\w) ", done.stdout, re.MULTILINE), done.stdout
 
 
 def test_each_test_runs_in_one_process_those_with_the_session_in_the_same(suite: Path) -> None:

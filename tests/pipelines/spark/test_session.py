@@ -91,8 +91,8 @@ def test_a_new_session_is_quiet_and_has_delta(tmp_path: Path, remote: list[str],
 @pytest.mark.slow
 @pytest.mark.spark
 def test_a_session_that_cannot_start_is_reported_with_the_cause(tmp_path: Path) -> None:
-    # Given more memory than any machine has
-    script = QUIET_START.replace('"1g"', '"9000000g"')
+    # Given a master that there is not
+    script = QUIET_START.replace('driver_memory="1g"', 'driver_memory="1g", master="nowhere"')
     done = subprocess.run(
         [sys.executable, "-c", script, str(tmp_path)],
         capture_output=True, text=True, timeout=240, check=False,

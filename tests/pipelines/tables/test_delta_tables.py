@@ -2,11 +2,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import functions as F
 
 from pipelines.tables.delta_tables import TableMissingError, Tables, TableWriteError
-from pipelines.tables.locations import local_folder
+from pipelines.tables.locations import local_folder, spark_path
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -120,3 +122,31 @@ def test_the_last_change_is_found_past_upkeep_and_history_reaches_as_far_as_it_d
     detail = spark.sql(f"DESCRIBE DETAIL delta.`{tables.uri('t')}`").first()
     assert detail is not None
     assert detail["properties"]["delta.logRetentionDuration"] == "interval 3650 days"
+
+
+def test_a_folder_with_blanks_and_pattern_signs_reaches_spark_as_it_is(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    # Given a file below a folder whose name has blanks, a percent sign and signs of patterns
+    folder = tmp_path / "100% of #1 {a} [b]*"
+    folder.mkdir()
+    pq.write_table(pa.table({"n": [1, 2]}), folder / "rows.parquet")
+    # Then Spark reads that file
+    assert spark.read.parquet(spark_path(folder / "rows.parquet")).count() == 2
+
+
+@pytest.mark.parametrize("folder", ["a b", "ü", "a#b", "100%", "100%20 x"])
+def test_tables_below_any_folder_are_written_and_read(
+    spark: SparkSession, tmp_path: Path, folder: str
+) -> None:
+    # Given a folder with signs that a reader of URIs may take for something else
+    tables = Tables(spark, str(tmp_path / folder))
+    # When a table is written there, with Arrow where that is possible
+    rows = pa.table({"n": [1, 2]})
+    arrow = tables.local("t") is not None
+    tables.replace("t", rows if arrow else spark.createDataFrame(rows), description="first")
+    # Then its rows and its history are there, in that folder
+    assert (tables.count("t"), tables.read("t").count()) == (2, 2)
+    assert tables.description("t") == "first"
+    assert (tmp_path / folder / "t" / "_delta_log").is_dir()
+    assert arrow == (not set(folder) & set("#%"))

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def service(home: Path) -> PredictionService:
-    return a_service(home, ServingSettings(history_page=2, history_page_max=5))
+    return a_service(home, ServingSettings(history_page=2, history_page_max=5, load_any=True))
 
 
 def history(service: PredictionService, **query: str) -> dict[str, Any]:
