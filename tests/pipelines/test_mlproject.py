@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -89,6 +90,13 @@ def test_the_training_run_is_the_child_of_the_projects_and_a_stray_run_id_change
     imported = {line.rpartition("|")[2].strip() for line in again.stderr.splitlines()}
     assert "pipelines.run" in imported
     assert not imported & {"pyspark", "delta", "mlflow", "great_expectations", "sklearn", "pandas"}
+    # And a service of that release holds in every hostile case, and loses no prediction
+    hostile = run([sys.executable, "-m", "pipelines.cli", "prove", "hostile"], home, small_conf)
+    assert hostile.returncode == 0, hostile.stdout + hostile.stderr
+    found = json.loads((home / "figures" / "hostile.json").read_text())
+    assert found["cases"] == found["held"] >= 45
+    assert found["acknowledged_lost"] == 0
+    assert found["worst_head_memory_mb"] <= 160
     # When training is forced by hand, with the id of a run that does not exist in the environment
     by_hand = [sys.executable, "-m", "pipelines.cli", "train", "--force"]
     again = run(by_hand, home, small_conf, MLFLOW_RUN_ID="f" * 32, MLFLOW_TRACKING_URI=store)
